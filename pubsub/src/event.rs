@@ -1,0 +1,94 @@
+//! The events of the system: what each says, and how it travels in a message.
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    notification::Notification,
+    order::{Amount, CustomerName, Order, OrderId},
+    subscribe::Failure,
+};
+
+/// The message attribute that names the kind of event.
+pub const EVENT_TYPE: &str = "event_type";
+/// The message attribute that the promotion subscription filters on.
+pub const AMOUNT: &str = "amount";
+/// The value of [`EVENT_TYPE`] on an accepted order.
+pub const ORDER_PLACED: &str = "order.placed";
+
+/// The topic of accepted orders, as the publisher's manifest names it.
+pub const ORDERS_TOPIC: &str = "ordersTopic";
+/// The topic that answers whether messages arrive at all.
+pub const PING_TOPIC: &str = "ping";
+
+/// What a subscriber may receive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// An order was accepted.
+    OrderPlaced(Order),
+    /// Somebody wants to see a message arrive.
+    Ping(String),
+}
+
+/// The body of an `order.placed` message.
+///
+/// A superset of what the Python original sends (`customer` and a textual `amount`), so each side
+/// reads the other's messages and a team can move one service at a time.
+#[derive(Serialize, Deserialize)]
+struct OrderPlaced {
+    id: Option<OrderId>,
+    customer: CustomerName,
+    amount: Amount,
+}
+
+/// The body of the message that announces `order`.
+pub fn order_placed(order: &Order) -> String {
+    serde_json::to_string(order).expect("an order has only text in it")
+}
+
+impl Event {
+    /// Reads the event in a notification.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Poison`] if it cannot be read: no later try would read it either.
+    pub fn read(notification: &Notification) -> Result<Self, Failure> {
+        if notification.topic.as_deref().is_some_and(is_ping) {
+            return Ok(Self::Ping(notification.message.clone()));
+        }
+        read_order(notification)
+            .map(Self::OrderPlaced)
+            .map_err(Failure::Poison)
+    }
+}
+
+/// Copilot calls a topic `<application>-<environment>-<service>-<name in the manifest>`.
+fn is_ping(topic: &str) -> bool {
+    topic.rsplit('-').next() == Some(PING_TOPIC)
+}
+
+fn read_order(notification: &Notification) -> anyhow::Result<Order> {
+    let kind = notification
+        .attributes
+        .get(EVENT_TYPE)
+        .map_or(ORDER_PLACED, String::as_str);
+    anyhow::ensure!(
+        kind == ORDER_PLACED,
+        "the event type {kind:?} is not one this service reads"
+    );
+    let body: OrderPlaced =
+        serde_json::from_str(&notification.message).context("the message is not an order")?;
+    let id = match body.id {
+        Some(id) => id,
+        // Every copy of one message has the same id, so this names the order as well.
+        None => notification
+            .message_id
+            .parse()
+            .context("the order has no id")?,
+    };
+    Ok(Order {
+        id,
+        customer: body.customer,
+        amount: body.amount,
+    })
+}

@@ -1,0 +1,275 @@
+//! An order, made of types that cannot be wrong: whoever holds an [`Order`] need not check it.
+
+use std::{fmt, str::FromStr};
+
+use rust_decimal::Decimal;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+use uuid::Uuid;
+
+/// What a customer ordered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Order {
+    /// Names the order everywhere, and makes sending it twice harmless.
+    pub id: OrderId,
+    /// Who ordered.
+    pub customer: CustomerName,
+    /// The order's total.
+    pub amount: Amount,
+}
+
+/// The name of an order: a UUID.
+///
+/// One that the publisher makes is of version 7, so that ids sort by time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct OrderId(Uuid);
+
+impl OrderId {
+    /// A new id, later in order than every id made before.
+    pub fn new() -> Self {
+        Self(Uuid::now_v7())
+    }
+
+    /// The id that belongs to an idempotency key: the same for the same key, always.
+    pub fn from_idempotency_key(key: &str) -> Self {
+        /// Any fixed UUID serves; this one was drawn once.
+        const NAMESPACE: Uuid = Uuid::from_u128(0x2f5c_1b52_6a0e_4c0b_9d3a_71f0_8e64_c2d9);
+        Self(Uuid::new_v5(&NAMESPACE, key.as_bytes()))
+    }
+}
+
+impl Default for OrderId {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Display for OrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for OrderId {
+    type Err = InvalidOrderId;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Uuid::try_parse(text).map(Self).map_err(|_| InvalidOrderId)
+    }
+}
+
+/// Why a text is no [`OrderId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("An order id is a UUID, like 0190a6e2-5b7c-7cc0-98c4-dc0c0c07398f.")]
+pub struct InvalidOrderId;
+
+/// Who ordered: 1 to 100 characters, none of them a control character, no space at the ends.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct CustomerName(String);
+
+impl CustomerName {
+    /// The longest name, in characters.
+    pub const MAX_CHARS: usize = 100;
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for CustomerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+impl FromStr for CustomerName {
+    type Err = InvalidCustomerName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let name = text.trim();
+        if name.is_empty() {
+            Err(InvalidCustomerName::Empty)
+        } else if name.chars().count() > Self::MAX_CHARS {
+            Err(InvalidCustomerName::TooLong)
+        } else if name.chars().any(char::is_control) {
+            Err(InvalidCustomerName::ControlCharacter)
+        } else {
+            Ok(Self(name.to_owned()))
+        }
+    }
+}
+
+/// Why a text is no [`CustomerName`], as a sentence for the person who typed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum InvalidCustomerName {
+    /// Nothing but white space.
+    #[error("Enter the customer's name.")]
+    Empty,
+    /// More than [`CustomerName::MAX_CHARS`] characters.
+    #[error("A name has at most {} characters.", CustomerName::MAX_CHARS)]
+    TooLong,
+    /// A line break, a tab, an escape and the like.
+    #[error("A name has no line breaks or other control characters.")]
+    ControlCharacter,
+}
+
+/// An order's total: above 0, below 1,000,000,000, with at most two decimals.
+///
+/// The upper bound is that of a number in an SNS filter policy. It is always written with two
+/// decimals: `80.00`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Amount(Decimal);
+
+impl Amount {
+    /// The first total that is too large.
+    const LIMIT: Decimal = Decimal::from_parts(1_000_000_000, 0, 0, false, 0);
+    const MAX_DECIMALS: usize = 2;
+
+    /// A total of whole cents; `None` for 0, or for a billion or more.
+    pub fn from_cents(cents: u64) -> Option<Self> {
+        let amount = Decimal::new(i64::try_from(cents).ok()?, 2);
+        (amount > Decimal::ZERO && amount < Self::LIMIT).then_some(Self(amount))
+    }
+
+    /// The total as an exact decimal.
+    pub fn to_decimal(self) -> Decimal {
+        self.0
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.2}", self.0)
+    }
+}
+
+impl FromStr for Amount {
+    type Err = InvalidAmount;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let text = text.trim();
+        // `Decimal` also reads signs, underscores and a missing digit; a total has none of these.
+        let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+        let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+        if text.is_empty() {
+            return Err(InvalidAmount::Empty);
+        }
+        if !digits(whole) || !digits(decimals) {
+            return Err(InvalidAmount::NotADecimal);
+        }
+        if decimals.len() > Self::MAX_DECIMALS {
+            return Err(InvalidAmount::TooManyDecimals);
+        }
+        // All that is left to fail is a number beyond `Decimal`, which is beyond the limit too.
+        let amount = Decimal::from_str(text).map_err(|_| InvalidAmount::TooLarge)?;
+        if amount.is_zero() {
+            Err(InvalidAmount::NotPositive)
+        } else if amount >= Self::LIMIT {
+            Err(InvalidAmount::TooLarge)
+        } else {
+            Ok(Self(amount))
+        }
+    }
+}
+
+/// Why a text is no [`Amount`], as a sentence for the person who typed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum InvalidAmount {
+    /// Nothing but white space.
+    #[error("Enter the order's total.")]
+    Empty,
+    /// Anything but digits and one decimal point.
+    #[error("A total is a number such as 80 or 79.99.")]
+    NotADecimal,
+    /// Fractions of a cent.
+    #[error("A total has at most two decimals.")]
+    TooManyDecimals,
+    /// Zero.
+    #[error("A total is more than 0.")]
+    NotPositive,
+    /// A billion or more.
+    #[error("A total is less than 1,000,000,000.")]
+    TooLarge,
+}
+
+/// Lets serde go through `FromStr` and `Display`, so that there is one parser of each type.
+macro_rules! serde_as_text {
+    ($($type:ty, $error:ty;)*) => {$(
+        impl TryFrom<String> for $type {
+            type Error = $error;
+
+            fn try_from(text: String) -> Result<Self, Self::Error> {
+                text.parse()
+            }
+        }
+
+        impl From<$type> for String {
+            fn from(value: $type) -> Self {
+                value.to_string()
+            }
+        }
+    )*};
+}
+
+serde_as_text! {
+    OrderId, InvalidOrderId;
+    CustomerName, InvalidCustomerName;
+    Amount, InvalidAmount;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check_amount(typed: &str, expected: Result<&str, InvalidAmount>) {
+        let parsed = typed.parse::<Amount>().map(|amount| amount.to_string());
+        assert_eq!(parsed, expected.map(str::to_owned), "typed {typed:?}");
+    }
+
+    #[test]
+    fn a_total_is_an_exact_decimal_with_at_most_two_decimals() {
+        check_amount("80", Ok("80.00"));
+        check_amount(" 79.99 ", Ok("79.99"));
+        check_amount("0.1", Ok("0.10"));
+        check_amount("0080.5", Ok("80.50"));
+        check_amount("999999999.99", Ok("999999999.99"));
+        check_amount("", Err(InvalidAmount::Empty));
+        check_amount("0", Err(InvalidAmount::NotPositive));
+        check_amount("0.00", Err(InvalidAmount::NotPositive));
+        check_amount("0.001", Err(InvalidAmount::TooManyDecimals));
+        check_amount("1000000000", Err(InvalidAmount::TooLarge));
+        check_amount(&"9".repeat(400), Err(InvalidAmount::TooLarge));
+        for typed in [
+            "-5", "+5", "1e3", "NaN", "inf", "1_000", "1,5", ".5", "5.", "8 0", "٨٠", "0x10",
+        ] {
+            check_amount(typed, Err(InvalidAmount::NotADecimal));
+        }
+    }
+
+    fn check_name(typed: &str, expected: Result<&str, InvalidCustomerName>) {
+        let parsed = typed.parse::<CustomerName>().map(|name| name.to_string());
+        assert_eq!(parsed, expected.map(str::to_owned), "typed {typed:?}");
+    }
+
+    #[test]
+    fn a_name_is_1_to_100_characters_without_control_characters() {
+        check_name("  Ada Lovelace ", Ok("Ada Lovelace"));
+        check_name(&"é".repeat(100), Ok(&"é".repeat(100)));
+        check_name(" \u{3000} ", Err(InvalidCustomerName::Empty));
+        check_name(&"x".repeat(101), Err(InvalidCustomerName::TooLong));
+        check_name("Ada\u{0}", Err(InvalidCustomerName::ControlCharacter));
+        check_name("Ada\nLovelace", Err(InvalidCustomerName::ControlCharacter));
+        check_name("\u{1b}[31mAda", Err(InvalidCustomerName::ControlCharacter));
+    }
+
+    #[test]
+    fn an_idempotency_key_names_one_order_for_ever() {
+        let id = OrderId::from_idempotency_key("order 17");
+        assert_eq!(id, OrderId::from_idempotency_key("order 17"));
+        assert_ne!(id, OrderId::from_idempotency_key("order 18"));
+    }
+}

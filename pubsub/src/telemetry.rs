@@ -1,0 +1,26 @@
+//! Logs: one line an event on standard output, filtered by `RUST_LOG` (`info` if it is not set).
+
+use std::io::IsTerminal as _;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::env::{self, Misconfigured};
+
+/// Starts logging. Colours are for a terminal only.
+///
+/// # Errors
+///
+/// [`Misconfigured`] if `RUST_LOG` cannot be read.
+pub fn start() -> Result<(), Misconfigured> {
+    let filter: EnvFilter = env::parsed(
+        "RUST_LOG",
+        EnvFilter::new("info"),
+        "a filter such as info or pubsub=debug",
+    )?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stdout().is_terminal())
+        .with_target(false)
+        .init();
+    Ok(())
+}
