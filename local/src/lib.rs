@@ -1,1 +1,12 @@
-//! x
+//! The AWS account on a laptop, and everything that tests the product. It never ships.
+
+pub mod system;
+
+pub mod endpoint;
+pub mod provision;
+
+pub mod copilot;
+
+pub mod build;
+pub mod log;
+pub mod process;

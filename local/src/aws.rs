@@ -1,0 +1,80 @@
+//! `local aws`: the AWS account alone, for the AWS CLI, for programs under a debugger, and for
+//! containers.
+
+use std::{
+    io::Write as _,
+    net::{IpAddr, SocketAddr},
+    process::ExitCode,
+};
+
+use anyhow::Context as _;
+use local::{
+    copilot::Workspace,
+    endpoint,
+    provision::{Account, Target, provision_workspace},
+};
+use pubsub::shutdown;
+
+use crate::up::Files;
+
+/// What `aws` can be told.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The port to listen on; 0 for a free one
+    #[arg(long, default_value_t = 4566)]
+    port: u16,
+    /// The address to listen on: 0.0.0.0 lets other machines and containers in
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    host: IpAddr,
+    /// The host by which others reach this one, for the URLs of queues
+    #[arg(long, value_name = "NAME", default_value = "127.0.0.1")]
+    public_host: String,
+    #[command(flatten)]
+    files: Files,
+}
+
+/// Serves until Ctrl-C or SIGTERM.
+///
+/// # Errors
+///
+/// What keeps it from starting.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let shutdown = shutdown::on_signal()?;
+    let workspace = Workspace::read(&args.files.copilot(), &args.files.environment)?;
+    let endpoint = endpoint::start(&endpoint::Settings {
+        listen: SocketAddr::new(args.host, args.port),
+        public_host: args.public_host,
+        region: endpoint::region(),
+    })
+    .await?;
+    let target = Target {
+        endpoint_url: endpoint.url.clone(),
+        region: endpoint::region(),
+    };
+    let account = provision_workspace(&workspace, &target).await?;
+    anstream::stdout()
+        .write_all(usage(&account, &target).as_bytes())
+        .context("printing")?;
+    shutdown.cancelled().await;
+    endpoint.stop().await;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What to type next.
+fn usage(account: &Account, target: &Target) -> String {
+    let mut text = "# What each service finds in its environment:\n".to_owned();
+    let shared = target.variables();
+    for service in &account.services {
+        text += &format!("\n# {}\n", service.name);
+        for (name, value) in &service.variables {
+            if !shared.contains_key(name) {
+                text += &format!("{name}='{value}'\n");
+            }
+        }
+    }
+    text += "\n# For all of them, and for the AWS CLI (aws sqs list-queues, say):\n";
+    for (name, value) in shared {
+        text += &format!("export {name}='{value}'\n");
+    }
+    text
+}

@@ -1,0 +1,309 @@
+//! Values in a CloudFormation template: plain ones, and the intrinsic functions `Ref`,
+//! `Fn::GetAtt`, `Fn::Sub` and `Fn::ImportValue`, in their short and long forms.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, SeqAccess, Visitor},
+};
+use serde_saphyr::{Location, Spanned, Tagged};
+
+use super::yaml::wrong;
+
+/// Any value, and where it stands.
+#[derive(Clone, Debug)]
+pub struct Value {
+    /// Where it begins.
+    pub location: Location,
+    /// What it is.
+    pub data: Data,
+}
+
+/// What a value is.
+#[derive(Clone, Debug)]
+pub enum Data {
+    /// Nothing, a truth value or a number.
+    Plain(serde_json::Value),
+    /// A text, known now or when the resources that it names exist.
+    Text(Text),
+    /// A list.
+    List(Vec<Value>),
+    /// A map.
+    Map(BTreeMap<String, Value>),
+}
+
+/// A text, and where it stands.
+#[derive(Clone, Debug)]
+pub struct Text {
+    /// Where it begins.
+    pub location: Location,
+    /// How it is made.
+    pub expression: Expression,
+}
+
+/// How a text is made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expression {
+    /// As it is written.
+    Literal(String),
+    /// `Ref`: a parameter, or what names a resource.
+    Ref(String),
+    /// `Fn::GetAtt`: an attribute of a resource.
+    Attribute(String, String),
+    /// `Fn::Sub`: pieces that follow one another.
+    Join(Vec<Expression>),
+    /// `Fn::ImportValue`: what another stack exports under a name.
+    Import(Box<Expression>),
+    /// The ARN of a service's topic, which Copilot's own template puts together.
+    Topic {
+        /// The service that owns it.
+        service: String,
+        /// Its name.
+        topic: String,
+    },
+}
+
+impl Text {
+    /// A text that no file contains, because Copilot writes it.
+    pub fn made(expression: Expression) -> Self {
+        Self {
+            location: Location::UNKNOWN,
+            expression,
+        }
+    }
+}
+
+impl Value {
+    /// A text that no file contains.
+    pub fn literal(text: &str) -> Self {
+        Self::text(Text::made(Expression::Literal(text.to_owned())))
+    }
+
+    /// A text.
+    pub fn text(text: Text) -> Self {
+        Self::made(Data::Text(text))
+    }
+
+    /// A list that no file contains.
+    pub fn list(values: Vec<Value>) -> Self {
+        Self::made(Data::List(values))
+    }
+
+    /// A map that no file contains.
+    pub fn map<const N: usize>(entries: [(&str, Value); N]) -> Self {
+        let entries = entries.map(|(key, value)| (key.to_owned(), value));
+        Self::made(Data::Map(entries.into()))
+    }
+
+    fn made(data: Data) -> Self {
+        Self {
+            location: Location::UNKNOWN,
+            data,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let spanned = Spanned::<Tagged<Raw>>::deserialize(deserializer)?;
+        let Tagged(raw, tag) = spanned.value;
+        Ok(Self {
+            location: spanned.referenced,
+            data: data(spanned.referenced, raw, tag.as_deref()).map_err(wrong)?,
+        })
+    }
+}
+
+impl<'de> Deserialize<'de> for Text {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)?.data {
+            Data::Text(text) => Ok(text),
+            _ => Err(wrong("should be a text or a function that makes one")),
+        }
+    }
+}
+
+/// A value whose tag is not looked at yet.
+enum Raw {
+    Plain(serde_json::Value),
+    Text(String),
+    List(Vec<Value>),
+    Map(BTreeMap<String, Value>),
+}
+
+fn data(location: Location, raw: Raw, tag: Option<&str>) -> Result<Data, String> {
+    let text = |expression| {
+        Data::Text(Text {
+            location,
+            expression,
+        })
+    };
+    // Tags of YAML itself, such as `!!str`, say nothing that the value does not.
+    let tag = tag.filter(|tag| tag.starts_with('!'));
+    let (function, argument) = match (tag, raw) {
+        (None, Raw::Plain(plain)) => return Ok(Data::Plain(plain)),
+        (None, Raw::Text(literal)) => return Ok(text(Expression::Literal(literal))),
+        (None, Raw::List(values)) => return Ok(Data::List(values)),
+        (None, Raw::Map(map)) => match long_form(map) {
+            Ok((function, argument)) => (function, argument),
+            Err(map) => return Ok(Data::Map(map)),
+        },
+        (Some(tag), raw) => {
+            let name = tag.trim_start_matches('!').to_owned();
+            let data = data(location, raw, None)?;
+            (name, Value { location, data })
+        }
+    };
+    call(&function, argument).map(text)
+}
+
+/// `Ref: x` and `Fn::Sub: x` are functions; every other map is a map.
+fn long_form(mut map: BTreeMap<String, Value>) -> Result<(String, Value), BTreeMap<String, Value>> {
+    let function = match map.keys().next() {
+        Some(key) if map.len() == 1 && key == "Ref" => key.clone(),
+        Some(key) if map.len() == 1 && key.starts_with("Fn::") => key.clone(),
+        _ => return Err(map),
+    };
+    match map.remove(&function) {
+        Some(argument) => Ok((function.trim_start_matches("Fn::").to_owned(), argument)),
+        None => Err(map),
+    }
+}
+
+fn call(function: &str, argument: Value) -> Result<Expression, String> {
+    match (function, argument.data) {
+        ("Ref", Data::Text(name)) => literal(name).map(Expression::Ref),
+        ("GetAtt", Data::Text(name)) => attribute(&literal(name)?),
+        ("GetAtt", Data::List(parts)) => {
+            let mut names = Vec::new();
+            for part in parts {
+                match part.data {
+                    Data::Text(text) => names.push(literal(text)?),
+                    _ => return Err("!GetAtt takes a resource and an attribute".to_owned()),
+                }
+            }
+            attribute(&names.join("."))
+        }
+        ("Sub", Data::Text(format)) => substitute(&literal(format)?, &BTreeMap::new()),
+        ("Sub", Data::List(parts)) => substitute_with(parts),
+        ("ImportValue", Data::Text(name)) => Ok(Expression::Import(Box::new(name.expression))),
+        ("Ref" | "GetAtt" | "Sub" | "ImportValue", _) => {
+            Err(format!("!{function} does not take this"))
+        }
+        _ => Err(format!(
+            "!{function} is not supported here, only !Ref, !GetAtt, !Sub and !ImportValue"
+        )),
+    }
+}
+
+fn literal(text: Text) -> Result<String, String> {
+    match text.expression {
+        Expression::Literal(literal) => Ok(literal),
+        _ => Err("a function cannot be an argument here".to_owned()),
+    }
+}
+
+fn attribute(name: &str) -> Result<Expression, String> {
+    name.split_once('.')
+        .map(|(resource, attribute)| {
+            Expression::Attribute(resource.to_owned(), attribute.to_owned())
+        })
+        .ok_or_else(|| format!("{name:?} is not a resource, a dot and an attribute"))
+}
+
+/// `!Sub [format, {name: value}]`.
+fn substitute_with(parts: Vec<Value>) -> Result<Expression, String> {
+    const FORM: &str = "!Sub takes a text, or a list of a text and a map";
+    let [format, values] = <[Value; 2]>::try_from(parts).map_err(|_| FORM.to_owned())?;
+    let (Data::Text(format), Data::Map(map)) = (format.data, values.data) else {
+        return Err(FORM.to_owned());
+    };
+    let mut values = BTreeMap::new();
+    for (name, value) in map {
+        let Data::Text(text) = value.data else {
+            return Err(FORM.to_owned());
+        };
+        values.insert(name, text.expression);
+    }
+    substitute(&literal(format)?, &values)
+}
+
+/// `${Name}` is a `Ref`, `${Name.Attribute}` a `GetAtt`, and `${!Name}` the text `${Name}`.
+fn substitute(format: &str, values: &BTreeMap<String, Expression>) -> Result<Expression, String> {
+    let mut pieces = Vec::new();
+    let mut rest = format;
+    while let Some((before, after)) = rest.split_once("${") {
+        let (name, after) = after
+            .split_once('}')
+            .ok_or_else(|| format!("{format:?} has a ${{ without a }}"))?;
+        pieces.push(Expression::Literal(before.to_owned()));
+        let name = name.trim();
+        pieces.push(match (name.strip_prefix('!'), values.get(name)) {
+            (Some(verbatim), _) => Expression::Literal(format!("${{{verbatim}}}")),
+            (None, Some(value)) => value.clone(),
+            (None, None) if name.starts_with("AWS::") => Expression::Ref(name.to_owned()),
+            (None, None) if name.contains('.') => attribute(name)?,
+            (None, None) => Expression::Ref(name.to_owned()),
+        });
+        rest = after;
+    }
+    pieces.push(Expression::Literal(rest.to_owned()));
+    Ok(Expression::Join(pieces))
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RawVisitor)
+    }
+}
+
+struct RawVisitor;
+
+impl<'de> Visitor<'de> for RawVisitor {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Plain(serde_json::Value::Null))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Raw, E> {
+        Ok(Raw::Plain(value.into()))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Raw, E> {
+        Ok(Raw::Plain(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Raw, E> {
+        Ok(Raw::Plain(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {
+        Ok(Raw::Plain(value.into()))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Raw, E> {
+        Ok(Raw::Text(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Raw, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = list.next_element()? {
+            values.push(value);
+        }
+        Ok(Raw::List(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw, A::Error> {
+        let mut values = BTreeMap::new();
+        while let Some((key, value)) = map.next_entry()? {
+            values.insert(key, value);
+        }
+        Ok(Raw::Map(values))
+    }
+}

@@ -1,0 +1,285 @@
+//! What is to be made for a service: Copilot's own resources and those of its addons, side by
+//! side, with the references between them.
+//!
+//! CloudFormation would make them as two stacks, one nested in the other; so they are two
+//! namespaces here.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use serde_saphyr::Location;
+
+use super::{
+    Mistake, entries,
+    expression::{Expression, Text},
+    manifest::{DeadLetter, Kind, Manifest, Within},
+    template::{
+        Arguments, Output, Parameter, Queue, QueuePolicy, RedrivePolicy, Resource, Subscription,
+        Template, Topic,
+    },
+    yaml,
+};
+
+/// How long a dead letter waits for a person, as Copilot has it: 14 days.
+const DEAD_LETTER_RETENTION_SECONDS: u32 = 1_209_600;
+/// A worker's queue, as Copilot's template calls it.
+pub const EVENTS_QUEUE: &str = "EventsQueue";
+/// A worker's dead-letter queue, as Copilot's template calls it.
+pub const DEAD_LETTER_QUEUE: &str = "DeadLetterQueue";
+
+/// The names that all physical names begin with.
+#[derive(Clone, Copy, Debug)]
+pub struct Names<'a> {
+    /// The application.
+    pub application: &'a str,
+    /// The environment.
+    pub environment: &'a str,
+    /// The service.
+    pub service: &'a str,
+}
+
+impl Names<'_> {
+    /// `<application>-<environment>-<service>-<name>`.
+    pub fn physical(&self, name: &str) -> String {
+        let Self {
+            application,
+            environment,
+            service,
+        } = self;
+        format!("{application}-{environment}-{service}-{name}")
+    }
+}
+
+/// Resources, and what they need to know and tell.
+#[derive(Clone, Debug, Default)]
+pub struct Stack {
+    /// What every physical name in it begins with, when a resource has no name of its own.
+    pub prefix: String,
+    /// What it was told: texts of the stack that it is nested in.
+    pub parameters: BTreeMap<String, Text>,
+    /// What it makes, by logical id.
+    pub resources: BTreeMap<String, Declared<Resource>>,
+    /// What it tells, by name.
+    pub outputs: BTreeMap<String, Declared<Output>>,
+}
+
+/// Something, and where it was declared.
+#[derive(Clone, Debug)]
+pub struct Declared<T> {
+    /// The thing.
+    pub value: T,
+    /// The file.
+    pub file: PathBuf,
+    /// Where in the file.
+    pub location: Location,
+}
+
+/// What Copilot makes for a service.
+pub fn of_manifest(names: &Names<'_>, kind: Kind, manifest: &Manifest, file: &Path) -> Stack {
+    let mut resources = BTreeMap::new();
+    for topic in manifest.publish.iter().flat_map(|publish| &publish.topics) {
+        let name = &topic.name.value.0;
+        let resource = Resource::Topic(Topic::named(literal(names.physical(name))));
+        resources.insert(topic_id(name), (resource, topic.name.referenced));
+    }
+    if kind == Kind::Worker {
+        queues(names, manifest, &mut resources);
+        subscriptions(manifest, &mut resources);
+    }
+    let declared = |(value, location)| Declared::new(value, file, location);
+    Stack {
+        prefix: names.physical(""),
+        resources: (resources.into_iter())
+            .map(|(id, resource)| (id, declared(resource)))
+            .collect(),
+        ..Stack::default()
+    }
+}
+
+/// The logical id of a topic in Copilot's template.
+pub fn topic_id(name: &str) -> String {
+    let letters: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("{letters}SNSTopic")
+}
+
+type Placed = BTreeMap<String, (Resource, Location)>;
+
+fn queues(names: &Names<'_>, manifest: &Manifest, resources: &mut Placed) {
+    let subscribe = manifest.subscribe.as_ref();
+    let place = subscribe.map_or(Location::UNKNOWN, |it| it.referenced);
+    let settings = (subscribe.map(|it| it.value.queue.clone())).unwrap_or_default();
+    let mut queue = Queue::named(literal(names.physical(EVENTS_QUEUE)));
+    queue.message_retention_period = settings.retention.map(|it| Within(it.0));
+    queue.delay_seconds = settings.delay.map(|it| Within(it.0));
+    queue.visibility_timeout = settings.timeout.map(|it| Within(it.0));
+    if let Some(DeadLetter { tries }) = settings.dead_letter {
+        queue.redrive_policy = Some(RedrivePolicy {
+            dead_letter_target_arn: arn(DEAD_LETTER_QUEUE),
+            max_receive_count: tries,
+        });
+        let mut dead_letters = Queue::named(literal(names.physical(DEAD_LETTER_QUEUE)));
+        dead_letters.message_retention_period = Some(Within(DEAD_LETTER_RETENTION_SECONDS));
+        let resource = Resource::Queue(dead_letters);
+        resources.insert(DEAD_LETTER_QUEUE.to_owned(), (resource, place));
+    }
+    resources.insert(EVENTS_QUEUE.to_owned(), (Resource::Queue(queue), place));
+}
+
+fn subscriptions(manifest: &Manifest, resources: &mut Placed) {
+    let subscribe = manifest.subscribe.iter();
+    let topics: Vec<_> = subscribe
+        .flat_map(|it| it.value.topics.iter().flatten())
+        .collect();
+    for subscription in &topics {
+        let (service, topic) = (&subscription.service.value, &subscription.name.value.0);
+        let resource = Resource::Subscription(Subscription::of(
+            topic_arn(service, topic),
+            arn(EVENTS_QUEUE),
+            subscription.filter_policy.clone(),
+        ));
+        let id = format!("{service}{}Subscription", topic_id(topic));
+        resources.insert(id, (resource, subscription.name.referenced));
+    }
+    let senders = (topics.iter())
+        .map(|it| topic_arn(&it.service.value, &it.name.value.0))
+        .collect();
+    let policy = QueuePolicy::for_topics(EVENTS_QUEUE, senders);
+    let place = topics.first().map(|it| it.name.referenced);
+    if let Some(place) = place {
+        let id = "QueuePolicy".to_owned();
+        resources.insert(id, (Resource::QueuePolicy(policy), place));
+    }
+}
+
+fn literal(text: String) -> Text {
+    Text::made(Expression::Literal(text))
+}
+
+fn arn(resource: &str) -> Text {
+    Text::made(Expression::Attribute(resource.to_owned(), "Arn".to_owned()))
+}
+
+fn topic_arn(service: &str, topic: &str) -> Text {
+    Text::made(Expression::Topic {
+        service: service.to_owned(),
+        topic: topic.to_owned(),
+    })
+}
+
+/// What a service's addons make: all files of its `addons` directory as one template.
+///
+/// # Errors
+///
+/// [`Mistake`] in one of the files, or between two of them.
+pub fn of_addons(names: &Names<'_>, directory: &Path) -> Result<Stack, Mistake> {
+    let mut stack = Stack {
+        prefix: names.physical("AddonsStack-"),
+        ..Stack::default()
+    };
+    let directory = directory.join("addons");
+    if !directory.exists() {
+        return Ok(stack);
+    }
+    let mut arguments = None;
+    let mut parameters = BTreeMap::new();
+    for (name, file) in entries(&directory)? {
+        match name.rsplit_once('.') {
+            Some(("addons.parameters", "yml" | "yaml")) => {
+                arguments = Some((yaml::read::<Arguments>(&file)?, file));
+            }
+            Some((_, "yml" | "yaml")) => stack.add(yaml::read(&file)?, &file, &mut parameters)?,
+            _ => {}
+        }
+    }
+    let known = [
+        ("App", names.application),
+        ("Env", names.environment),
+        ("Name", names.service),
+    ];
+    for (name, value) in known {
+        if parameters.remove(name).is_none() && !stack.resources.is_empty() {
+            let what = format!("Parameters: {name} is missing; Copilot passes it to every addon");
+            return Err(Mistake::of(&directory, what));
+        }
+        let value = literal(value.to_owned());
+        stack.parameters.insert(name.to_owned(), value);
+    }
+    stack.tell(arguments, parameters)?;
+    Ok(stack)
+}
+
+type Parameters = BTreeMap<String, Declared<Parameter>>;
+
+impl Stack {
+    fn add(
+        &mut self,
+        template: Template,
+        file: &Path,
+        parameters: &mut Parameters,
+    ) -> Result<(), Mistake> {
+        for (name, it) in template.parameters {
+            let declared = Declared::new(it.value, file, it.referenced);
+            parameters.insert(name, declared);
+        }
+        for (id, it) in template.resources {
+            if let Resource::Table(table) = &it.value
+                && let Some((place, what)) = table.undefined_key()
+            {
+                return Err(Mistake::at(file, place, what));
+            }
+            let declared = Declared::new(it.value, file, it.referenced);
+            if let Some(other) = self.resources.insert(id.clone(), declared) {
+                let what = format!("{id}: {} has it too", other.file.display());
+                return Err(Mistake::at(file, it.referenced, what));
+            }
+        }
+        for (name, output) in template.outputs {
+            let place = output.value.location;
+            let declared = Declared::new(output, file, place);
+            if let Some(other) = self.outputs.insert(name.clone(), declared) {
+                let what = format!("{name}: {} has it too", other.file.display());
+                return Err(Mistake::at(file, place, what));
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives each parameter its argument, or else its default.
+    fn tell(
+        &mut self,
+        arguments: Option<(Arguments, PathBuf)>,
+        mut parameters: Parameters,
+    ) -> Result<(), Mistake> {
+        if let Some((arguments, file)) = arguments {
+            for (name, text) in arguments.parameters {
+                if parameters.remove(&name).is_none() {
+                    let what = format!("Parameters.{name}: no addon has such a parameter");
+                    return Err(Mistake::at(&file, text.location, what));
+                }
+                self.parameters.insert(name, text);
+            }
+        }
+        for (name, declared) in parameters {
+            let Some(default) = declared.value.default else {
+                let what = format!(
+                    "Parameters.{name}: it has no Default, and addons.parameters.yml no value"
+                );
+                return Err(Mistake::at(&declared.file, declared.location, what));
+            };
+            self.parameters.insert(name, literal(default));
+        }
+        Ok(())
+    }
+}
+
+impl<T> Declared<T> {
+    fn new(value: T, file: &Path, location: Location) -> Self {
+        Self {
+            value,
+            file: file.to_owned(),
+            location,
+        }
+    }
+}

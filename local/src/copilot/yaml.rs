@@ -1,0 +1,201 @@
+//! Reads a YAML file into a type, strictly: what the type does not know is a [`Mistake`].
+
+use std::{
+    fmt, fs,
+    marker::PhantomData,
+    path::{Path, PathBuf},
+};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{
+        DeserializeOwned, IntoDeserializer as _, MapAccess, Visitor, value::MapAccessDeserializer,
+    },
+};
+use serde_path_to_error::{Path as KeyPath, Segment};
+use serde_saphyr::{DefaultMessageFormatter, Location, MessageFormatter as _};
+use thiserror::Error;
+
+/// Something wrong in a file: one sentence that says where and what.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{}:{line}:{column}: {what}", file.display())]
+pub struct Mistake {
+    /// The file, as it was found.
+    pub file: PathBuf,
+    /// The line, from 1.
+    pub line: u64,
+    /// The column, from 1.
+    pub column: u64,
+    /// What is wrong, with the key it is about.
+    pub what: String,
+}
+
+impl Mistake {
+    /// A mistake at a place in a file.
+    pub fn at(file: &Path, location: Location, what: impl Into<String>) -> Self {
+        Self {
+            file: file.to_owned(),
+            line: location.line().max(1),
+            column: location.column().max(1),
+            what: what.into(),
+        }
+    }
+
+    /// A mistake of a file as a whole.
+    pub fn of(file: &Path, what: impl Into<String>) -> Self {
+        Self {
+            file: file.to_owned(),
+            line: 1,
+            column: 1,
+            what: what.into(),
+        }
+    }
+}
+
+/// Reads the file at `path`.
+///
+/// # Errors
+///
+/// [`Mistake`] if it cannot be read, is not YAML, or is not a `T`.
+pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Mistake> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| Mistake::of(path, format!("cannot be read: {error}")))?;
+    parse(path, &text)
+}
+
+/// Reads `text`, which is the content of the file at `path`.
+///
+/// # Errors
+///
+/// [`Mistake`] if it is not YAML, or is not a `T`.
+pub fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, Mistake> {
+    let mut key = None;
+    let outcome = serde_saphyr::with_deserializer_from_str(text, |yaml| {
+        let mut track = serde_path_to_error::Track::new();
+        T::deserialize(serde_path_to_error::Deserializer::new(yaml, &mut track))
+            .inspect_err(|_| key = key_name(&track.path()))
+    });
+    outcome.map_err(|error| {
+        let error = error.without_snippet();
+        let location = error.location().unwrap_or(Location::UNKNOWN);
+        let what = DefaultMessageFormatter.format_message(error);
+        match key {
+            Some(key) => Mistake::at(path, location, format!("{key}: {what}")),
+            None => Mistake::at(path, location, what),
+        }
+    })
+}
+
+/// `subscribe.queue.timeout`, say. The parser marks positions by steps of its own, named `value`.
+fn key_name(path: &KeyPath) -> Option<String> {
+    let mut name = String::new();
+    for segment in path {
+        match segment {
+            Segment::Map { key } if key == "value" => {}
+            Segment::Map { key } if name.is_empty() => name.push_str(key),
+            Segment::Map { key } => {
+                name.push('.');
+                name.push_str(key);
+            }
+            Segment::Seq { index } => name.push_str(&format!("[{index}]")),
+            Segment::Enum { .. } | Segment::Unknown => {}
+        }
+    }
+    Some(name).filter(|name| !name.is_empty())
+}
+
+/// A value that Copilot lets one write short, as a scalar, or long, as a map.
+///
+/// Unlike an untagged enum it does not lose the place of a mistake inside the map.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ShortOr<S, L> {
+    /// The scalar.
+    Short(S),
+    /// The map.
+    Long(L),
+}
+
+impl<'de, S: Deserialize<'de>, L: Deserialize<'de>> Deserialize<'de> for ShortOr<S, L> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ShortOrVisitor(PhantomData))
+    }
+}
+
+struct ShortOrVisitor<S, L>(PhantomData<(S, L)>);
+
+impl<'de, S: Deserialize<'de>, L: Deserialize<'de>> Visitor<'de> for ShortOrVisitor<S, L> {
+    type Value = ShortOr<S, L>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a single value or a map")
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Self::Value, E> {
+        S::deserialize(value.into_deserializer()).map(ShortOr::Short)
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Self::Value, E> {
+        S::deserialize(value.into_deserializer()).map(ShortOr::Short)
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Self::Value, E> {
+        S::deserialize(value.into_deserializer()).map(ShortOr::Short)
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Self::Value, E> {
+        S::deserialize(value.into_deserializer()).map(ShortOr::Short)
+    }
+
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Self::Value, E> {
+        S::deserialize(value.into_deserializer()).map(ShortOr::Short)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        L::deserialize(MapAccessDeserializer::new(map)).map(ShortOr::Long)
+    }
+}
+
+/// A scalar as text, however it is written: `5000` and `"5000"` are the same, as for Copilot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Scalar(pub String);
+
+impl<'de> Deserialize<'de> for Scalar {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ScalarVisitor)
+    }
+}
+
+struct ScalarVisitor;
+
+impl Visitor<'_> for ScalarVisitor {
+    type Value = Scalar;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, a number, true or false")
+    }
+
+    fn visit_bool<E: serde::de::Error>(self, value: bool) -> Result<Scalar, E> {
+        Ok(Scalar(value.to_string()))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<Scalar, E> {
+        Ok(Scalar(value.to_string()))
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<Scalar, E> {
+        Ok(Scalar(value.to_string()))
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Scalar, E> {
+        Ok(Scalar(value.to_string()))
+    }
+
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Scalar, E> {
+        Ok(Scalar(value.to_owned()))
+    }
+}
+
+/// Fails at the place of the value that is being read.
+pub fn wrong<E: serde::de::Error>(what: impl fmt::Display) -> E {
+    E::custom(what)
+}

@@ -1,0 +1,178 @@
+//! Which service a request is for, and the three that answer.
+
+use std::{io, sync::Arc};
+
+use async_trait::async_trait;
+use http_body_util::{BodyExt, Full, combinators::BoxBody};
+use hyper::{
+    Request, Response, StatusCode,
+    body::{Bytes, Incoming},
+    header::CONTENT_TYPE,
+    service::Service as _,
+};
+use rustack_dynamodb_core::{
+    config::DynamoDBConfig, handler::RustackDynamoDBHandler, provider::RustackDynamoDB,
+};
+use rustack_dynamodb_http::{DynamoDBHttpConfig, DynamoDBHttpService};
+use rustack_sns_core::{
+    config::SnsConfig,
+    handler::RustackSnsHandler,
+    provider::RustackSns,
+    publisher::{DeliveryError, SqsPublisher},
+};
+use rustack_sns_http::service::{SnsHttpConfig, SnsHttpService};
+use rustack_sqs_core::{config::SqsConfig, handler::RustackSqsHandler, provider::RustackSqs};
+use rustack_sqs_http::service::{SqsHttpConfig, SqsHttpService};
+use rustack_sqs_model::input::SendMessageInput;
+use tokio::sync::Semaphore;
+
+use super::{ACCOUNT_ID, Settings};
+
+/// What DynamoDB and SNS admit at once: they refuse more, so more must wait.
+const MAX_CONCURRENT_REQUESTS: usize = 128;
+
+type Body = BoxBody<Bytes, io::Error>;
+
+/// The services behind the port.
+#[derive(Clone)]
+pub struct Router {
+    dynamodb: DynamoDBHttpService<RustackDynamoDBHandler>,
+    sns: SnsHttpService<RustackSnsHandler>,
+    sqs: SqsHttpService<RustackSqsHandler>,
+    dynamodb_slots: Arc<Semaphore>,
+    sns_slots: Arc<Semaphore>,
+}
+
+impl Router {
+    /// Services without tables, topics and queues. Queue URLs carry the public host and `port`.
+    pub fn new(settings: &Settings, port: u16) -> Self {
+        let sqs = Arc::new(RustackSqs::new(SqsConfig {
+            default_region: settings.region.clone(),
+            account_id: ACCOUNT_ID.to_owned(),
+            host: settings.public_host.clone(),
+            port,
+            ..SqsConfig::default()
+        }));
+        let sns_config = SnsConfig {
+            default_region: settings.region.clone(),
+            account_id: ACCOUNT_ID.to_owned(),
+            host: settings.public_host.clone(),
+            port,
+            ..SnsConfig::default()
+        };
+        let deliveries = Arc::new(Deliveries {
+            sqs: Arc::clone(&sqs),
+        });
+        let sns = Arc::new(RustackSns::new(sns_config, deliveries));
+        let dynamodb = Arc::new(RustackDynamoDB::new(DynamoDBConfig {
+            default_region: settings.region.clone(),
+            ..DynamoDBConfig::default()
+        }));
+        Self {
+            dynamodb: DynamoDBHttpService::new(
+                Arc::new(RustackDynamoDBHandler::new(dynamodb)),
+                DynamoDBHttpConfig::default(),
+            ),
+            sns: SnsHttpService::new(
+                Arc::new(RustackSnsHandler::new(sns)),
+                SnsHttpConfig::default(),
+            ),
+            sqs: SqsHttpService::new(
+                Arc::new(RustackSqsHandler::new(sqs)),
+                SqsHttpConfig::default(),
+            ),
+            dynamodb_slots: Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS)),
+            sns_slots: Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS)),
+        }
+    }
+
+    /// Answers one request. A bad one is answered as AWS would.
+    pub async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
+        let target = header(&request, "x-amz-target");
+        let form = header(&request, CONTENT_TYPE.as_str())
+            .starts_with("application/x-www-form-urlencoded");
+        if target.starts_with("DynamoDB_") {
+            let _slot = self.dynamodb_slots.acquire().await;
+            boxed(self.dynamodb.call(request).await)
+        } else if target.starts_with("AmazonSQS.") {
+            boxed(self.sqs.call(request).await)
+        } else if form {
+            let _slot = self.sns_slots.acquire().await;
+            boxed(self.sns.call(request).await)
+        } else {
+            unknown()
+        }
+    }
+}
+
+fn header<'a>(request: &'a Request<Incoming>, name: &str) -> &'a str {
+    (request.headers().get(name))
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+}
+
+fn boxed<B>(answer: Result<Response<B>, std::convert::Infallible>) -> Response<Body>
+where
+    B: hyper::body::Body<Data = Bytes, Error = io::Error> + Send + Sync + 'static,
+{
+    let Ok(response) = answer;
+    response.map(BodyExt::boxed)
+}
+
+/// What AWS says to an operation that it does not have.
+fn unknown() -> Response<Body> {
+    const ANSWER: &str = r#"{"__type":"UnknownOperationException","message":"This endpoint knows DynamoDB and SQS by X-Amz-Target and SNS by a form"}"#;
+    let body = Full::new(Bytes::from_static(ANSWER.as_bytes()));
+    let mut response = Response::new(body.map_err(|never| match never {}).boxed());
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response.headers_mut().insert(
+        CONTENT_TYPE,
+        hyper::header::HeaderValue::from_static("application/x-amz-json-1.0"),
+    );
+    response
+}
+
+/// Hands what SNS delivers to the queues.
+struct Deliveries {
+    sqs: Arc<RustackSqs>,
+}
+
+#[async_trait]
+impl SqsPublisher for Deliveries {
+    fn validate(&self, queue_arn: &str) -> Result<(), DeliveryError> {
+        self.sqs
+            .queue_url_for_arn(queue_arn)
+            .map(drop)
+            .map_err(|error| failed(queue_arn, error))
+    }
+
+    async fn send_message(
+        &self,
+        queue_arn: &str,
+        message_body: &str,
+        message_group_id: Option<&str>,
+        message_deduplication_id: Option<&str>,
+    ) -> Result<(), DeliveryError> {
+        let queue_url =
+            (self.sqs.queue_url_for_arn(queue_arn)).map_err(|error| failed(queue_arn, error))?;
+        let message = SendMessageInput {
+            queue_url,
+            message_body: message_body.to_owned(),
+            message_group_id: message_group_id.map(str::to_owned),
+            message_deduplication_id: message_deduplication_id.map(str::to_owned),
+            ..SendMessageInput::default()
+        };
+        self.sqs
+            .send_message(message)
+            .await
+            .map(drop)
+            .map_err(|error| failed(queue_arn, error))
+    }
+}
+
+fn failed(queue_arn: &str, error: impl std::fmt::Display) -> DeliveryError {
+    DeliveryError::SqsDeliveryFailed {
+        queue_arn: queue_arn.to_owned(),
+        reason: error.to_string(),
+    }
+}

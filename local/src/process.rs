@@ -1,0 +1,146 @@
+//! A service as a child process: started with exactly the variables it is given, and never left
+//! behind.
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    path::Path,
+    process::{ExitStatus, Stdio},
+};
+
+use anyhow::Context as _;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncRead, BufReader},
+    process::{Child, Command},
+    sync::mpsc::UnboundedSender,
+    task::JoinHandle,
+};
+
+/// A line that a service logged, to its standard output or error.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// The service.
+    pub service: String,
+    /// The line, without its end.
+    pub text: String,
+}
+
+/// A running service. It is killed when this is dropped.
+#[derive(Debug)]
+pub struct Process {
+    /// The service's name.
+    pub name: String,
+    child: Child,
+    pid: Pid,
+    readers: [JoinHandle<()>; 2],
+}
+
+impl Process {
+    /// Starts `binary`. Its lines go to `lines`.
+    ///
+    /// It inherits no variable, so that what works here works with what Copilot injects; and it is
+    /// the leader of its own process group, so that a terminal's Ctrl-C reaches it only through us.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be started.
+    pub fn spawn(
+        name: &str,
+        binary: &Path,
+        variables: &BTreeMap<String, String>,
+        lines: &UnboundedSender<Line>,
+    ) -> anyhow::Result<Self> {
+        let mut child = Command::new(binary)
+            .env_clear()
+            .envs(variables)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .kill_on_drop(true)
+            .spawn()
+            .with_context(|| format!("starting {}", binary.display()))?;
+        let pid = child.id().context("a child without a process id")?;
+        let readers = [
+            tokio::spawn(forward(name, child.stdout.take(), lines)),
+            tokio::spawn(forward(name, child.stderr.take(), lines)),
+        ];
+        Ok(Self {
+            name: name.to_owned(),
+            child,
+            pid: Pid::from_raw(pid.try_into().context("a process id too large")?),
+            readers,
+        })
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> i32 {
+        self.pid.as_raw()
+    }
+
+    /// Sends SIGTERM, as ECS does first. One that ended already stays as it is.
+    pub fn terminate(&mut self) {
+        self.signal(Signal::SIGTERM);
+    }
+
+    /// Sends SIGKILL, as ECS does when it waited long enough.
+    pub fn kill(&mut self) {
+        self.signal(Signal::SIGKILL);
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        // Once it is waited for, its id may be another's.
+        if self.child.id().is_some() {
+            let _ = kill(self.pid, signal);
+        }
+    }
+
+    /// Waits until it ended and its last line was forwarded. It can be called again.
+    ///
+    /// # Errors
+    ///
+    /// If the system does not tell.
+    pub async fn wait(&mut self) -> anyhow::Result<ExitStatus> {
+        let status = self.child.wait().await;
+        for reader in &mut self.readers {
+            if !reader.is_finished() {
+                let _ = reader.await;
+            }
+        }
+        status.with_context(|| format!("waiting for {}", self.name))
+    }
+
+    /// Whether it still runs.
+    pub fn is_running(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
+    }
+}
+
+/// Reads to the end. A line that is not UTF-8 is shown as well as it can be.
+fn forward(
+    name: &str,
+    output: Option<impl AsyncRead + Unpin + Send + 'static>,
+    lines: &UnboundedSender<Line>,
+) -> impl Future<Output = ()> + Send + 'static {
+    let service = name.to_owned();
+    let lines = lines.clone();
+    async move {
+        let Some(output) = output else { return };
+        let mut reader = BufReader::new(output);
+        let mut buffer = Vec::new();
+        while let Ok(1..) = reader.read_until(b'\n', &mut buffer).await {
+            let text = String::from_utf8_lossy(&buffer).trim_end().to_owned();
+            buffer.clear();
+            let line = Line {
+                service: service.clone(),
+                text,
+            };
+            // Nobody listens any more; the pipe is emptied all the same, or the child would block.
+            let _ = lines.send(line);
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! `local` and `local up`: starts everything, shows what it logs, and stops everything.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    path::PathBuf,
+    process::{ExitCode, ExitStatus},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use local::{
+    build,
+    provision::ENVIRONMENT,
+    system::{Settings, System},
+};
+use pubsub::shutdown;
+use tokio::{sync::mpsc::unbounded_channel, time::sleep};
+
+use crate::printer;
+
+/// A service that dies again and again should not fill the terminal.
+const RESTART_DELAY: Duration = Duration::from_secs(1);
+
+/// What `up` can be told.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The port of the page; 0 for a free one
+    #[arg(long, default_value_t = 5000)]
+    port: u16,
+    /// The port of the AWS endpoint; 0 for a free one
+    #[arg(long, default_value_t = 0)]
+    aws_port: u16,
+    #[command(flatten)]
+    files: Files,
+}
+
+/// Which files describe the account.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Files {
+    /// The environment, as under copilot/environments
+    #[arg(long = "env", value_name = "NAME", default_value = ENVIRONMENT)]
+    pub environment: String,
+    /// The directory with the Copilot files; without it, that of the workspace
+    #[arg(long, value_name = "DIR")]
+    copilot: Option<PathBuf>,
+}
+
+impl Files {
+    /// The directory with the Copilot files.
+    pub fn copilot(&self) -> PathBuf {
+        (self.copilot.clone()).unwrap_or_else(build::copilot_directory)
+    }
+}
+
+/// The AWS endpoint that the environment names, if it names one.
+pub fn endpoint_url() -> Option<String> {
+    env::var("AWS_ENDPOINT_URL")
+        .ok()
+        .filter(|url| !url.is_empty())
+}
+
+/// Runs the system until Ctrl-C or SIGTERM.
+///
+/// # Errors
+///
+/// What keeps it from starting, and a service that did not end cleanly.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let shutdown = shutdown::on_signal()?;
+    let (lines, received) = unbounded_channel();
+    let printer = tokio::spawn(printer::print(received));
+    let settings = Settings {
+        copilot: args.files.copilot(),
+        binaries: build::binaries().await?,
+        environment: args.files.environment,
+        endpoint_url: endpoint_url(),
+        aws_port: args.aws_port,
+        port: args.port,
+        variables: BTreeMap::new(),
+    };
+    let mut system = System::start(settings, lines.clone()).await?;
+    let outcome = tokio::select! {
+        () = shutdown.cancelled() => Ok(None),
+        outcome = watch(&mut system, &lines) => outcome,
+    };
+    let stopped = system.stop().await;
+    drop(lines);
+    printer.await.context("printing")?;
+    let died = outcome?;
+    stopped?;
+    Ok(died.map_or(ExitCode::SUCCESS, exit_code))
+}
+
+/// Waits for health, says so, and then restarts what dies, as ECS does.
+///
+/// A service that dies before it was ever healthy would die again: then its status is returned.
+async fn watch(system: &mut System, lines: &printer::Lines) -> anyhow::Result<Option<ExitStatus>> {
+    let healthy = system.healthy();
+    tokio::select! {
+        healthy = healthy => healthy?,
+        (name, status) = system.ended() => {
+            let status = status?;
+            printer::say(lines, format!("{name} ended before it was healthy: {status}"));
+            return Ok(Some(status));
+        }
+    }
+    let (page, aws) = (&system.url, &system.target.endpoint_url);
+    printer::say(lines, format!("AWS is at {aws}; Ctrl-C stops everything"));
+    printer::say(lines, format!("the page is at {page}"));
+    loop {
+        let (name, status) = system.ended().await;
+        printer::say(
+            lines,
+            format!("{name} ended ({}); it is started again", status?),
+        );
+        sleep(RESTART_DELAY).await;
+        system.start_service(&name)?;
+    }
+}
+
+fn exit_code(status: ExitStatus) -> ExitCode {
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    match code {
+        None | Some(0) => ExitCode::FAILURE,
+        Some(code) => ExitCode::from(code),
+    }
+}
