@@ -1,15 +1,31 @@
-//! Asking a running service, over loopback, whether it is well.
+//! Asking a running service, over loopback, whether it is well; and answering for a worker.
+//!
+//! The images have no shell and no `curl`: ECS and Docker call the binary itself with the argument
+//! `healthcheck`, which asks here.
 
 use std::{net::Ipv4Addr, time::Duration};
 
 use anyhow::{Context as _, bail};
-use http_body_util::{BodyExt as _, Empty};
-use hyper::{Request, body::Bytes, client::conn::http1, header::HOST};
+use http_body_util::{BodyExt as _, Empty, Full};
+use hyper::{
+    Request, Response, StatusCode,
+    body::{Bytes, Incoming},
+    client::conn::http1,
+    header::HOST,
+    server,
+    service::service_fn,
+};
 use hyper_util::rt::TokioIo;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::{sleep, timeout},
+};
+
+use crate::env::Misconfigured;
 
 /// Below the 5 s that the manifests give a health check.
 const TIMEOUT: Duration = Duration::from_secs(3);
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// Asks `http://127.0.0.1:{port}{path}` and returns what it answered.
 ///
@@ -21,6 +37,49 @@ pub async fn check(port: u16, path: &str) -> anyhow::Result<String> {
         .await
         .with_context(|| format!("no answer on port {port} within {} s", TIMEOUT.as_secs()))?
         .with_context(|| format!("asking 127.0.0.1:{port}{path}"))
+}
+
+/// Listens on the loopback `port` that `variable` named.
+///
+/// # Errors
+///
+/// [`Misconfigured`] if the port is taken.
+pub async fn listen(variable: &str, port: u16) -> Result<TcpListener, Misconfigured> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .await
+        .map_err(|error| Misconfigured(format!("cannot listen on {variable} {port}: {error}")))
+}
+
+/// Answers each request with 200 and how the service is, or with 503 and what is wrong.
+pub async fn serve(
+    listener: TcpListener,
+    examine: impl Fn() -> Result<String, String> + Clone + Send + Sync + 'static,
+) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of file descriptors, most likely: others will be closed soon.
+            sleep(ACCEPT_RETRY).await;
+            continue;
+        };
+        let examine = examine.clone();
+        let answer = service_fn(move |_: Request<Incoming>| {
+            let answered = match examine() {
+                Ok(state) => (StatusCode::OK, state),
+                Err(why) => (StatusCode::SERVICE_UNAVAILABLE, why),
+            };
+            async move { response(answered) }
+        });
+        let connection = server::conn::http1::Builder::new()
+            .keep_alive(false)
+            .serve_connection(TokioIo::new(stream), answer);
+        tokio::spawn(timeout(TIMEOUT, connection));
+    }
+}
+
+fn response((status, text): (StatusCode, String)) -> hyper::http::Result<Response<Full<Bytes>>> {
+    Response::builder()
+        .status(status)
+        .body(Full::new(Bytes::from(text)))
 }
 
 async fn ask(port: u16, path: &str) -> anyhow::Result<String> {

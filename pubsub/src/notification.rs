@@ -46,12 +46,12 @@ impl Notification {
     /// `sqs_message_id` and `sqs_attributes` are what SQS itself says of the message; they count
     /// only where there is no envelope.
     pub fn read(
-        body: &str,
+        body: String,
         sqs_message_id: &str,
         sqs_attributes: BTreeMap<String, String>,
         attempt: u32,
     ) -> Self {
-        match serde_json::from_str::<Envelope>(body) {
+        match serde_json::from_str::<Envelope>(&body) {
             Ok(envelope) if envelope.r#type == "Notification" => Self {
                 message_id: envelope.message_id,
                 topic: envelope.topic_arn.rsplit(':').next().map(str::to_owned),
@@ -64,10 +64,54 @@ impl Notification {
             _ => Self {
                 message_id: sqs_message_id.to_owned(),
                 topic: None,
-                message: body.to_owned(),
+                message: body,
                 attributes: sqs_attributes,
                 attempt,
             },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_envelope_is_taken_off() {
+        let body = r#"{
+            "Type": "Notification", "MessageId": "sns-1", "Timestamp": "2026-11-20T12:00:00.000Z",
+            "TopicArn": "arn:aws:sns:eu-west-1:123456789012:pubsub-test-publisher-ordersTopic",
+            "Message": "{\"customer\":\"Ada\"}",
+            "MessageAttributes": {"amount": {"Type": "Number", "Value": "120.00"}}
+        }"#;
+        let read = Notification::read(body.to_owned(), "sqs-1", BTreeMap::new(), 2);
+        assert_eq!(
+            read,
+            Notification {
+                message_id: "sns-1".to_owned(),
+                topic: Some("pubsub-test-publisher-ordersTopic".to_owned()),
+                message: r#"{"customer":"Ada"}"#.to_owned(),
+                attributes: BTreeMap::from([("amount".to_owned(), "120.00".to_owned())]),
+                attempt: 2,
+            }
+        );
+    }
+
+    #[test]
+    fn a_body_without_an_envelope_is_the_message() {
+        for body in [r#"{"customer":"Ada"}"#, "", "{", r#"{"Type":"Other"}"#] {
+            let attributes = BTreeMap::from([("amount".to_owned(), "80".to_owned())]);
+            let read = Notification::read(body.to_owned(), "sqs-1", attributes.clone(), 1);
+            assert_eq!(
+                read,
+                Notification {
+                    message_id: "sqs-1".to_owned(),
+                    topic: None,
+                    message: body.to_owned(),
+                    attributes,
+                    attempt: 1,
+                }
+            );
         }
     }
 }

@@ -1,0 +1,322 @@
+//! The product as its users meet it: the real binaries over HTTP, on the embedded endpoint.
+
+use reqwest::{StatusCode, header};
+use serde_json::{Value, json};
+
+mod common;
+
+use common::{Bed, field};
+
+type Outcome = anyhow::Result<()>;
+
+#[tokio::test]
+async fn an_order_reaches_fulfilment_and_from_80_up_promotion() -> Outcome {
+    let bed = Bed::start().await?;
+    let small = bed.order("Ada Lovelace", "79.99").await?;
+    bed.saw("fulfilment", &["order fulfilled", &small]).await?;
+    for total in ["80", "80.01", "150"] {
+        let id = bed.order("Grace Hopper", total).await?;
+        bed.saw("fulfilment", &["order fulfilled", &id]).await?;
+        let coupon = bed.saw("promotion", &["coupon granted", &id]).await?;
+        assert!(coupon.contains("coupon.percent=20"), "{coupon}");
+    }
+    // Promotion logs every order it receives, and the later ones have arrived.
+    assert_eq!(bed.lines("promotion", &small), Vec::<String>::new());
+    assert_eq!(bed.items("promotion", "COUPONS_TABLE_NAME").await?.len(), 3);
+    bed.system.stop().await
+}
+
+#[tokio::test]
+async fn the_same_form_sent_twice_is_one_order() -> Outcome {
+    let bed = Bed::start().await?;
+    let id = bed.open_form().await?;
+    let first = bed.post_form(&id, "Ada", "120").await?;
+    let second = bed.post_form(&id, " Ada ", "120.00").await?;
+    assert_eq!(first.status(), StatusCode::SEE_OTHER);
+    assert_eq!(second.status(), StatusCode::SEE_OTHER);
+    assert_eq!(
+        first.headers()[header::LOCATION],
+        second.headers()[header::LOCATION]
+    );
+
+    let other = bed.post_form(&id, "Ada", "120.01").await?;
+    assert_eq!(other.status(), StatusCode::CONFLICT);
+    let stored = bed.items("publisher", "ORDERS_TABLE_NAME").await?;
+    assert_eq!(stored.len(), 1, "{stored:?}");
+
+    bed.saw("promotion", &["coupon granted", &id]).await?;
+    assert_eq!(bed.lines("publisher", "order announced").len(), 1);
+    bed.system.stop().await
+}
+
+#[tokio::test]
+async fn an_unreadable_message_becomes_a_dead_letter_and_the_next_order_is_served() -> Outcome {
+    let bed = Bed::start().await?;
+    for service in ["fulfilment", "promotion"] {
+        bed.send_to_queue(service, "{ this is no order").await?;
+        bed.dead_letters(service, 1).await?;
+        assert_eq!(bed.lines(service, "this is no order"), Vec::<String>::new());
+    }
+    let id = bed.order("Ada", "150").await?;
+    bed.saw("fulfilment", &["order fulfilled", &id]).await?;
+    bed.saw("promotion", &["coupon granted", &id]).await?;
+    bed.system.stop().await
+}
+
+#[tokio::test]
+async fn two_hundred_copies_of_one_message_make_one_coupon() -> Outcome {
+    const COPIES: usize = 200;
+    let bed = Bed::start().await?;
+    let body = json!({ "id": "0190a6e2-5b7c-7cc0-98c4-dc0c0c07398f", "customer": "Ada",
+        "amount": "120.00" });
+    let body = body.to_string();
+    let copies = (0..COPIES).map(|_| bed.send_to_queue("promotion", &body));
+    for sent in futures(copies).await {
+        sent?;
+    }
+    let granted = || bed.lines("promotion", "coupon granted");
+    while granted().len() < COPIES {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let mut codes: Vec<String> = granted().iter().map(|line| code_in(line)).collect();
+    codes.dedup();
+    assert_eq!(codes.len(), 1, "{codes:?}");
+    assert_eq!(bed.items("promotion", "COUPONS_TABLE_NAME").await?.len(), 1);
+    bed.system.stop().await
+}
+
+async fn futures<F: Future>(all: impl Iterator<Item = F>) -> Vec<F::Output> {
+    let mut outputs = Vec::new();
+    for one in all {
+        outputs.push(one.await);
+    }
+    outputs
+}
+
+fn code_in(line: &str) -> String {
+    let after = line.split("coupon.code=").nth(1).unwrap_or_default();
+    after
+        .split_whitespace()
+        .next()
+        .unwrap_or_default()
+        .to_owned()
+}
+
+#[tokio::test]
+async fn the_python_originals_messages_are_read() -> Outcome {
+    let bed = Bed::start().await?;
+    for service in ["fulfilment", "promotion"] {
+        bed.send_to_queue(service, r#"{"customer": "Guido", "amount": "99.5"}"#)
+            .await?;
+    }
+    bed.saw("fulfilment", &["order fulfilled", "amount=99.50"])
+        .await?;
+    bed.saw("promotion", &["coupon granted"]).await?;
+    bed.system.stop().await
+}
+
+#[tokio::test]
+async fn a_ping_arrives() -> Outcome {
+    let bed = Bed::start().await?;
+    let health = bed.http.get(bed.url("/ping")).send().await?;
+    assert_eq!(health.status(), StatusCode::OK);
+    let ping: Value = bed.http.post(bed.url("/ping")).send().await?.json().await?;
+    let message = ping["message"].as_str().unwrap_or_default();
+    let letters = message
+        .strip_prefix("Hello! Message sent: ")
+        .unwrap_or_default();
+    assert!(
+        letters.len() == 5 && letters.bytes().all(|b| b.is_ascii_lowercase()),
+        "{message}"
+    );
+    bed.saw("fulfilment", &[message]).await?;
+    bed.system.stop().await
+}
+
+#[tokio::test]
+async fn every_service_stops_cleanly_and_healthcheck_tells_before_and_after() -> Outcome {
+    let mut bed = Bed::start().await?;
+    for name in ["publisher", "fulfilment", "promotion"] {
+        let process = bed.system.process(name)?;
+        process.terminate();
+        let status = process.wait().await?;
+        assert!(status.success(), "{name} ended with {status}");
+        bed.saw(name, &["ended cleanly"]).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_a_form_is_said_beside_its_field() -> Outcome {
+    let bed = Bed::start().await?;
+    let cases = [
+        ("", "80", "Enter the customer&#39;s name."),
+        ("   ", "80", "Enter the customer&#39;s name."),
+        (&"x".repeat(101), "80", "A name has at most 100 characters."),
+        (
+            "Ada\u{7}",
+            "80",
+            "A name has no line breaks or other control characters.",
+        ),
+        ("Ada", "", "Enter the order&#39;s total."),
+        ("Ada", "0", "A total is more than 0."),
+        ("Ada", "-1", "A total is a number such as 80 or 79.99."),
+        ("Ada", "1e3", "A total is a number such as 80 or 79.99."),
+        ("Ada", "79.999", "A total has at most two decimals."),
+        ("Ada", "1000000000", "A total is less than 1,000,000,000."),
+    ];
+    for (customer, total, sentence) in cases {
+        let id = bed.open_form().await?;
+        let answer = bed.post_form(&id, customer, total).await?;
+        assert_eq!(
+            answer.status(),
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "{customer:?} {total:?}"
+        );
+        let page = answer.text().await?;
+        assert!(page.contains(sentence), "no {sentence:?} in {page}");
+        assert_eq!(field(&page, "id")?, id);
+        assert_eq!(field(&page, "total")?, total);
+    }
+    let escaped = bed
+        .post_form(&bed.open_form().await?, "<script>", "no")
+        .await?
+        .text()
+        .await?;
+    assert!(!escaped.contains("<script>"), "{escaped}");
+    let stored = bed.items("publisher", "ORDERS_TABLE_NAME").await?;
+    assert!(stored.is_empty(), "{stored:?}");
+    assert_eq!(
+        bed.lines("publisher", "order announced"),
+        Vec::<String>::new()
+    );
+    bed.system.stop().await
+}
+
+#[tokio::test]
+async fn programs_get_json_and_problems() -> Outcome {
+    let bed = Bed::start().await?;
+    let order = json!({ "customer": "Ada", "amount": 80.01 });
+    let post = |body: &Value| {
+        let request = bed
+            .http
+            .post(bed.url("/orders"))
+            .header("idempotency-key", "key 1");
+        request.json(body).send()
+    };
+    let created = post(&order).await?;
+    assert_eq!(created.status(), StatusCode::CREATED);
+    let location = created.headers()[header::LOCATION].to_str()?.to_owned();
+    let created: Value = created.json().await?;
+    assert_eq!(created["amount"], "80.01");
+    assert_eq!(
+        location,
+        format!("/orders/{}", created["id"].as_str().unwrap_or_default())
+    );
+
+    let again = post(&order).await?;
+    assert_eq!(again.status(), StatusCode::OK);
+    assert_eq!(again.json::<Value>().await?, created);
+    problem(
+        post(&json!({ "customer": "Bob", "amount": 80.01 })).await?,
+        409,
+    )
+    .await?;
+
+    let shown = bed.http.get(bed.url(&location)).send().await?;
+    assert_eq!(shown.json::<Value>().await?, created);
+    let page = bed
+        .http
+        .get(bed.url(&location))
+        .header("accept", "text/html")
+        .send()
+        .await?;
+    assert!(page.text().await?.contains("Thank you, Ada"));
+
+    let wrong = problem(
+        post(&json!({ "customer": "", "amount": "1e3" })).await?,
+        422,
+    )
+    .await?;
+    assert_eq!(wrong["errors"]["customer"], "Enter the customer's name.");
+    assert_eq!(
+        wrong["errors"]["amount"],
+        "A total is a number such as 80 or 79.99."
+    );
+    let large = json!({ "customer": "x".repeat(17 * 1024), "amount": 1 });
+    problem(post(&large).await?, 413).await?;
+    let plain = bed
+        .http
+        .post(bed.url("/orders"))
+        .body("hello")
+        .send()
+        .await?;
+    problem(plain, 415).await?;
+    let unknown = "/orders/0190a6e2-5b7c-7cc0-98c4-dc0c0c07398f";
+    problem(bed.http.get(bed.url(unknown)).send().await?, 404).await?;
+    problem(bed.http.get(bed.url("/nowhere")).send().await?, 404).await?;
+    let delete = bed.http.delete(bed.url("/orders")).send().await?;
+    assert_eq!(delete.headers()[header::ALLOW], "POST");
+    problem(delete, 405).await?;
+    let foreign = bed
+        .http
+        .post(bed.url("/"))
+        .header("sec-fetch-site", "cross-site");
+    problem(
+        foreign
+            .form(&[("customer", "Eve"), ("total", "80")])
+            .send()
+            .await?,
+        403,
+    )
+    .await?;
+    bed.system.stop().await
+}
+
+async fn problem(answer: reqwest::Response, status: u16) -> anyhow::Result<Value> {
+    assert_eq!(answer.status(), status);
+    assert_eq!(
+        answer.headers()[header::CONTENT_TYPE],
+        "application/problem+json"
+    );
+    let body: Value = answer.json().await?;
+    assert_eq!(body["status"], status);
+    assert!(
+        body["detail"]
+            .as_str()
+            .is_some_and(|detail| detail.ends_with('.')),
+        "{body}"
+    );
+    Ok(body)
+}
+
+#[tokio::test]
+async fn with_dynamodb_out_of_reach_the_same_form_can_be_sent_again() -> Outcome {
+    let mut bed = Bed::start().await?;
+    let id = bed.open_form().await?;
+    let publisher = bed
+        .system
+        .account
+        .services
+        .iter_mut()
+        .find(|it| it.name == "publisher");
+    let variables = &mut publisher.expect("there is a publisher").variables;
+    // Nothing listens on port 1.
+    let reachable = variables.insert(
+        "AWS_ENDPOINT_URL_DYNAMODB".into(),
+        "http://127.0.0.1:1".into(),
+    );
+    assert_eq!(reachable, None);
+    bed.system.start_service("publisher")?;
+    bed.system.healthy().await?;
+    let answer = bed.post_form(&id, "Ada", "120").await?;
+    assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+    assert!(answer.headers().contains_key(header::RETRY_AFTER));
+    let page = answer.text().await?;
+    assert!(page.contains("Sending again is safe"), "{page}");
+    assert_eq!(
+        (field(&page, "id")?, field(&page, "total")?),
+        (id.as_str(), "120")
+    );
+    bed.system.stop().await
+}

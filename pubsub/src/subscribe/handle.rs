@@ -1,0 +1,167 @@
+//! One message's way through its handler, and what its outcome means for the queue.
+
+use std::{future::Future, time::Duration};
+
+use anyhow::anyhow;
+use tokio::{sync::mpsc, time::timeout};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+
+use super::{
+    Failure, Worker,
+    back_off::full_jitter,
+    in_flight::Admission,
+    received::{Lease, MessageId, Received},
+};
+use crate::notification::Notification;
+
+const RETRY_BASE: Duration = Duration::from_secs(2);
+const RETRY_MAX: Duration = Duration::from_secs(15 * 60);
+
+/// What a service does with a message.
+pub trait Handler: Send + Sync + 'static {
+    fn call(
+        &self,
+        notification: Notification,
+    ) -> impl Future<Output = Result<(), Failure>> + Send + 'static;
+}
+
+impl<H, F> Handler for H
+where
+    H: Fn(Notification) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), Failure>> + Send + 'static,
+{
+    fn call(
+        &self,
+        notification: Notification,
+    ) -> impl Future<Output = Result<(), Failure>> + Send + 'static {
+        self(notification)
+    }
+}
+
+/// The ways out: to be deleted, or to be visible again after a while.
+#[derive(Clone)]
+pub struct Outgoing {
+    pub deletions: mpsc::Sender<MessageId>,
+    pub releases: mpsc::Sender<(Lease, Duration)>,
+}
+
+/// Handles a received message, and leaves its outcome to be told to the queue.
+pub async fn handle(
+    worker: &Worker,
+    outgoing: &Outgoing,
+    handler: &impl Handler,
+    message: Received,
+) {
+    let lease = message.lease.clone();
+    match worker.in_flight.admit(&lease, &worker.ending) {
+        // The handler that runs already will settle it.
+        Admission::Adopted => {}
+        Admission::Delete => outgoing.delete(lease.id).await,
+        Admission::Poison => {
+            outgoing
+                .release(lease.clone(), worker.after_poison(&lease))
+                .await
+        }
+        Admission::Handle(cancelled) => {
+            let work = handler.call(message.into_notification());
+            let outcome = run(work, worker.settings.handler_deadline, cancelled).await;
+            settle(worker, outgoing, lease, outcome).await;
+        }
+    }
+}
+
+/// How a handler ended.
+enum Outcome {
+    Done,
+    Failed(anyhow::Error),
+    Poison(anyhow::Error),
+    /// Nobody waits for it any more: the lease is lost, or the process ends.
+    Cancelled,
+}
+
+async fn run(
+    work: impl Future<Output = Result<(), Failure>> + Send + 'static,
+    deadline: Duration,
+    cancelled: CancellationToken,
+) -> Outcome {
+    // A task of its own contains a panic; dropping its handle cancels it.
+    let task = AbortOnDropHandle::new(tokio::spawn(work));
+    match cancelled.run_until_cancelled(timeout(deadline, task)).await {
+        None => Outcome::Cancelled,
+        Some(Err(_)) => Outcome::Failed(anyhow!("not done after {} s", deadline.as_secs_f32())),
+        Some(Ok(Err(_))) => Outcome::Failed(anyhow!("the handler panicked")),
+        Some(Ok(Ok(Err(Failure::Retry(error))))) => Outcome::Failed(error),
+        Some(Ok(Ok(Err(Failure::Poison(error))))) => Outcome::Poison(error),
+        Some(Ok(Ok(Ok(())))) => Outcome::Done,
+    }
+}
+
+async fn settle(worker: &Worker, outgoing: &Outgoing, lease: Lease, outcome: Outcome) {
+    let (message_id, attempt) = (&lease.id, lease.attempt);
+    match outcome {
+        Outcome::Done => {
+            if worker.in_flight.processed(message_id) {
+                outgoing.delete(lease.id).await;
+            }
+            return;
+        }
+        Outcome::Failed(reason) => {
+            let reason = format!("{reason:#}");
+            tracing::warn!(message.id = %message_id, attempt, reason, "not handled; it comes again");
+        }
+        Outcome::Poison(reason) => {
+            let reason = format!("{reason:#}");
+            tracing::error!(message.id = %message_id, attempt, reason, "cannot be handled");
+            worker.in_flight.remember_poison(message_id);
+            if let Some(lease) = worker.in_flight.abandon(message_id) {
+                let visible_in = worker.after_poison(&lease);
+                outgoing.release(lease, visible_in).await;
+            }
+            return;
+        }
+        Outcome::Cancelled if worker.ending.is_cancelled() => {
+            if let Some(lease) = worker.in_flight.abandon(message_id) {
+                outgoing.release(lease, Duration::ZERO).await;
+            }
+            return;
+        }
+        Outcome::Cancelled => {
+            tracing::warn!(message.id = %message_id, attempt, "lost to another receiver; cancelled");
+        }
+    }
+    if let Some(lease) = worker.in_flight.abandon(message_id) {
+        let visible_in = worker.after_failure(&lease);
+        outgoing.release(lease, visible_in).await;
+    }
+}
+
+impl Outgoing {
+    async fn delete(&self, id: MessageId) {
+        // The channel is closed only when the process ends; then the message comes again.
+        let _ = self.deletions.send(id).await;
+    }
+
+    async fn release(&self, lease: Lease, visible_in: Duration) {
+        let _ = self.releases.send((lease, visible_in)).await;
+    }
+}
+
+impl Worker {
+    /// When a message that failed is to be visible again.
+    fn after_failure(&self, lease: &Lease) -> Duration {
+        match self.rules.tries {
+            // SQS moves it at the receive after this one, so waiting would only delay that.
+            Some(tries) if lease.attempt >= tries => Duration::ZERO,
+            _ => full_jitter(RETRY_BASE, RETRY_MAX, lease.attempt),
+        }
+    }
+
+    /// When a message that no try can handle is to be visible again.
+    fn after_poison(&self, lease: &Lease) -> Duration {
+        match self.rules.tries {
+            Some(_) => Duration::ZERO,
+            // Without a dead-letter queue it would come again at once, for ever.
+            None => self.after_failure(lease),
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Takes messages from the queue, never more than there is room for.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{sync::OwnedSemaphorePermit, time::sleep};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{
+    Worker,
+    back_off::full_jitter,
+    handle::{Handler, Outgoing, handle},
+    queue::BATCH,
+};
+
+const RETRY_BASE: Duration = Duration::from_millis(200);
+const RETRY_MAX: Duration = Duration::from_secs(20);
+
+/// The pollers of a subscription: one, and more while the queue is full.
+pub struct Intake<H> {
+    worker: Arc<Worker>,
+    handlers: TaskTracker,
+    outgoing: Outgoing,
+    handler: Arc<H>,
+    shutdown: CancellationToken,
+    /// How many pollers there are.
+    pollers: Arc<AtomicUsize>,
+    /// The extra ones.
+    extra: TaskTracker,
+}
+
+impl<H: Handler> Intake<H> {
+    pub fn new(
+        worker: &Arc<Worker>,
+        handlers: &TaskTracker,
+        outgoing: &Outgoing,
+        handler: &Arc<H>,
+        shutdown: &CancellationToken,
+    ) -> Self {
+        Self {
+            worker: Arc::clone(worker),
+            handlers: handlers.clone(),
+            outgoing: outgoing.clone(),
+            handler: Arc::clone(handler),
+            shutdown: shutdown.clone(),
+            pollers: Arc::new(AtomicUsize::new(1)),
+            extra: TaskTracker::new(),
+        }
+    }
+
+    /// Polls until the shutdown, and then until the polls under way have ended.
+    pub async fn poll_until_shutdown(self) {
+        let mut failures = 0;
+        while let Some(room) = self.room().await {
+            match self.poll(room).await {
+                Ok(Poll { full, .. }) => {
+                    failures = 0;
+                    if full {
+                        self.add_poller();
+                    }
+                }
+                Err(()) => {
+                    failures += 1;
+                    let pause = sleep(full_jitter(RETRY_BASE, RETRY_MAX, failures));
+                    self.shutdown.run_until_cancelled(pause).await;
+                }
+            }
+        }
+        self.extra.close();
+        self.extra.wait().await;
+    }
+
+    /// One more poller, unless there are as many as could be of use.
+    fn add_poller(&self) {
+        let most = (self.worker.settings.max_in_flight / BATCH).max(1);
+        let added = self
+            .pollers
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |pollers| {
+                (pollers < most).then_some(pollers + 1)
+            });
+        if added.is_ok() {
+            let intake = self.clone();
+            self.extra
+                .spawn(async move { intake.poll_while_full().await });
+        }
+    }
+
+    async fn poll_while_full(self) {
+        while let Some(room) = self.room().await {
+            match self.poll(room).await {
+                Ok(Poll { full, .. }) if full => self.add_poller(),
+                Ok(Poll { empty: false, .. }) => {}
+                _ => break,
+            }
+        }
+        self.pollers.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Permits for the next poll: at least one, and up to ten of those that are free. `None` when
+    /// it is time to stop.
+    async fn room(&self) -> Option<OwnedSemaphorePermit> {
+        let permits = &self.worker.permits;
+        let first = self
+            .shutdown
+            .run_until_cancelled(Arc::clone(permits).acquire_owned());
+        let mut room = first.await?.ok()?;
+        while room.num_permits() < BATCH {
+            let Ok(one) = Arc::clone(permits).try_acquire_owned() else {
+                break;
+            };
+            room.merge(one);
+        }
+        Some(room)
+    }
+
+    /// Receives as many messages as there is room for, and has them handled.
+    async fn poll(&self, mut room: OwnedSemaphorePermit) -> Result<Poll, ()> {
+        let asked = room.num_permits();
+        let received = self
+            .worker
+            .queue
+            .receive(asked, self.worker.rules.visibility)
+            .await;
+        self.worker.vital_signs.polled(received.as_ref().err());
+        let messages = received.map_err(|error| {
+            tracing::warn!(reason = %error, "cannot receive; trying again");
+        })?;
+        let poll = Poll {
+            full: messages.len() == BATCH,
+            empty: messages.is_empty(),
+        };
+        for message in messages {
+            // One permit travels with each message; what is left of the room is given back.
+            let Some(permit) = room.split(1) else { break };
+            let (worker, outgoing) = (Arc::clone(&self.worker), self.outgoing.clone());
+            let handler = Arc::clone(&self.handler);
+            self.handlers.spawn(async move {
+                handle(&worker, &outgoing, &*handler, message).await;
+                drop(permit);
+            });
+        }
+        Ok(poll)
+    }
+}
+
+impl<H> Clone for Intake<H> {
+    fn clone(&self) -> Self {
+        Self {
+            worker: Arc::clone(&self.worker),
+            handlers: self.handlers.clone(),
+            outgoing: self.outgoing.clone(),
+            handler: Arc::clone(&self.handler),
+            shutdown: self.shutdown.clone(),
+            pollers: Arc::clone(&self.pollers),
+            extra: self.extra.clone(),
+        }
+    }
+}
+
+/// What a poll brought.
+struct Poll {
+    full: bool,
+    empty: bool,
+}

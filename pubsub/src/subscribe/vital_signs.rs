@@ -1,0 +1,90 @@
+//! What tells a worker that works from one that only runs.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+
+use super::{Worker, queue::CallFailed};
+
+/// How late a poll may be, beyond the wait that it was asked for.
+const POLL_GRACE: Duration = Duration::from_secs(30);
+/// How long the keeper of leases may be silent: longer than its calls may take.
+const KEEPER_GRACE: Duration = Duration::from_secs(30);
+
+/// When what last happened.
+pub struct VitalSigns(Mutex<Signs>);
+
+struct Signs {
+    polled: Instant,
+    /// Why the queue refuses to be received from.
+    refusal: Option<String>,
+    ticked: Instant,
+}
+
+impl VitalSigns {
+    pub fn new() -> Self {
+        let now = Instant::now();
+        Self(Mutex::new(Signs {
+            polled: now,
+            refusal: None,
+            ticked: now,
+        }))
+    }
+
+    /// A poll was answered. A failure that may pass leaves the last success where it was.
+    pub fn polled(&self, failure: Option<&CallFailed>) {
+        let mut signs = self.lock();
+        match failure {
+            None => {
+                signs.polled = Instant::now();
+                signs.refusal = None;
+            }
+            Some(failure) if failure.refused => signs.refusal = Some(failure.to_string()),
+            Some(_) => {}
+        }
+    }
+
+    /// The keeper of leases looked.
+    pub fn ticked(&self) {
+        self.lock().ticked = Instant::now();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Signs> {
+        // No code that can panic runs under the lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Worker {
+    /// What the health check answers: how it is, or in a sentence what is wrong.
+    pub fn examine(&self) -> Result<String, String> {
+        let (held, oldest) = self.in_flight.census();
+        let signs = self.vital_signs.lock();
+        let (since_poll, since_tick) = (signs.polled.elapsed(), signs.ticked.elapsed());
+        if let Some(refusal) = &signs.refusal {
+            return Err(format!("the queue refuses to be received from: {refusal}"));
+        }
+        if since_poll > self.settings.receive_wait + POLL_GRACE {
+            return Err(format!(
+                "no poll was answered for {} s",
+                since_poll.as_secs()
+            ));
+        }
+        if since_tick > KEEPER_GRACE {
+            return Err(format!(
+                "leases were not looked after for {} s",
+                since_tick.as_secs()
+            ));
+        }
+        if oldest > 2 * self.settings.handler_deadline {
+            return Err(format!("a handler is at work for {} s", oldest.as_secs()));
+        }
+        Ok(format!(
+            "ok: {held} messages held, last poll {} s ago",
+            since_poll.as_secs()
+        ))
+    }
+}
