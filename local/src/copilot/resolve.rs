@@ -74,6 +74,9 @@ pub struct Pending<'a> {
     pub resource: &'a Declared<Resource>,
 }
 
+/// A resource that can be made now, and how.
+pub type Ready<'a> = (Pending<'a>, Request<'a>);
+
 /// All that exists so far.
 #[derive(Clone, Debug)]
 pub struct Known<'a> {
@@ -129,7 +132,7 @@ impl<'a> Known<'a> {
     pub fn ready(
         &self,
         pending: Vec<Pending<'a>>,
-    ) -> Result<(Vec<(Pending<'a>, Request<'a>)>, Vec<Pending<'a>>), Mistake> {
+    ) -> Result<(Vec<Ready<'a>>, Vec<Pending<'a>>), Mistake> {
         let mut ready = Vec::new();
         let mut waiting = Vec::new();
         for it in pending {
