@@ -1,2 +1,82 @@
-//! placeholder
-fn main() {}
+//! Takes orders over HTTP, stores them and announces them.
+
+use std::{net::Ipv6Addr, process::ExitCode, time::Duration};
+
+use anyhow::Context as _;
+use pubsub::{
+    Program,
+    env::{self, Misconfigured},
+    event::{ORDERS_TOPIC, PING_TOPIC},
+    topic::Topic,
+};
+use tokio::{net::TcpListener, sync::mpsc};
+use tokio_util::sync::CancellationToken;
+
+mod web;
+
+mod orders_table;
+
+mod outbox;
+
+use orders_table::OrdersTable;
+use outbox::Outbox;
+
+const PORT: (&str, u16) = ("PORT", 5000);
+
+/// How long requests under way may take to end; a browser's idle connection takes all of it.
+const DRAIN: Duration = Duration::from_secs(20);
+
+const PROGRAM: Program = Program {
+    name: env!("CARGO_PKG_NAME"),
+    version: env!("CARGO_PKG_VERSION"),
+    about: "Takes orders over HTTP, stores them in DynamoDB and announces them on SNS.",
+    health_port: PORT,
+    health_path: "/ping",
+    variables: "  COPILOT_SNS_TOPIC_ARNS  the topics, as JSON: ordersTopic and ping
+  ORDERS_TABLE_NAME       the DynamoDB table of orders
+  PORT                    the port to listen on (5000)
+  RUST_LOG                what is logged (info)",
+};
+
+fn main() -> ExitCode {
+    pubsub::run(&PROGRAM, serve)
+}
+
+async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
+    let (variable, default_port) = PORT;
+    let port = env::parsed(variable, default_port, "a port number")?;
+    let table_name = env::required("ORDERS_TABLE_NAME")?;
+    let (orders_arn, ping_arn) = (env::topic_arn(ORDERS_TOPIC)?, env::topic_arn(PING_TOPIC)?);
+
+    let aws = pubsub::aws::config().await;
+    let orders = OrdersTable::new(&aws, table_name);
+    let outbox = Outbox::new(orders.clone(), Topic::new(&aws, orders_arn));
+    let (fresh, waiting) = mpsc::channel(outbox::MAX_WAITING);
+    let outbox = tokio::spawn(outbox.run(waiting, shutdown.clone()));
+
+    let listener = listen(port).await?;
+    tracing::info!(address = %listener.local_addr()?, "listening");
+    let pages = web::router(web::App {
+        orders,
+        fresh,
+        ping: Topic::new(&aws, ping_arn),
+    });
+    let server =
+        axum::serve(listener, pages).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+    let ended = async {
+        shutdown.cancelled().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        served = server => served.context("serving")?,
+        () = ended => tracing::warn!("closing connections that are still open"),
+    }
+    outbox.await.context("the outbox ended badly")
+}
+
+async fn listen(port: u16) -> anyhow::Result<TcpListener> {
+    // This address takes IPv4 as well.
+    TcpListener::bind((Ipv6Addr::UNSPECIFIED, port))
+        .await
+        .map_err(|error| Misconfigured(format!("cannot listen on PORT {port}: {error}")).into())
+}

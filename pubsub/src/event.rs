@@ -7,6 +7,7 @@ use crate::{
     notification::Notification,
     order::{Amount, CustomerName, Order, OrderId},
     subscribe::Failure,
+    topic::{Announcement, Attribute},
 };
 
 /// The message attribute that names the kind of event.
@@ -41,9 +42,28 @@ struct OrderPlaced {
     amount: Amount,
 }
 
-/// The body of the message that announces `order`.
-pub fn order_placed(order: &Order) -> String {
-    serde_json::to_string(order).expect("an order has only text in it")
+/// The message that announces an accepted order.
+pub fn order_placed(order: &Order) -> Announcement {
+    Announcement {
+        message: serde_json::to_string(order).expect("an order has only text in it"),
+        attributes: vec![
+            (EVENT_TYPE, Attribute::Text(ORDER_PLACED.to_owned())),
+            (AMOUNT, Attribute::Number(order.amount.to_string())),
+        ],
+        // One customer's thousand orders do not hold up another's one.
+        group: order.customer.group(),
+        deduplication_id: order.id.to_string(),
+    }
+}
+
+/// A message that shows whether messages arrive; `name` tells it from every other.
+pub fn ping(message: String, name: String) -> Announcement {
+    Announcement {
+        message,
+        attributes: Vec::new(),
+        group: name.clone(),
+        deduplication_id: name,
+    }
 }
 
 impl Event {

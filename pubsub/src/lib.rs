@@ -7,6 +7,8 @@ pub mod order;
 
 pub mod event;
 
+pub mod topic;
+
 pub mod notification;
 
 pub mod subscribe;

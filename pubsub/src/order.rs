@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
+/// Where this system's derived ids start from. Any fixed UUID serves; this one was drawn once.
+const NAMESPACE: Uuid = Uuid::from_u128(0x2f5c_1b52_6a0e_4c0b_9d3a_71f0_8e64_c2d9);
+
 /// What a customer ordered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Order {
@@ -31,10 +34,15 @@ impl OrderId {
         Self(Uuid::now_v7())
     }
 
+    /// A number from 0 to below `shards`, always the same for the same id: each about as often.
+    pub fn shard(self, shards: u32) -> u32 {
+        // The end of an id is random, whatever its version.
+        let end = self.0.as_u128() % u128::from(shards);
+        u32::try_from(end).expect("a remainder is less than its divisor")
+    }
+
     /// The id that belongs to an idempotency key: the same for the same key, always.
     pub fn from_idempotency_key(key: &str) -> Self {
-        /// Any fixed UUID serves; this one was drawn once.
-        const NAMESPACE: Uuid = Uuid::from_u128(0x2f5c_1b52_6a0e_4c0b_9d3a_71f0_8e64_c2d9);
         Self(Uuid::new_v5(&NAMESPACE, key.as_bytes()))
     }
 }
@@ -76,6 +84,11 @@ impl CustomerName {
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The same text for the same name, from which the name cannot be read.
+    pub fn group(&self) -> String {
+        Uuid::new_v5(&NAMESPACE, self.0.as_bytes()).to_string()
     }
 }
 

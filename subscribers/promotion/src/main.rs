@@ -1,2 +1,45 @@
-//! placeholder
-fn main() {}
+//! Rewards large orders with a coupon.
+
+use std::process::ExitCode;
+
+use pubsub::{
+    Program, env,
+    subscribe::{Settings, subscribe},
+};
+use tokio_util::sync::CancellationToken;
+
+mod promote;
+
+mod coupons_table;
+
+mod coupon;
+
+use coupons_table::CouponsTable;
+
+const PROGRAM: Program = Program {
+    name: env!("CARGO_PKG_NAME"),
+    version: env!("CARGO_PKG_VERSION"),
+    about: "Makes one coupon for every announced order of 80 or more.",
+    health_port: Settings::HEALTH_PORT,
+    health_path: "/",
+    variables: "  COPILOT_QUEUE_URI   the queue to receive from
+  COUPONS_TABLE_NAME  the DynamoDB table of coupons
+  HEALTH_PORT         the port on loopback that answers the health check (8081)
+  MAX_IN_FLIGHT       how many messages are handled at once (100)
+  RUST_LOG            what is logged (info)",
+};
+
+fn main() -> ExitCode {
+    pubsub::run(&PROGRAM, serve)
+}
+
+async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
+    let settings = Settings::from_env()?;
+    let table_name = env::required("COUPONS_TABLE_NAME")?;
+    let aws = pubsub::aws::config().await;
+    let coupons = CouponsTable::new(&aws, table_name);
+    subscribe(&aws, settings, shutdown, move |notification| {
+        promote::handle(notification, coupons.clone())
+    })
+    .await
+}

@@ -1,0 +1,275 @@
+//! The orders in DynamoDB. Each order is its own outbox.
+//!
+//! One write stores an order together with the note that it is to be announced: the attributes
+//! `outbox` and `outbox_due`, which are the keys of a sparse index. Announcing it removes them. So
+//! an order is stored if and only if it will be announced, without a transaction or a second table.
+
+use std::{collections::HashMap, time::Duration};
+
+use anyhow::Context as _;
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::{
+    Client,
+    error::SdkError,
+    operation::{put_item::PutItemError, update_item::UpdateItemError},
+    types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
+};
+use aws_smithy_types::DateTime;
+use pubsub::order::{Order, OrderId};
+
+/// The sparse index of what is not announced.
+const OUTBOX_INDEX: &str = "outbox";
+/// How many partitions the index is spread over: DynamoDB limits writes to a single one to 1,000
+/// a second.
+pub const OUTBOX_SHARDS: u32 = 4;
+/// How long a new order has for its way through the fast path before the sweep looks at it.
+const FIRST_DUE: Duration = Duration::from_secs(5);
+/// How many orders the sweep takes from a shard at once.
+const SWEEP_LIMIT: i32 = 100;
+
+type Item = HashMap<String, AttributeValue>;
+
+/// The table of orders. A clone is cheap and shares the connections.
+#[derive(Clone)]
+pub struct OrdersTable {
+    dynamodb: Client,
+    name: String,
+}
+
+/// An order as it is stored.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlacedOrder {
+    /// What was ordered.
+    pub order: Order,
+    /// When it was accepted.
+    pub placed_at: DateTime,
+}
+
+/// What storing an order came to.
+#[derive(Debug)]
+pub enum Stored {
+    /// It is stored now.
+    New(PlacedOrder),
+    /// It had been stored before: the same request came again.
+    Again(PlacedOrder),
+    /// Another order has its id.
+    Taken,
+}
+
+/// An order that is not announced, and the due time it had when it was seen.
+#[derive(Debug)]
+pub struct Overdue {
+    /// The order.
+    pub placed: PlacedOrder,
+    /// The value of `outbox_due`: whoever changes it first has the claim.
+    due: u64,
+}
+
+impl Overdue {
+    /// For how long it has waited to be announced.
+    pub fn age(&self) -> Duration {
+        let placed_at = self
+            .placed
+            .placed_at
+            .to_millis()
+            .ok()
+            .and_then(|it| it.try_into().ok());
+        Duration::from_millis(now().saturating_sub(placed_at.unwrap_or_default()))
+    }
+}
+
+impl OrdersTable {
+    /// The table called `name`.
+    pub fn new(aws: &SdkConfig, name: String) -> Self {
+        Self {
+            dynamodb: Client::new(aws),
+            name,
+        }
+    }
+
+    /// Stores an order and, with the same write, that it is to be announced.
+    ///
+    /// # Errors
+    ///
+    /// If DynamoDB is out of reach. Whether the order was stored is then open, and storing it again
+    /// settles it.
+    pub async fn store(&self, order: &Order) -> anyhow::Result<Stored> {
+        let now = now();
+        let put = self
+            .dynamodb
+            .put_item()
+            .table_name(&self.name)
+            .item("id", text(order.id))
+            .item("customer", text(&order.customer))
+            .item("amount", number(order.amount))
+            .item("placed_at", number(now))
+            .item("outbox", text(order.id.shard(OUTBOX_SHARDS)))
+            .item("outbox_due", number(after(now, FIRST_DUE)))
+            .condition_expression("attribute_not_exists(id)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send();
+        match put.await.map_err(SdkError::into_service_error) {
+            Ok(_) => Ok(Stored::New(PlacedOrder {
+                order: order.clone(),
+                placed_at: time(now),
+            })),
+            Err(PutItemError::ConditionalCheckFailedException(taken)) => {
+                let placed = taken
+                    .item()
+                    .context("DynamoDB did not show the item that is there");
+                let placed = read(placed?)?;
+                Ok(if placed.order == *order {
+                    Stored::Again(placed)
+                } else {
+                    Stored::Taken
+                })
+            }
+            Err(error) => Err(error).context("storing an order"),
+        }
+    }
+
+    /// The order `id`, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If DynamoDB is out of reach, or the item is not an order.
+    pub async fn get(&self, id: OrderId) -> anyhow::Result<Option<PlacedOrder>> {
+        let get = self
+            .dynamodb
+            .get_item()
+            .table_name(&self.name)
+            .key("id", text(id));
+        let found = get
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(SdkError::into_service_error);
+        found
+            .context("reading an order")?
+            .item
+            .as_ref()
+            .map(read)
+            .transpose()
+    }
+
+    /// Orders of a shard that should have been announced by now, the longest overdue first.
+    ///
+    /// # Errors
+    ///
+    /// If DynamoDB is out of reach.
+    pub async fn overdue(&self, shard: u32) -> anyhow::Result<Vec<Overdue>> {
+        let query = self
+            .dynamodb
+            .query()
+            .table_name(&self.name)
+            .index_name(OUTBOX_INDEX)
+            .key_condition_expression("outbox = :shard AND outbox_due < :now")
+            .expression_attribute_values(":shard", text(shard))
+            .expression_attribute_values(":now", number(now()))
+            .limit(SWEEP_LIMIT)
+            .send();
+        let found = query
+            .await
+            .map_err(SdkError::into_service_error)
+            .context("reading the outbox")?;
+        let overdue = |item: &Item| {
+            anyhow::Ok(Overdue {
+                placed: read(item)?,
+                due: parsed(item, "outbox_due")?,
+            })
+        };
+        found.items().iter().map(overdue).collect()
+    }
+
+    /// Claims an overdue order for `lease`, so that no other publisher announces it meanwhile.
+    ///
+    /// False if somebody else was faster, or it was announced.
+    ///
+    /// # Errors
+    ///
+    /// If DynamoDB is out of reach. The claim may stand all the same, and runs out by itself.
+    pub async fn claim(&self, overdue: &Overdue, lease: Duration) -> anyhow::Result<bool> {
+        let update = self
+            .dynamodb
+            .update_item()
+            .table_name(&self.name)
+            .key("id", text(overdue.placed.order.id))
+            .update_expression("SET outbox_due = :until")
+            .condition_expression("outbox_due = :seen")
+            .expression_attribute_values(":until", number(after(now(), lease)))
+            .expression_attribute_values(":seen", number(overdue.due))
+            .send();
+        match update.await.map_err(SdkError::into_service_error) {
+            Ok(_) => Ok(true),
+            Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
+            Err(error) => Err(error).context("claiming an order of the outbox"),
+        }
+    }
+
+    /// Takes an order out of the outbox, because it was announced.
+    ///
+    /// # Errors
+    ///
+    /// If DynamoDB is out of reach. The order is then announced again, which does no harm.
+    pub async fn announced(&self, id: OrderId) -> anyhow::Result<()> {
+        let update = self
+            .dynamodb
+            .update_item()
+            .table_name(&self.name)
+            .key("id", text(id))
+            .update_expression("REMOVE outbox, outbox_due")
+            .condition_expression("attribute_exists(outbox)")
+            .send();
+        match update.await.map_err(SdkError::into_service_error) {
+            // Another publisher announced it as well.
+            Ok(_) | Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
+            Err(error) => Err(error).context("taking an order out of the outbox"),
+        }
+    }
+}
+
+fn read(item: &Item) -> anyhow::Result<PlacedOrder> {
+    Ok(PlacedOrder {
+        order: Order {
+            id: parsed(item, "id")?,
+            customer: parsed(item, "customer")?,
+            amount: parsed(item, "amount")?,
+        },
+        placed_at: time(parsed(item, "placed_at")?),
+    })
+}
+
+fn parsed<T>(item: &Item, name: &str) -> anyhow::Result<T>
+where
+    T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
+{
+    let value = match item.get(name) {
+        Some(AttributeValue::S(value) | AttributeValue::N(value)) => value,
+        _ => anyhow::bail!("the stored order has no {name}"),
+    };
+    value
+        .parse()
+        .with_context(|| format!("the {name} of the stored order cannot be read"))
+}
+
+fn text(value: impl ToString) -> AttributeValue {
+    AttributeValue::S(value.to_string())
+}
+
+fn number(value: impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+/// Milliseconds since 1970.
+fn now() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+}
+
+fn after(now: u64, delay: Duration) -> u64 {
+    now.saturating_add(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX))
+}
+
+fn time(millis: u64) -> DateTime {
+    DateTime::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
+}

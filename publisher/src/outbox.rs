@@ -1,0 +1,136 @@
+//! Announces what is stored: soon, and whatever happens in between.
+//!
+//! A new order comes over a channel, right after it was stored. Should this process end before the
+//! order is announced, or the channel be full, the order is still in the outbox index of the table,
+//! and the sweep of any publisher finds it there once it is overdue. Sweeping publishers share the
+//! work by claims: a claim moves the due time, and so doubles as a lease that runs out by itself.
+//!
+//! So an event is published at least once if and only if its order was stored. A crash between
+//! publishing and noting so publishes it twice; subscribers expect that.
+
+use std::{sync::Arc, time::Duration};
+
+use pubsub::{event, order::Order, topic::Topic};
+use rand::RngExt as _;
+use tokio::{
+    sync::{Semaphore, mpsc},
+    time::{sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::orders_table::{OUTBOX_SHARDS, OrdersTable, Overdue};
+
+/// How many new orders may wait to be announced; beyond that the sweep takes care of them.
+pub const MAX_WAITING: usize = 1_000;
+/// How many orders are announced at once.
+const MAX_ANNOUNCING: usize = 100;
+/// How often the sweep looks; the jitter keeps many publishers from looking at the same time.
+const SWEEP_EVERY_MS: std::ops::RangeInclusive<u64> = 1_000..=3_000;
+/// How long a claim lasts: longer than announcing takes with all its retries. An order that could
+/// not be announced is tried again after it.
+const CLAIM_LEASE_MS: std::ops::RangeInclusive<u64> = 30_000..=40_000;
+/// How long the end of the process waits for what is under way.
+const DRAIN: Duration = Duration::from_secs(15);
+
+/// What announces the orders of a table on a topic.
+#[derive(Clone)]
+pub struct Outbox {
+    orders: OrdersTable,
+    topic: Topic,
+    slots: Arc<Semaphore>,
+    announcing: TaskTracker,
+}
+
+impl Outbox {
+    /// An outbox that is idle until it runs.
+    pub fn new(orders: OrdersTable, topic: Topic) -> Self {
+        Self {
+            orders,
+            topic,
+            slots: Arc::new(Semaphore::new(MAX_ANNOUNCING)),
+            announcing: TaskTracker::new(),
+        }
+    }
+
+    /// Announces until the senders of `fresh` are gone, and sweeps until `shutdown` is cancelled;
+    /// then finishes what is under way. What is left stays in the index for the next process.
+    pub async fn run(self, mut fresh: mpsc::Receiver<Order>, shutdown: CancellationToken) {
+        let sweep = shutdown.run_until_cancelled(self.sweep_for_ever());
+        let announce = async {
+            while let Some(order) = fresh.recv().await {
+                self.spawn(order, None).await;
+            }
+        };
+        tokio::join!(sweep, announce);
+        self.announcing.close();
+        if timeout(DRAIN, self.announcing.wait()).await.is_err() {
+            tracing::warn!(
+                orders = self.announcing.len(),
+                "left in the outbox for the next process"
+            );
+        }
+    }
+
+    async fn sweep_for_ever(&self) {
+        loop {
+            sleep(random(SWEEP_EVERY_MS)).await;
+            for shard in 0..OUTBOX_SHARDS {
+                if let Err(error) = self.sweep(shard).await {
+                    tracing::warn!(
+                        shard,
+                        error = format!("{error:#}"),
+                        "cannot sweep the outbox"
+                    );
+                }
+            }
+        }
+    }
+
+    /// Announces the overdue orders of one shard.
+    async fn sweep(&self, shard: u32) -> anyhow::Result<()> {
+        let overdue = self.orders.overdue(shard).await?;
+        if let Some(oldest) = overdue.first() {
+            tracing::info!(
+                outbox.shard = shard,
+                outbox.overdue = overdue.len(),
+                outbox.oldest_seconds = oldest.age().as_secs(),
+                "announcing orders that are overdue"
+            );
+        }
+        for overdue in overdue {
+            self.spawn(overdue.placed.order.clone(), Some(overdue))
+                .await;
+        }
+        Ok(())
+    }
+
+    /// Announces an order in the background, as soon as there is a slot.
+    async fn spawn(&self, order: Order, overdue: Option<Overdue>) {
+        let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
+            return;
+        };
+        let outbox = self.clone();
+        self.announcing.spawn(async move {
+            let id = order.id;
+            if let Err(error) = outbox.announce(&order, overdue).await {
+                tracing::warn!(order.id = %id, error = format!("{error:#}"), "not announced yet");
+            }
+            drop(slot);
+        });
+    }
+
+    async fn announce(&self, order: &Order, overdue: Option<Overdue>) -> anyhow::Result<()> {
+        if let Some(overdue) = overdue
+            && !self.orders.claim(&overdue, random(CLAIM_LEASE_MS)).await?
+        {
+            return Ok(());
+        }
+        self.topic.publish(event::order_placed(order)).await?;
+        tracing::info!(order.id = %order.id, amount = %order.amount, "order announced");
+        self.orders.announced(order.id).await
+    }
+}
+
+fn random(millis: std::ops::RangeInclusive<u64>) -> Duration {
+    Duration::from_millis(rand::rng().random_range(millis))
+}

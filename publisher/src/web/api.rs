@@ -1,0 +1,124 @@
+//! Orders for programs, and the page of one order, which is for both.
+
+use askama::Template;
+use aws_smithy_types::date_time::Format;
+use axum::{
+    Json,
+    extract::{Path, State, rejection::JsonRejection},
+    http::{HeaderMap, StatusCode, header},
+    response::{Html, IntoResponse, Response},
+};
+use pubsub::order::{Amount, CustomerName, Order, OrderId};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::{App, Arrival, audience::Audience, problem::Problem};
+use crate::orders_table::PlacedOrder;
+
+const MEDIA_TYPE: &str = "application/json";
+
+/// The header that makes sending a request twice safe.
+const IDEMPOTENCY_KEY: &str = "idempotency-key";
+const IDEMPOTENCY_KEY_MAX_CHARS: usize = 255;
+
+/// `POST /orders`: 201 for a new order, 200 for one that the same request placed before.
+pub async fn create(
+    State(app): State<App>,
+    headers: HeaderMap,
+    body: Result<Json<NewOrder>, JsonRejection>,
+) -> Result<Response, Problem> {
+    let id = order_id(&headers)?;
+    let Json(body) = body
+        .map_err(|refused| Problem::of_body(refused.status(), &refused.body_text(), MEDIA_TYPE))?;
+    let (placed, arrival) = app.place(&body.parse(id)?).await?;
+    let status = match arrival {
+        Arrival::First => StatusCode::CREATED,
+        Arrival::Again => StatusCode::OK,
+    };
+    let location = [(header::LOCATION, format!("/orders/{id}"))];
+    Ok((status, location, Json(OrderView::of(&placed))).into_response())
+}
+
+/// `GET /orders/{id}`: the order, as a page or as JSON.
+pub async fn show(
+    State(app): State<App>,
+    audience: Audience,
+    Path(id): Path<String>,
+) -> Result<Response, Problem> {
+    let id: OrderId = id.parse().map_err(|_| Problem::not_found())?;
+    let found = app.orders.get(id).await.map_err(Problem::out_of_reach)?;
+    let order = OrderView::of(&found.ok_or_else(Problem::not_found)?);
+    Ok(match audience {
+        Audience::Program => Json(order).into_response(),
+        Audience::Browser => {
+            Html(OrderPage { order }.render().map_err(Problem::internal)?).into_response()
+        }
+    })
+}
+
+fn order_id(headers: &HeaderMap) -> Result<OrderId, Problem> {
+    let Some(key) = headers.get(IDEMPOTENCY_KEY) else {
+        return Ok(OrderId::new());
+    };
+    let key = key.to_str().unwrap_or_default().trim();
+    if key.is_empty() || key.len() > IDEMPOTENCY_KEY_MAX_CHARS {
+        let detail = "An Idempotency-Key has 1 to 255 visible ASCII characters.";
+        return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
+    }
+    Ok(OrderId::from_idempotency_key(key))
+}
+
+/// The body of `POST /orders`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewOrder {
+    customer: String,
+    /// A number or a text, read as it was typed: never by way of a binary fraction.
+    amount: Box<RawValue>,
+}
+
+impl NewOrder {
+    fn parse(&self, id: OrderId) -> Result<Order, Problem> {
+        let typed = self.amount.get();
+        let amount = serde_json::from_str(typed).unwrap_or_else(|_| typed.to_owned());
+        match (
+            self.customer.parse::<CustomerName>(),
+            amount.parse::<Amount>(),
+        ) {
+            (Ok(customer), Ok(amount)) => Ok(Order {
+                id,
+                customer,
+                amount,
+            }),
+            (customer, amount) => Err(Problem::of_fields([
+                ("customer", customer.err().map(|error| error.to_string())),
+                ("amount", amount.err().map(|error| error.to_string())),
+            ])),
+        }
+    }
+}
+
+/// An order as it is shown.
+#[derive(Serialize)]
+struct OrderView {
+    #[serde(flatten)]
+    order: Order,
+    /// RFC 3339.
+    placed_at: String,
+}
+
+impl OrderView {
+    fn of(placed: &PlacedOrder) -> Self {
+        let placed_at = placed.placed_at.fmt(Format::DateTime).unwrap_or_default();
+        Self {
+            order: placed.order.clone(),
+            placed_at,
+        }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "order.html")]
+struct OrderPage {
+    order: OrderView,
+}

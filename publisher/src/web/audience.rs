@@ -1,0 +1,80 @@
+//! Who asked: a person's browser, or a program. It decides the form of what is answered.
+
+use std::convert::Infallible;
+
+use axum::{
+    extract::{FromRequestParts, Request},
+    http::{HeaderMap, HeaderValue, header, request::Parts},
+    middleware::Next,
+    response::{IntoResponse as _, Response},
+};
+use headers_accept::Accept;
+use mediatype::{
+    MediaType,
+    names::{APPLICATION, HTML, JSON, TEXT},
+};
+
+use super::problem::Problem;
+
+/// Who asked, by the header `Accept`.
+///
+/// A browser names `text/html`; whoever takes anything, or does not say, is a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Wants pages.
+    Browser,
+    /// Wants JSON.
+    Program,
+}
+
+impl Audience {
+    fn of(headers: &HeaderMap) -> Self {
+        static AVAILABLE: [MediaType<'static>; 2] = [
+            MediaType::new(APPLICATION, JSON),
+            MediaType::new(TEXT, HTML),
+        ];
+        let accept = headers
+            .get(header::ACCEPT)
+            .and_then(|value| value.to_str().ok());
+        let accept = accept.and_then(|value| value.parse::<Accept>().ok());
+        let chosen = accept
+            .as_ref()
+            .and_then(|accept| accept.negotiate(&AVAILABLE));
+        match chosen {
+            Some(media_type) if media_type.subty == HTML => Self::Browser,
+            _ => Self::Program,
+        }
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Audience {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of(&parts.headers))
+    }
+}
+
+/// Tells a [`Problem`] in the form that the one who asked reads.
+pub async fn tell_problems(request: Request, next: Next) -> Response {
+    let audience = Audience::of(request.headers());
+    let mut response = next.run(request).await;
+    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
+        let told = match audience {
+            Audience::Browser => problem.page(),
+            Audience::Program => problem.json(),
+        };
+        // Headers that the problem brought with it stay, such as `Allow`.
+        let mut told = (response.status(), told).into_response();
+        for (name, value) in response.headers() {
+            if !matches!(*name, header::CONTENT_TYPE | header::CONTENT_LENGTH) {
+                told.headers_mut().append(name, value.clone());
+            }
+        }
+        response = told;
+    }
+    response
+        .headers_mut()
+        .append(header::VARY, HeaderValue::from_static("accept"));
+    response
+}

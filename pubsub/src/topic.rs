@@ -1,0 +1,222 @@
+//! Publishing to an SNS topic, up to ten messages in one request.
+//!
+//! SNS bills the request, so what waits goes together: while all requests that may be under way are,
+//! messages gather, and the next request takes them. When nothing is under way a message leaves at
+//! once: there is no timer, and an idle service adds no delay.
+
+use std::sync::Arc;
+
+use anyhow::{Context as _, anyhow};
+use aws_config::SdkConfig;
+use aws_sdk_sns::{
+    Client,
+    error::SdkError,
+    types::{MessageAttributeValue, PublishBatchRequestEntry},
+};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+/// The most that SNS takes in one request, in messages and in bytes.
+const BATCH_MAX_MESSAGES: usize = 10;
+const BATCH_MAX_BYTES: usize = 256 * 1024;
+/// More requests at once would only make each smaller.
+const MAX_REQUESTS: usize = 4;
+/// How many messages wait for a request before a caller has to wait as well.
+const MAX_WAITING: usize = 100;
+
+/// A message to publish.
+#[derive(Clone, Debug)]
+pub struct Announcement {
+    /// The body.
+    pub message: String,
+    /// What subscriptions filter on.
+    pub attributes: Vec<(&'static str, Attribute)>,
+    /// Messages of one group do not hold up those of another: in order on a FIFO topic, fairly on
+    /// a standard one.
+    pub group: String,
+    /// Names the message, so that a FIFO topic drops a second copy.
+    pub deduplication_id: String,
+}
+
+/// The value of a message attribute.
+#[derive(Clone, Debug)]
+pub enum Attribute {
+    /// Compared as text.
+    Text(String),
+    /// Compared as a number: an exact decimal.
+    Number(String),
+}
+
+/// A topic to publish to. A clone is cheap and shares the batches.
+#[derive(Clone, Debug)]
+pub struct Topic {
+    waiting: mpsc::Sender<Request>,
+}
+
+struct Request {
+    announcement: Announcement,
+    answer: oneshot::Sender<anyhow::Result<()>>,
+}
+
+impl Topic {
+    /// The topic with this ARN.
+    pub fn new(aws: &SdkConfig, arn: String) -> Self {
+        let (waiting, requests) = mpsc::channel(MAX_WAITING);
+        tokio::spawn(publish_what_waits(Client::new(aws), arn, requests));
+        Self { waiting }
+    }
+
+    /// Publishes a message, and returns when SNS has it.
+    ///
+    /// # Errors
+    ///
+    /// If SNS refuses the message or is out of reach. Whether it was published is then open.
+    pub async fn publish(&self, announcement: Announcement) -> anyhow::Result<()> {
+        let (answer, answered) = oneshot::channel();
+        let request = Request {
+            announcement,
+            answer,
+        };
+        self.waiting
+            .send(request)
+            .await
+            .map_err(|_| anyhow!("the topic is closed"))?;
+        answered.await.context("the request was given up")?
+    }
+}
+
+async fn publish_what_waits(sns: Client, arn: String, mut requests: mpsc::Receiver<Request>) {
+    let free = Arc::new(Semaphore::new(MAX_REQUESTS));
+    let mut waiting = Vec::with_capacity(BATCH_MAX_MESSAGES);
+    loop {
+        let Ok(permit) = free.clone().acquire_owned().await else {
+            return;
+        };
+        let room = BATCH_MAX_MESSAGES - waiting.len();
+        if waiting.is_empty() && requests.recv_many(&mut waiting, room).await == 0 {
+            return;
+        }
+        while waiting.len() < BATCH_MAX_MESSAGES {
+            let Ok(request) = requests.try_recv() else {
+                break;
+            };
+            waiting.push(request);
+        }
+        let batch: Vec<Request> = waiting.drain(..fitting(&waiting)).collect();
+        let (sns, arn) = (sns.clone(), arn.clone());
+        tokio::spawn(async move {
+            publish_batch(&sns, &arn, batch).await;
+            drop(permit);
+        });
+    }
+}
+
+/// How many of the first messages SNS takes together; at least one, for it to refuse by itself.
+fn fitting(waiting: &[Request]) -> usize {
+    let sizes = waiting.iter().scan(0, |bytes, request| {
+        *bytes += request.announcement.size();
+        Some(*bytes)
+    });
+    sizes
+        .take_while(|bytes| *bytes <= BATCH_MAX_BYTES)
+        .count()
+        .max(1)
+}
+
+async fn publish_batch(sns: &Client, arn: &str, batch: Vec<Request>) {
+    let fifo = arn.ends_with(".fifo");
+    let (announcements, mut answers): (Vec<_>, Vec<_>) = batch
+        .into_iter()
+        .map(|request| (request.announcement, Some(request.answer)))
+        .unzip();
+    let entries = announcements
+        .into_iter()
+        .enumerate()
+        .map(|(id, it)| it.entry(id, fifo));
+    let sent = sns
+        .publish_batch()
+        .topic_arn(arn)
+        .set_publish_batch_request_entries(Some(entries.collect()))
+        .send()
+        .await
+        .map_err(SdkError::into_service_error);
+    let mut settle = |id: Option<&str>, outcome: anyhow::Result<()>| {
+        let slot = id.and_then(|id| answers.get_mut(id.parse::<usize>().ok()?)?.take());
+        if let Some(answer) = slot {
+            // A caller that went away does not want to know.
+            let _ = answer.send(outcome);
+        }
+    };
+    match sent {
+        // A request that succeeds may still have failed for some of its messages. One that SNS does
+        // not mention is not settled, and its caller reads that as a failure.
+        Ok(output) => {
+            output
+                .successful()
+                .iter()
+                .for_each(|entry| settle(entry.id(), Ok(())));
+            for entry in output.failed() {
+                let why = anyhow!("SNS refused the message: {}", entry.code());
+                settle(Some(entry.id()), Err(why));
+            }
+        }
+        Err(error) => {
+            let why = format!("{:#}", anyhow!(error));
+            for id in 0..BATCH_MAX_MESSAGES {
+                settle(
+                    Some(&id.to_string()),
+                    Err(anyhow!("publishing failed: {why}")),
+                );
+            }
+        }
+    }
+}
+
+impl Announcement {
+    fn size(&self) -> usize {
+        let attributes = self
+            .attributes
+            .iter()
+            .map(|(name, value)| name.len() + value.size());
+        self.message.len() + attributes.sum::<usize>()
+    }
+
+    fn entry(self, id: usize, fifo: bool) -> PublishBatchRequestEntry {
+        let attributes = self.attributes.into_iter();
+        PublishBatchRequestEntry::builder()
+            .id(id.to_string())
+            .message(self.message)
+            .set_message_attributes(Some(
+                attributes
+                    .map(|(name, value)| (name.to_owned(), value.into_sdk()))
+                    .collect(),
+            ))
+            .message_group_id(self.group)
+            .set_message_deduplication_id(fifo.then_some(self.deduplication_id))
+            .build()
+            .expect("the entry has its id and its message")
+    }
+}
+
+impl Attribute {
+    const TEXT: &str = "String";
+    const NUMBER: &str = "Number";
+
+    fn size(&self) -> usize {
+        match self {
+            Self::Text(value) => Self::TEXT.len() + value.len(),
+            Self::Number(value) => Self::NUMBER.len() + value.len(),
+        }
+    }
+
+    fn into_sdk(self) -> MessageAttributeValue {
+        let (kind, value) = match self {
+            Self::Text(value) => (Self::TEXT, value),
+            Self::Number(value) => (Self::NUMBER, value),
+        };
+        MessageAttributeValue::builder()
+            .data_type(kind)
+            .string_value(value)
+            .build()
+            .expect("the attribute has its type")
+    }
+}

@@ -1,0 +1,84 @@
+//! The coupons in DynamoDB: one item per order, written once.
+
+use anyhow::Context as _;
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::{
+    Client,
+    error::SdkError,
+    operation::put_item::PutItemError,
+    types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
+};
+use pubsub::order::OrderId;
+
+use crate::coupon::{Coupon, CouponCode};
+
+/// The table of coupons. A clone is cheap and shares the connections.
+#[derive(Clone)]
+pub struct CouponsTable {
+    dynamodb: Client,
+    name: String,
+}
+
+impl CouponsTable {
+    /// The table called `name`.
+    pub fn new(aws: &SdkConfig, name: String) -> Self {
+        Self {
+            dynamodb: Client::new(aws),
+            name,
+        }
+    }
+
+    /// The coupon of the order `id`: a new one, unless the order has one already.
+    ///
+    /// Two workers that grant for the same order at the same time get the same coupon: DynamoDB
+    /// stores the first and shows it to the second.
+    ///
+    /// # Errors
+    ///
+    /// If the table is out of reach. Whether a coupon was stored is then open, and granting again
+    /// settles it.
+    pub async fn grant(&self, id: OrderId) -> anyhow::Result<Coupon> {
+        let coupon = Coupon {
+            code: CouponCode::random(),
+            percent: Coupon::PERCENT,
+        };
+        let put = self
+            .dynamodb
+            .put_item()
+            .table_name(&self.name)
+            .item("order_id", AttributeValue::S(id.to_string()))
+            .item("code", AttributeValue::S(coupon.code.to_string()))
+            .item("percent", AttributeValue::N(coupon.percent.to_string()))
+            .condition_expression("attribute_not_exists(order_id)")
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send();
+        match put.await.map_err(SdkError::into_service_error) {
+            Ok(_) => Ok(coupon),
+            Err(PutItemError::ConditionalCheckFailedException(taken)) => {
+                read(taken.item()).with_context(|| format!("reading the coupon of order {id}"))
+            }
+            Err(error) => Err(error).with_context(|| format!("storing the coupon of order {id}")),
+        }
+    }
+}
+
+type Item = std::collections::HashMap<String, AttributeValue>;
+
+fn read(item: Option<&Item>) -> anyhow::Result<Coupon> {
+    let attribute = |name: &str| {
+        item.and_then(|item| item.get(name))
+            .context("it is incomplete")
+    };
+    let code = attribute("code")?
+        .as_s()
+        .ok()
+        .context("its code is not text")?;
+    let percent = attribute("percent")?
+        .as_n()
+        .ok()
+        .context("its percentage is not a number")?;
+    Ok(Coupon {
+        code: CouponCode::from_stored(code.clone()),
+        percent: percent.parse()?,
+    })
+}
