@@ -12,7 +12,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 
 use crate::copilot::{
     resolve::{Made, Request},
-    template::{self, Index, Key, Table},
+    template::table::{self as template, Index, Key, Table},
 };
 
 const FILTER_POLICY: &str = "FilterPolicy";
