@@ -7,6 +7,10 @@ use std::{
 };
 
 use super::Workspace;
+use crate::{
+    endpoint,
+    provision::{Target, provision_workspace},
+};
 
 /// A copy of the real files, removed when it is dropped.
 struct Copy(PathBuf);
@@ -176,4 +180,101 @@ fn mistakes_in_the_other_files_are_found_where_they_stand() {
         0,
         "Enviroment",
     );
+}
+
+const STATUS_QUEUE: &str = "
+Parameters: {App: {Type: String}, Env: {Type: String}, Name: {Type: String}}
+Resources:
+  statusDeadLetters:
+    Type: AWS::SQS::Queue
+  statusQueue:
+    Type: AWS::SQS::Queue
+    Properties:
+      QueueName: !Sub '${App}-${Env}-${Name}-statusQueue'
+      RedrivePolicy:
+        deadLetterTargetArn: !GetAtt statusDeadLetters.Arn
+        maxReceiveCount: 3
+  statusQueuePolicy:
+    Type: AWS::SQS::QueuePolicy
+    Properties:
+      Queues: [!Ref statusQueue]
+      PolicyDocument:
+        Statement:
+          - Effect: Allow
+            Principal: {Service: sns.amazonaws.com}
+            Action: sqs:SendMessage
+            Resource: !GetAtt statusQueue.Arn
+            Condition:
+              ArnLike:
+                aws:SourceArn: !Sub 'arn:aws:sns:${AWS::Region}:${AWS::AccountId}:${App}-*'
+Outputs:
+  statusQueueUrl:
+    Value: !Ref statusQueue
+  statusQueueArn:
+    Value: !GetAtt statusQueue.Arn
+    Export: {Name: !Sub '${App}-${Env}-statusQueueArn'}
+";
+
+const STATUS_SUBSCRIPTION: &str = "
+Parameters:
+  {App: {Type: String}, Env: {Type: String}, Name: {Type: String}, Topic: {Type: String}}
+Resources:
+  statusSubscription:
+    Type: AWS::SNS::Subscription
+    Properties:
+      Protocol: sqs
+      TopicArn: !Ref Topic
+      Endpoint:
+        Fn::ImportValue: !Sub '${App}-${Env}-statusQueueArn'
+";
+
+#[tokio::test]
+async fn an_addon_can_subscribe_its_service_to_a_queue_that_another_exports() {
+    let copy = Copy::new();
+    let put = |file: &str, text: &str| {
+        let path = copy.0.join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    put("publisher/addons/status.yml", STATUS_QUEUE);
+    put("fulfilment/addons/status.yml", STATUS_SUBSCRIPTION);
+    let arguments = "fulfilment/addons/addons.parameters.yml";
+    put(arguments, "Parameters:\n  Topic: !Ref pingSNSTopic\n");
+    let mistake = Workspace::read(&copy.0, "test").unwrap_err();
+    assert!(mistake.to_string().contains("pingSNSTopic"), "{mistake}");
+
+    put(
+        arguments,
+        "Parameters:\n  Topic: !Ref orderStatusSNSTopic\n",
+    );
+    let manifest = fs::read_to_string(copy.0.join("fulfilment/manifest.yml")).unwrap();
+    put(
+        "fulfilment/manifest.yml",
+        &manifest.replace(
+            "subscribe:\n",
+            "publish: {topics: [{name: orderStatus}]}\nsubscribe:\n",
+        ),
+    );
+    let workspace = Workspace::read(&copy.0, "test").unwrap();
+    let endpoint = endpoint::start(&endpoint::Settings::loopback(0))
+        .await
+        .unwrap();
+    let target = Target {
+        endpoint_url: endpoint.url.clone(),
+        region: endpoint::region(),
+    };
+    let account = provision_workspace(&workspace, &target).await.unwrap();
+
+    let arns = &account.service("fulfilment").unwrap().variables["COPILOT_SNS_TOPIC_ARNS"];
+    let arns: serde_json::Value = serde_json::from_str(arns).unwrap();
+    let config = target.config().await;
+    let sns = aws_sdk_sns::Client::new(&config);
+    let publish = sns
+        .publish()
+        .topic_arn(arns["orderStatus"].as_str().unwrap());
+    publish.message("fulfilled").send().await.unwrap();
+    let url = &account.service("publisher").unwrap().variables["STATUS_QUEUE_URL"];
+    let sqs = aws_sdk_sqs::Client::new(&config);
+    let received = sqs.receive_message().queue_url(url).send().await.unwrap();
+    assert!(received.messages()[0].body().unwrap().contains("fulfilled"));
 }
