@@ -51,7 +51,11 @@ pub fn binary(directory: &Path, name: &str) -> Result<PathBuf, Misconfigured> {
 
 /// The `copilot` directory: that of the workspace under cargo, else that of the directory we are in.
 pub fn copilot_directory() -> PathBuf {
-    workspace_directory().unwrap_or_default().join("copilot")
+    let workspace = workspace_directory().unwrap_or_default();
+    // A mistake in a file is told by its path: a short one, if we stand in the workspace.
+    let here = env::current_dir().unwrap_or_default();
+    let short = workspace.strip_prefix(here).map(Path::to_owned);
+    short.unwrap_or(workspace).join("copilot")
 }
 
 fn workspace_directory() -> Option<PathBuf> {

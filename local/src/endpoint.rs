@@ -10,7 +10,6 @@
 //! - Each service admits 128 requests at once and refuses more; here the others wait instead.
 //! - An index is readable at once, where AWS takes a moment; filter policies apply at once, where
 //!   AWS takes up to 15 minutes; and numbers keep the zeros at their end.
-//! - A second subscription of one queue to one topic changes nothing: not its filter policy either.
 
 use std::{
     convert::Infallible,
@@ -30,6 +29,9 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 mod router;
+
+#[cfg(test)]
+mod tests;
 
 use router::Router;
 

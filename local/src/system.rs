@@ -23,7 +23,7 @@ use crate::{
     copilot::{Workspace, manifest::Kind},
     endpoint::{self, Endpoint},
     process::{Line, Process},
-    provision::{Account, Service, Target, provision_workspace},
+    provision::{Account, Target, provision_workspace},
 };
 
 /// What ECS gives a service between SIGTERM and SIGKILL is more; on a laptop a person waits.
@@ -130,21 +130,24 @@ impl System {
         self.processes.get_mut(name).with_context(missing)
     }
 
-    /// Waits until every service answers its health check.
+    /// Waits until the page answers. A worker that is not ready yet loses nothing: its queue waits.
     ///
     /// # Errors
     ///
-    /// If one does not within 30 seconds.
+    /// If it does not within 30 seconds.
     pub fn healthy(&self) -> impl Future<Output = anyhow::Result<()>> + Send + use<> {
-        let services = self.account.services.clone();
+        let mut services = self.account.services.iter();
+        let web = services.find(|service| service.kind == Kind::Web).cloned();
         async move {
-            for service in &services {
-                let answers = answers(service);
-                timeout(START_TIMEOUT, answers)
-                    .await
-                    .with_context(|| format!("{} does not become healthy", service.name))??;
-            }
-            Ok(())
+            let web = web.context("no service has a page")?;
+            let port = web.variables["PORT"].parse().context("a port")?;
+            let answers = async {
+                while health::check(port, "/ping").await.is_err() {
+                    sleep(HEALTH_INTERVAL).await;
+                }
+            };
+            let healthy = timeout(START_TIMEOUT, answers).await;
+            healthy.with_context(|| format!("{} does not become healthy", web.name))
         }
     }
 
@@ -187,18 +190,6 @@ impl System {
         anyhow::ensure!(trouble.is_empty(), "{}", trouble.join("; "));
         Ok(())
     }
-}
-
-async fn answers(service: &Service) -> anyhow::Result<()> {
-    let (variable, path) = match service.kind {
-        Kind::Web => ("PORT", "/ping"),
-        Kind::Worker => ("HEALTH_PORT", "/"),
-    };
-    let port = service.variables[variable].parse().context("a port")?;
-    while health::check(port, path).await.is_err() {
-        sleep(HEALTH_INTERVAL).await;
-    }
-    Ok(())
 }
 
 /// The endpoint that is given, or else one of our own.

@@ -9,12 +9,13 @@ use std::{
 };
 
 use anyhow::Context as _;
+use hyper::Uri;
 use local::{
     build,
     provision::ENVIRONMENT,
     system::{Settings, System},
 };
-use pubsub::shutdown;
+use pubsub::{env::Misconfigured, shutdown};
 use tokio::{sync::mpsc::unbounded_channel, time::sleep};
 
 use crate::printer;
@@ -54,10 +55,23 @@ impl Files {
 }
 
 /// The AWS endpoint that the environment names, if it names one.
-pub fn endpoint_url() -> Option<String> {
-    env::var("AWS_ENDPOINT_URL")
-        .ok()
-        .filter(|url| !url.is_empty())
+///
+/// # Errors
+///
+/// [`Misconfigured`] if it is no URL.
+pub fn endpoint_url() -> Result<Option<String>, Misconfigured> {
+    const VARIABLE: &str = "AWS_ENDPOINT_URL";
+    let Some(url) = env::var(VARIABLE).ok().filter(|url| !url.is_empty()) else {
+        return Ok(None);
+    };
+    let is_url =
+        (url.parse::<Uri>()).is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
+    if is_url {
+        return Ok(Some(url));
+    }
+    Err(Misconfigured(format!(
+        "{VARIABLE} is {url:?}, but should be a URL such as http://127.0.0.1:4566"
+    )))
 }
 
 /// Runs the system until Ctrl-C or SIGTERM.
@@ -73,7 +87,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         copilot: args.files.copilot(),
         binaries: build::binaries().await?,
         environment: args.files.environment,
-        endpoint_url: endpoint_url(),
+        endpoint_url: endpoint_url()?,
         aws_port: args.aws_port,
         port: args.port,
         variables: BTreeMap::new(),

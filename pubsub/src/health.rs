@@ -88,7 +88,8 @@ async fn ask(port: u16, path: &str) -> anyhow::Result<String> {
     let request = Request::get(path)
         .header(HOST, "localhost")
         .body(Empty::<Bytes>::new())?;
-    let exchange = async {
+    // It takes the client with it: the connection ends when nobody can send any more.
+    let exchange = async move {
         let response = client.send_request(request).await?;
         let status = response.status();
         let body = response.into_body().collect().await?.to_bytes();

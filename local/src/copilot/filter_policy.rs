@@ -2,12 +2,15 @@
 //!
 //! The rules are in the SNS developer guide, "Amazon SNS subscription filter policies".
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{SeqAccess, Visitor},
+};
 use serde_json::Number;
 
-use super::yaml::{ShortOr, wrong};
+use super::yaml::{Scalar, ShortOr, wrong};
 
 /// SNS reads numbers between plus and minus this.
 const LIMIT: f64 = 1e9;
@@ -63,56 +66,82 @@ enum Operator {
 
 /// Comparisons that all have to hold: `[">=", 80]` or `[">", 0, "<=", 100]`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(transparent)]
-struct Numeric(Vec<Value>);
+#[serde(into = "Vec<Value>")]
+struct Numeric(Vec<(Comparison, Limit)>);
+
+impl From<Numeric> for Vec<Value> {
+    fn from(Numeric(bounds): Numeric) -> Self {
+        let values = |(Comparison(text), Limit(number))| [Value::Text(text), Value::Number(number)];
+        bounds.into_iter().flat_map(values).collect()
+    }
+}
 
 impl<'de> Deserialize<'de> for Numeric {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let values = Vec::deserialize(deserializer)?;
-        check(&values).map_err(wrong)?;
-        Ok(Self(values))
+        deserializer.deserialize_seq(NumericVisitor)
     }
 }
 
-fn check(values: &[Value]) -> Result<(), String> {
-    let (pairs, rest) = values.as_chunks::<2>();
-    if pairs.is_empty() || pairs.len() > 2 || !rest.is_empty() {
-        return Err("numeric takes a comparison and a number, once or twice".to_owned());
+struct NumericVisitor;
+
+impl<'de> Visitor<'de> for NumericVisitor {
+    type Value = Numeric;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a comparison and a number, once or twice")
     }
-    let mut bounds = Vec::new();
-    for [operator, number] in pairs {
-        bounds.push((comparison(operator)?, limit(number)?));
-    }
-    match bounds[..] {
-        [_] => Ok(()),
-        [(lower, from), (upper, to)]
-            if lower.starts_with('>') && upper.starts_with('<') && from < to =>
-        {
-            Ok(())
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Numeric, A::Error> {
+        let mut bounds: Vec<(Comparison, Limit)> = Vec::new();
+        while let Some(comparison) = list.next_element()? {
+            let number = list.next_element()?;
+            bounds.push((
+                comparison,
+                number.ok_or_else(|| wrong("a number is missing"))?,
+            ));
         }
-        _ => Err("numeric takes a range as a lower bound and then a higher one".to_owned()),
+        match &bounds[..] {
+            [_] => Ok(Numeric(bounds)),
+            [(Comparison(lower), from), (Comparison(upper), to)]
+                if lower.starts_with('>')
+                    && upper.starts_with('<')
+                    && from.0.as_f64() < to.0.as_f64() =>
+            {
+                Ok(Numeric(bounds))
+            }
+            _ => Err(wrong("a range is a lower bound and then a higher one")),
+        }
     }
 }
 
-fn comparison(value: &Value) -> Result<&str, String> {
-    match value {
-        Value::Text(text) if ["=", "<", "<=", ">", ">="].contains(&text.as_str()) => Ok(text),
-        other => Err(format!("{} is not one of =, <, <=, > and >=", json(other))),
+#[derive(Clone, Debug, PartialEq)]
+struct Comparison(String);
+
+impl<'de> Deserialize<'de> for Comparison {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let Scalar(text) = Scalar::deserialize(deserializer)?;
+        if ["=", "<", "<=", ">", ">="].contains(&text.as_str()) {
+            Ok(Self(text))
+        } else {
+            Err(wrong(format!("{text:?} is not one of =, <, <=, > and >=")))
+        }
     }
 }
 
-fn limit(value: &Value) -> Result<f64, String> {
-    match value {
-        Value::Number(number) => (number.as_f64())
-            .filter(|number| number.abs() <= LIMIT)
-            .ok_or_else(|| format!("{number} is not between -10⁹ and 10⁹")),
-        other => Err(format!(
-            "{} is not a number; write it without quotes",
-            json(other)
-        )),
-    }
-}
+#[derive(Clone, Debug, PartialEq)]
+struct Limit(Number);
 
-fn json(value: &Value) -> String {
-    serde_json::to_string(value).unwrap_or_default()
+impl<'de> Deserialize<'de> for Limit {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match Value::deserialize(deserializer)? {
+            Value::Number(number) if number.as_f64().is_some_and(|it| it.abs() <= LIMIT) => {
+                Ok(Self(number))
+            }
+            Value::Number(number) => Err(wrong(format!("{number} is not between -10⁹ and 10⁹"))),
+            Value::Text(text) => Err(wrong(format!(
+                "{text:?} is not a number: write it without quotes"
+            ))),
+            Value::Bool(truth) => Err(wrong(format!("{truth} is not a number"))),
+        }
+    }
 }

@@ -21,6 +21,9 @@ pub mod expression;
 pub mod filter_policy;
 pub mod resolve;
 
+#[cfg(test)]
+mod tests;
+
 mod duration;
 mod patches;
 pub mod yaml;

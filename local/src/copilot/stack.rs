@@ -16,8 +16,8 @@ use super::{
     expression::{Expression, Text},
     manifest::{DeadLetter, Kind, Manifest, Within},
     template::{
-        Arguments, Output, Parameter, Queue, QueuePolicy, RedrivePolicy, Resource, Subscription,
-        Template, Topic,
+        Arguments, Output, Parameter, Resource, Template,
+        messaging::{Queue, QueuePolicy, RedrivePolicy, Subscription, Topic},
     },
     yaml,
 };

@@ -12,8 +12,10 @@ use aws_sdk_sqs::types::QueueAttributeName;
 
 use crate::copilot::{
     resolve::{Made, Request},
-    template::{self, Index, Key, Table},
+    template::table::{self as template, Index, Key, Table},
 };
+
+const FILTER_POLICY: &str = "FilterPolicy";
 
 /// The three services that a laptop needs.
 #[derive(Clone, Debug)]
@@ -275,9 +277,24 @@ async fn subscribe(
         .protocol("sqs")
         .endpoint(&queue)
         .return_subscription_arn(true)
-        .set_attributes(filter.map(|policy| [("FilterPolicy".to_owned(), policy)].into()))
+        .set_attributes(
+            filter
+                .clone()
+                .map(|policy| [(FILTER_POLICY.to_owned(), policy)].into()),
+        )
         .send()
         .await;
-    answer.with_context(what)?;
+    let subscription = answer.with_context(what)?.subscription_arn;
+    // One that existed kept the filter policy that it had.
+    if let Some(policy) = filter {
+        let change = client.set_subscription_attributes();
+        change
+            .set_subscription_arn(subscription)
+            .attribute_name(FILTER_POLICY)
+            .attribute_value(policy)
+            .send()
+            .await
+            .with_context(what)?;
+    }
     Ok(Made::nothing())
 }

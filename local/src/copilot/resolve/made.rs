@@ -1,0 +1,51 @@
+//! What is known of a resource once it exists.
+
+use std::collections::BTreeMap;
+
+/// What is known of a resource that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Made {
+    /// What `Ref` gives.
+    pub reference: String,
+    /// What `Fn::GetAtt` gives.
+    pub attributes: BTreeMap<&'static str, String>,
+}
+
+impl Made {
+    /// A table.
+    pub fn table(name: &str, arn: String) -> Self {
+        Self {
+            reference: name.to_owned(),
+            attributes: [("Arn", arn)].into(),
+        }
+    }
+
+    /// A queue.
+    pub fn queue(name: &str, url: String, arn: String) -> Self {
+        Self {
+            reference: url.clone(),
+            attributes: [
+                ("Arn", arn),
+                ("QueueName", name.to_owned()),
+                ("QueueUrl", url),
+            ]
+            .into(),
+        }
+    }
+
+    /// A topic.
+    pub fn topic(name: &str, arn: String) -> Self {
+        Self {
+            reference: arn.clone(),
+            attributes: [("TopicArn", arn), ("TopicName", name.to_owned())].into(),
+        }
+    }
+
+    /// Something that nothing refers to.
+    pub fn nothing() -> Self {
+        Self {
+            reference: String::new(),
+            attributes: BTreeMap::new(),
+        }
+    }
+}
