@@ -7,6 +7,10 @@ pub mod provision;
 
 pub mod copilot;
 
+pub mod chaos;
+
+pub mod proxy;
+
 pub mod build;
 pub mod log;
 pub mod process;

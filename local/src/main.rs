@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use local::copilot::Mistake;
+use local::{chaos, copilot::Mistake};
 use pubsub::env::Misconfigured;
 
 mod up;
@@ -35,6 +35,8 @@ enum Command {
     Up(up::Args),
     /// Runs the AWS account alone, with everything in it, for the AWS CLI
     Aws(aws::Args),
+    /// Breaks everything at once, and counts whether anything was lost
+    Chaos(chaos::Args),
 }
 
 fn main() -> ExitCode {
@@ -64,5 +66,13 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command.unwrap_or(Command::Up(arguments.up)) {
         Command::Up(args) => up::run(args).await,
         Command::Aws(args) => aws::run(args).await,
+        Command::Chaos(args) => {
+            let passed = chaos::run(&args).await?;
+            Ok(if passed {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            })
+        }
     }
 }

@@ -1,0 +1,135 @@
+//! Orders, placed as a person would: sent again with the same id until they are accepted.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use anyhow::{Context as _, ensure};
+use pubsub::order::{Amount, OrderId};
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
+use reqwest::{Client, StatusCode, redirect::Policy};
+use tokio::{task::JoinSet, time::sleep};
+use uuid::Uuid;
+
+use super::Args;
+
+/// What a person waits before sending again, at most.
+const MAX_PAUSE_MS: u64 = 300;
+/// What a browser would wait for an answer, and longer than a publisher takes to give up.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// After so many tries something else is wrong than faults.
+const MAX_TRIES: u32 = 1_000;
+
+/// An order that was accepted.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// Its id.
+    pub id: OrderId,
+    /// Its total.
+    pub amount: Amount,
+}
+
+/// How far the load is.
+#[derive(Default)]
+pub struct Progress {
+    accepted: AtomicU32,
+    tries: AtomicU64,
+}
+
+impl Progress {
+    /// How many orders were accepted.
+    pub fn accepted(&self) -> u32 {
+        self.accepted.load(Ordering::Relaxed)
+    }
+
+    /// How many requests that took.
+    pub fn tries(&self) -> u64 {
+        self.tries.load(Ordering::Relaxed)
+    }
+}
+
+/// Places all orders at the publishers at `urls`, in turn.
+pub async fn place_orders(
+    args: &Args,
+    urls: Vec<String>,
+    progress: Arc<Progress>,
+) -> anyhow::Result<Vec<Accepted>> {
+    let client = Client::builder()
+        .redirect(Policy::none())
+        .timeout(TIMEOUT)
+        .build()?;
+    let next = Arc::new(AtomicU32::new(0));
+    let mut people = JoinSet::new();
+    for _ in 0..args.concurrency {
+        let (client, urls, next) = (client.clone(), urls.clone(), Arc::clone(&next));
+        let (progress, args) = (Arc::clone(&progress), args.clone());
+        people.spawn(async move {
+            let mut accepted = Vec::new();
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= args.orders {
+                    return anyhow::Ok(accepted);
+                }
+                accepted.push(place(&client, &urls, args.seed, number, &progress).await?);
+                progress.accepted.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+    let mut accepted = Vec::new();
+    while let Some(done) = people.join_next().await {
+        accepted.extend(done??);
+    }
+    Ok(accepted)
+}
+
+async fn place(
+    client: &Client,
+    urls: &[String],
+    seed: u64,
+    number: u32,
+    progress: &Progress,
+) -> anyhow::Result<Accepted> {
+    let key = format!("chaos {seed} {number}");
+    let mut random = StdRng::seed_from_u64(
+        Uuid::new_v5(&Uuid::NAMESPACE_OID, key.as_bytes())
+            .as_u64_pair()
+            .0,
+    );
+    let amount = Amount::from_cents(random.random_range(1..16_000)).context("an amount")?;
+    let customer = format!("Customer {}", number % 50);
+    let as_form = random.random_bool(0.5);
+    let id = OrderId::from_idempotency_key(&key);
+    for tries in 0..MAX_TRIES {
+        progress.tries.fetch_add(1, Ordering::Relaxed);
+        let url = &urls[(number + tries) as usize % urls.len()];
+        let request = if as_form {
+            let fields = [
+                ("id", id.to_string()),
+                ("customer", customer.clone()),
+                ("total", amount.to_string()),
+            ];
+            client.post(url).form(&fields)
+        } else {
+            let body = serde_json::json!({ "customer": customer, "amount": amount.to_string() });
+            client
+                .post(format!("{url}/orders"))
+                .header("idempotency-key", &key)
+                .json(&body)
+        };
+        // No answer, or one of a server in trouble: the same again.
+        if let Ok(response) = request.send().await {
+            match response.status() {
+                StatusCode::SEE_OTHER | StatusCode::CREATED | StatusCode::OK => {
+                    return Ok(Accepted { id, amount });
+                }
+                status => ensure!(status.is_server_error(), "order {id} was answered {status}"),
+            }
+        }
+        sleep(Duration::from_millis(random.random_range(0..MAX_PAUSE_MS))).await;
+    }
+    anyhow::bail!("order {id} was not accepted in {MAX_TRIES} tries")
+}
