@@ -80,6 +80,7 @@ pub struct Endpoint {
     pub url: String,
     /// Where it listens.
     pub address: SocketAddr,
+    ending: CancellationToken,
     stopping: CancellationToken,
     connections: TaskTracker,
 }
@@ -94,7 +95,8 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Endpoint> {
         .await
         .map_err(|error| refused(settings.listen, &error))?;
     let address = listener.local_addr().context("reading the port")?;
-    let router = Router::new(settings, address.port());
+    let ending = CancellationToken::new();
+    let router = Router::new(settings, address.port(), ending.clone());
     let stopping = CancellationToken::new();
     let connections = TaskTracker::new();
     let url = format!("http://{}:{}", settings.public_host, address.port());
@@ -107,6 +109,7 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Endpoint> {
     Ok(Endpoint {
         url,
         address,
+        ending,
         stopping,
         connections,
     })
@@ -123,6 +126,14 @@ fn refused(address: SocketAddr, error: &io::Error) -> Misconfigured {
 }
 
 impl Endpoint {
+    /// Answers receives that wait for a message at once, with none.
+    ///
+    /// A worker that is asked to stop lets its long poll end, for up to 20 s: cutting it could
+    /// strand a message. Here the queues end with the process, so nobody has to wait for that.
+    pub fn end_long_polls(&self) {
+        self.ending.cancel();
+    }
+
     /// Stops accepting, lets answers under way end, and closes every connection.
     pub async fn stop(self) {
         self.stopping.cancel();

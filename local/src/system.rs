@@ -173,6 +173,9 @@ impl System {
         for process in self.processes.values_mut() {
             process.terminate();
         }
+        if let Some(endpoint) = &self.endpoint {
+            endpoint.end_long_polls();
+        }
         for process in self.processes.values_mut() {
             match timeout(STOP_TIMEOUT, process.wait()).await {
                 Ok(Ok(status)) if status.success() => {}

@@ -25,6 +25,7 @@ use rustack_sqs_core::{config::SqsConfig, handler::RustackSqsHandler, provider::
 use rustack_sqs_http::service::{SqsHttpConfig, SqsHttpService};
 use rustack_sqs_model::input::SendMessageInput;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use super::{ACCOUNT_ID, Settings};
 
@@ -41,11 +42,13 @@ pub struct Router {
     sqs: SqsHttpService<RustackSqsHandler>,
     dynamodb_slots: Arc<Semaphore>,
     sns_slots: Arc<Semaphore>,
+    ending: CancellationToken,
 }
 
 impl Router {
     /// Services without tables, topics and queues. Queue URLs carry the public host and `port`.
-    pub fn new(settings: &Settings, port: u16) -> Self {
+    /// Once `ending` is cancelled, no receive waits for a message.
+    pub fn new(settings: &Settings, port: u16, ending: CancellationToken) -> Self {
         let sqs = Arc::new(RustackSqs::new(SqsConfig {
             default_region: settings.region.clone(),
             account_id: ACCOUNT_ID.to_owned(),
@@ -83,6 +86,7 @@ impl Router {
             ),
             dynamodb_slots: Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS)),
             sns_slots: Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS)),
+            ending,
         }
     }
 
@@ -94,6 +98,11 @@ impl Router {
         if target.starts_with("DynamoDB_") {
             let _slot = self.dynamodb_slots.acquire().await;
             boxed(self.dynamodb.call(request).await)
+        } else if target == "AmazonSQS.ReceiveMessage" {
+            let received = self.ending.run_until_cancelled(self.sqs.call(request));
+            received
+                .await
+                .map_or_else(|| json(StatusCode::OK, "{}"), boxed)
         } else if target.starts_with("AmazonSQS.") {
             boxed(self.sqs.call(request).await)
         } else if form {
@@ -122,9 +131,13 @@ where
 /// What AWS says to an operation that it does not have.
 fn unknown() -> Response<Body> {
     const ANSWER: &str = r#"{"__type":"UnknownOperationException","message":"This endpoint knows DynamoDB and SQS by X-Amz-Target and SNS by a form"}"#;
-    let body = Full::new(Bytes::from_static(ANSWER.as_bytes()));
+    json(StatusCode::BAD_REQUEST, ANSWER)
+}
+
+fn json(status: StatusCode, text: &'static str) -> Response<Body> {
+    let body = Full::new(Bytes::from_static(text.as_bytes()));
     let mut response = Response::new(body.map_err(|never| match never {}).boxed());
-    *response.status_mut() = StatusCode::BAD_REQUEST;
+    *response.status_mut() = status;
     response.headers_mut().insert(
         CONTENT_TYPE,
         hyper::header::HeaderValue::from_static("application/x-amz-json-1.0"),
