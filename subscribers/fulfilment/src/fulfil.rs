@@ -21,7 +21,7 @@ pub async fn handle(notification: Notification, banner: bool) -> Result<(), Fail
 
 fn fulfil(order: &Order, attempt: u32, banner: bool) {
     if banner {
-        tracing::info!(order.id = %order.id, "for\n{}", large(&order.customer));
+        tracing::info!("fulfilling the order of\n{}", large(&order.customer));
     }
     tracing::info!(order.id = %order.id, amount = %order.amount, attempt, "order fulfilled");
 }
