@@ -23,7 +23,7 @@ use crate::{
     endpoint::{self, Endpoint},
     log::Log,
     provision::{Account, Target, provision},
-    proxy::{self, Plan, Proxy},
+    proxy::{Conditions, Plan, Proxy},
 };
 
 mod audit;
@@ -56,8 +56,8 @@ pub struct Args {
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// How many AWS calls of a hundred fail
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=90))]
-    pub fault_percent: u32,
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u8).range(0..=90))]
+    pub fault_percent: u8,
     /// How often each service is killed [default: once every 500 orders]
     #[arg(long)]
     pub kills: Option<usize>,
@@ -94,7 +94,7 @@ pub async fn run(args: &Args) -> anyhow::Result<bool> {
     let (accepted, killed) = (accepted?, killed?);
     reporter.abort();
 
-    stage.proxy.stop_faults();
+    stage.proxy.calm();
     println!(
         "all orders are accepted after {} s; waiting for quiet",
         started.elapsed().as_secs()
@@ -137,11 +137,14 @@ impl Stage {
             region: endpoint::region(),
         };
         let account = provision(&build::copilot_directory(), &target).await?;
-        let proxy = proxy::start(
+        let proxy = Proxy::start(
             &endpoint.url,
-            Plan {
-                seed: args.seed,
-                percent: args.fault_percent,
+            Conditions {
+                faults: Some(Plan {
+                    seed: args.seed,
+                    percent: args.fault_percent,
+                }),
+                ..Conditions::default()
             },
         )
         .await?;

@@ -1,210 +1,186 @@
-//! A network that fails, between the services and their AWS endpoint.
+//! A reverse proxy in front of an AWS endpoint: it counts the calls, and makes them slow or fail.
 //!
-//! It forwards every call and injects faults by a plan. The fault of a call depends on the seed, on
-//! the operation, and on how many calls of that operation came before: so the same seed gives each
-//! operation the same sequence of faults, however the calls of different operations interleave.
-//! Which order a given call is about depends on timing, and is not the same in every run.
+//! The services reach it through `AWS_ENDPOINT_URL` and cannot tell it from the endpoint. Faults
+//! come from a seeded [`Plan`], so a failure that was seen once can be looked for again.
+//!
+//! A call that was passed on takes effect whatever happens to its caller: the proxy waits for the
+//! endpoint's answer even if nobody is left to hear it. AWS works like that as well. A worker that
+//! is killed in a long poll therefore strands the messages which that poll receives, until their
+//! visibility timeout ends.
+//!
+//! It listens on loopback alone, speaks HTTP/1.1 without TLS, and holds each request and each
+//! answer in memory.
 
 use std::{
     collections::BTreeMap,
+    future::{Future, poll_fn},
+    io,
     net::{Ipv4Addr, SocketAddr},
+    pin::Pin,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use anyhow::Context as _;
-use http_body_util::{BodyExt as _, Full};
-use hyper::{
-    Request, Response, Uri,
-    body::{Bytes, Incoming},
-    header::HOST,
-    server::conn::http1,
-    service::service_fn,
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
 };
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-};
-use tokio::{net::TcpListener, task::JoinSet, time::sleep};
+use tokio_util::task::AbortOnDropHandle;
 
-mod fault;
+mod call;
+mod forward;
+mod plan;
+mod reply;
 
-mod slow;
+pub use call::Call;
+pub use plan::{Fault, Plan};
 
-pub use fault::{Fault, Plan};
-use slow::Body;
+use forward::Upstream;
+use plan::Draws;
+use reply::Reply;
 
-/// A running proxy. It ends when it is dropped.
-pub struct Proxy {
-    /// What `AWS_ENDPOINT_URL` has to be, for calls to go through it.
-    pub url: String,
-    shared: Arc<Shared>,
-    _accepting: JoinSet<()>,
-}
-
-struct Shared {
-    upstream: Uri,
-    client: Client<HttpConnector, Full<Bytes>>,
-    plan: Plan,
-    faulty: AtomicBool,
-    counts: Mutex<Counts>,
-}
-
-/// What went through a proxy.
+/// What the proxy does to the calls that pass.
 #[derive(Clone, Debug, Default)]
+pub struct Conditions {
+    /// Which calls fail, and how; `None` lets every call pass.
+    pub faults: Option<Plan>,
+    /// How long each call is held before it is passed on, as a network would.
+    pub delay: Duration,
+}
+
+/// What has passed so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Calls by service and operation, such as `DynamoDB.PutItem`.
+    /// Requests, retries included, by service and operation such as `SQS.ReceiveMessage`.
     pub calls: BTreeMap<String, u64>,
-    /// Calls that were made to fail, by the kind of fault.
+    /// Faults that were injected, by [`Fault::name`].
     pub faults: BTreeMap<&'static str, u64>,
 }
 
-/// Starts a proxy on a free port of this machine, for the endpoint at `upstream`.
-///
-/// # Errors
-///
-/// If nothing can listen, or `upstream` is no URL.
-pub async fn start(upstream: &str, plan: Plan) -> anyhow::Result<Proxy> {
-    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
-    let url = format!("http://{}", listener.local_addr()?);
-    let shared = Arc::new(Shared {
-        upstream: upstream.parse().context("the endpoint's URL")?,
-        client: Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .build_http(),
-        plan,
-        faulty: AtomicBool::new(true),
-        counts: Mutex::default(),
-    });
-    let mut accepting = JoinSet::new();
-    accepting.spawn(accept(listener, Arc::clone(&shared)));
-    Ok(Proxy {
-        url,
-        shared,
-        _accepting: accepting,
-    })
+/// A running proxy; it stops when it is dropped.
+#[derive(Debug)]
+pub struct Proxy {
+    /// What `AWS_ENDPOINT_URL` has to be.
+    pub url: String,
+    shared: Arc<Shared>,
+    _accepting: AbortOnDropHandle<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    upstream: Upstream,
+    draws: Draws,
+    delay: Duration,
+    calm: AtomicBool,
 }
 
 impl Proxy {
-    /// From now on every call is forwarded as it is.
-    pub fn stop_faults(&self) {
-        self.shared.faulty.store(false, Ordering::Relaxed);
+    /// Listens on a free port of loopback, and passes calls on to `upstream`, a URL such as
+    /// `http://127.0.0.1:4566`.
+    ///
+    /// # Errors
+    ///
+    /// If `upstream` is no such URL, or nothing can listen.
+    pub async fn start(upstream: &str, conditions: Conditions) -> anyhow::Result<Self> {
+        let upstream = Upstream::new(upstream)?;
+        let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+            .await
+            .context("the proxy cannot listen on 127.0.0.1")?;
+        let address = listener.local_addr().context("reading the port")?;
+        let shared = Arc::new(Shared {
+            upstream,
+            draws: Draws::new(conditions.faults),
+            delay: conditions.delay,
+            calm: AtomicBool::new(false),
+        });
+        let accepting = tokio::spawn(accept(listener, shared.clone()));
+        Ok(Self {
+            url: format!("http://{address}"),
+            shared,
+            _accepting: AbortOnDropHandle::new(accepting),
+        })
     }
 
-    /// What went through so far.
+    /// Lets every later call pass; a fault that is under way still ends as it was drawn.
+    pub fn calm(&self) {
+        self.shared.calm.store(true, Ordering::Relaxed);
+    }
+
+    /// What has passed so far.
     pub fn counts(&self) -> Counts {
-        self.shared.counts().clone()
-    }
-}
-
-impl Shared {
-    fn counts(&self) -> MutexGuard<'_, Counts> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Counts a call and draws its fault.
-    fn draw(&self, operation: &str) -> Option<Fault> {
-        let mut counts = self.counts();
-        let calls = counts.calls.entry(operation.to_owned()).or_default();
-        *calls += 1;
-        let call = *calls;
-        let fault = self
-            .faulty
-            .load(Ordering::Relaxed)
-            .then(|| self.plan.fault(operation, call));
-        let fault = fault.flatten()?;
-        *counts.faults.entry(fault.kind()).or_default() += 1;
-        Some(fault)
+        self.shared.draws.counts()
     }
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    // Dropping the set with this task closes every connection.
     let mut connections = JoinSet::new();
     loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                connections.spawn(serve(stream, shared.clone()));
+            }
+            // The process is out of file descriptors, most likely: others will be closed soon.
+            Err(error) => {
+                tracing::warn!(%error, "the proxy cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
         while connections.try_join_next().is_some() {}
-        let Ok((stream, _)) = listener.accept().await else {
-            sleep(Duration::from_millis(100)).await;
-            continue;
-        };
-        let _ = stream.set_nodelay(true);
-        let shared = Arc::clone(&shared);
-        let answer = service_fn(move |request| answer(Arc::clone(&shared), request));
-        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
-        connections.spawn(async move {
-            // An error is what a fault looks like from here.
-            let _ = connection.await;
-        });
     }
 }
 
-/// Why there is no answer: hyper closes the connection for it.
-type NoAnswer = anyhow::Error;
-
-async fn answer(
-    shared: Arc<Shared>,
-    request: Request<Incoming>,
-) -> Result<Response<Body>, NoAnswer> {
-    let (parts, body) = request.into_parts();
-    let body = body.collect().await?.to_bytes();
-    let operation = operation(&parts, &body);
-    let call = || forward(&shared, parts, body);
-    match shared.draw(&operation) {
-        None => Ok(call().await?.map(Body::at_once)),
-        Some(Fault::ServerError) => Ok(fault::server_error(&operation).map(Body::at_once)),
-        Some(Fault::Throttled) => Ok(fault::throttled(&operation).map(Body::at_once)),
-        Some(Fault::Reset) => anyhow::bail!("reset before the call"),
-        Some(Fault::AnswerLost) => {
-            call().await?;
-            anyhow::bail!("reset after the call")
-        }
-        Some(Fault::Stall(pause)) => {
-            sleep(pause).await;
-            Ok(call().await?.map(Body::at_once))
-        }
-        Some(Fault::SlowLink(spread)) => Ok(call().await?.map(|body| Body::slow(body, spread))),
+async fn serve(stream: TcpStream, shared: Arc<Shared>) {
+    // Small answers leave at once, instead of waiting for the next packet.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let answer = answer(request, shared.clone());
+        Box::pin(answer) as Pin<Box<dyn Future<Output = io::Result<Reply>> + Send>>
+    });
+    let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    let ended = poll_fn(|context| connection.poll_without_shutdown(context)).await;
+    if ended.is_err() {
+        // Closing now sends a reset (RST) instead of an orderly end (FIN).
+        let stream = connection.into_parts().io.into_inner();
+        let _ = stream.set_zero_linger();
     }
 }
 
-async fn forward(
-    shared: &Shared,
-    mut parts: hyper::http::request::Parts,
-    body: Bytes,
-) -> Result<Response<Bytes>, NoAnswer> {
-    let mut uri = shared.upstream.clone().into_parts();
-    uri.path_and_query = parts.uri.path_and_query().cloned();
-    parts.uri = Uri::from_parts(uri)?;
-    parts.headers.remove(HOST);
-    let response = shared
-        .client
-        .request(Request::from_parts(parts, Full::new(body)))
-        .await?;
-    let (parts, body) = response.into_parts();
-    Ok(Response::from_parts(
-        parts,
-        body.collect().await?.to_bytes(),
-    ))
+/// The answer to one call. An error resets the connection.
+async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<Reply> {
+    let (head, body) = forward::read(request).await?;
+    let call = Call::of(&head, &body);
+    let calm = shared.calm.load(Ordering::Relaxed);
+    let fault = shared.draws.next(&call, calm);
+    tokio::time::sleep(shared.delay).await;
+    match fault {
+        Some(Fault::ServerError) => return Ok(reply::server_error(&call)),
+        Some(Fault::Throttle) => return Ok(reply::throttle(&call)),
+        Some(Fault::Reset) => return Err(io::ErrorKind::ConnectionReset.into()),
+        Some(Fault::AnswerLost | Fault::Stall(_) | Fault::SlowLink(_)) | None => {}
+    }
+    let stall = match fault {
+        Some(Fault::Stall(time)) => time,
+        _ => Duration::ZERO,
+    };
+    // A task of its own, which goes on when the caller hangs up and this future is dropped.
+    let passed_on = tokio::spawn(async move {
+        tokio::time::sleep(stall).await;
+        shared.upstream.call(head, body).await
+    });
+    let (head, body) = passed_on.await.map_err(io::Error::other)??;
+    match fault {
+        Some(Fault::AnswerLost) => Err(io::ErrorKind::ConnectionReset.into()),
+        Some(Fault::SlowLink(time)) => Ok(reply::trickled(head, body, time)),
+        _ => Ok(reply::whole(head, body)),
+    }
 }
 
-/// `SQS.ReceiveMessage`, say: JSON protocols name it in a header, SNS in its form.
-fn operation(parts: &hyper::http::request::Parts, body: &[u8]) -> String {
-    let target = parts
-        .headers
-        .get("x-amz-target")
-        .and_then(|target| target.to_str().ok());
-    let Some((service, operation)) = target.and_then(|target| target.split_once('.')) else {
-        let action = form_urlencoded::parse(body).find(|(name, _)| name == "Action");
-        return format!(
-            "SNS.{}",
-            action.map_or_else(|| "unknown".into(), |(_, action)| action)
-        );
-    };
-    let service = if service.starts_with("DynamoDB") {
-        "DynamoDB"
-    } else {
-        "SQS"
-    };
-    format!("{service}.{operation}")
-}
+#[cfg(test)]
+mod tests;

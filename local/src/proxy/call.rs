@@ -1,0 +1,84 @@
+//! Which operation of which service a request calls.
+
+use std::fmt;
+
+use hyper::{HeaderMap, http::request::Parts};
+
+/// An operation of an AWS service; it is written `SQS.ReceiveMessage`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The service.
+    pub service: Service,
+    /// The operation, or the method of a request that calls none.
+    pub operation: String,
+}
+
+/// The services that the product calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Service {
+    /// `DynamoDB`, by AWS JSON 1.0.
+    DynamoDb,
+    /// SNS, by the Query protocol.
+    Sns,
+    /// SQS, by AWS JSON 1.0.
+    Sqs,
+    /// Anything else.
+    Other,
+}
+
+impl Call {
+    /// Reads the call in a request: `X-Amz-Target` names it in AWS JSON, the field `Action` of the
+    /// form does in the Query protocol.
+    pub fn of(head: &Parts, body: &[u8]) -> Self {
+        json_call(&head.headers)
+            .or_else(|| query_call(body))
+            .unwrap_or_else(|| Self {
+                service: Service::Other,
+                operation: head.method.to_string(),
+            })
+    }
+}
+
+fn json_call(headers: &HeaderMap) -> Option<Call> {
+    let target = headers.get("x-amz-target")?.to_str().ok()?;
+    let (service, operation) = target.split_once('.')?;
+    let service = match service {
+        "AmazonSQS" => Service::Sqs,
+        _ if service.starts_with("DynamoDB_") => Service::DynamoDb,
+        _ => Service::Other,
+    };
+    Some(Call {
+        service,
+        operation: operation.to_owned(),
+    })
+}
+
+fn query_call(body: &[u8]) -> Option<Call> {
+    let form = std::str::from_utf8(body).ok()?;
+    let field = |name| {
+        form.split('&')
+            .filter_map(|field| field.split_once('='))
+            .find_map(|(key, value)| (key == name).then_some(value))
+    };
+    // An operation's name is letters alone, so nothing in it is percent-encoded.
+    Some(Call {
+        operation: field("Action")?.to_owned(),
+        service: match field("Version") {
+            Some("2010-03-31") => Service::Sns,
+            Some("2012-11-05") => Service::Sqs,
+            _ => Service::Other,
+        },
+    })
+}
+
+impl fmt::Display for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let service = match self.service {
+            Service::DynamoDb => "DynamoDB",
+            Service::Sns => "SNS",
+            Service::Sqs => "SQS",
+            Service::Other => "HTTP",
+        };
+        write!(f, "{service}.{}", self.operation)
+    }
+}
