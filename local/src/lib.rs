@@ -9,6 +9,8 @@ pub mod copilot;
 
 pub mod chaos;
 
+pub mod dead_letters;
+
 pub mod proxy;
 
 pub mod build;

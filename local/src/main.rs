@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use local::{chaos, copilot::Mistake};
+use local::{chaos, copilot::Mistake, dead_letters};
 use pubsub::env::Misconfigured;
 
 mod up;
@@ -37,6 +37,8 @@ enum Command {
     Aws(aws::Args),
     /// Breaks everything at once, and counts whether anything was lost
     Chaos(chaos::Args),
+    /// Shows what no try could handle, sends it back, or throws it away
+    DeadLetters(dead_letters::command::Args),
 }
 
 fn main() -> ExitCode {
@@ -74,5 +76,6 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
                 ExitCode::FAILURE
             })
         }
+        Command::DeadLetters(args) => dead_letters::command::run(args).await,
     }
 }

@@ -1,0 +1,57 @@
+//! One dead letter, as a person wants to see it.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
+use pubsub::{event::Event, notification::Notification, subscribe::Failure};
+use serde::Serialize;
+
+/// A message that no try could handle.
+#[derive(Clone, Debug, Serialize)]
+pub struct DeadLetter {
+    /// The id that SQS gave it.
+    pub message_id: String,
+    /// When it was sent to the queue, in milliseconds since 1970. SQS does not tell when it failed.
+    pub sent_at_ms: u64,
+    /// How often it was received; looks are in it.
+    pub receive_count: u32,
+    /// What it is about: an order's id, or why it cannot be read. Nothing of what a customer typed.
+    pub subject: String,
+    /// The message itself, with all that a customer typed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub body: Option<String>,
+}
+
+impl DeadLetter {
+    /// Reads what SQS says of a message, and as much of its body as can be read.
+    pub fn read(message: &Message) -> Self {
+        let system = |name| {
+            let value = message.attributes.as_ref()?.get(&name)?;
+            value.parse::<u64>().ok()
+        };
+        let receives = system(MessageSystemAttributeName::ApproximateReceiveCount);
+        let receive_count = receives.unwrap_or_default().try_into().unwrap_or(u32::MAX);
+        Self {
+            message_id: message.message_id.clone().unwrap_or_default(),
+            sent_at_ms: system(MessageSystemAttributeName::SentTimestamp).unwrap_or_default(),
+            receive_count,
+            subject: subject(message, receive_count),
+            body: message.body.clone(),
+        }
+    }
+}
+
+fn subject(message: &Message, attempt: u32) -> String {
+    let attributes = message.message_attributes.iter().flatten();
+    let attributes: BTreeMap<String, String> = attributes
+        .filter_map(|(name, value)| Some((name.clone(), value.string_value.clone()?)))
+        .collect();
+    let body = message.body.clone().unwrap_or_default();
+    let id = message.message_id.as_deref().unwrap_or_default();
+    match Event::read(&Notification::read(body, id, attributes, attempt)) {
+        Ok(Event::OrderPlaced(order)) => format!("order {}", order.id),
+        Ok(Event::Ping(_)) => "a ping".to_owned(),
+        // The outermost sentence alone: the causes may quote the message.
+        Err(Failure::Poison(why) | Failure::Retry(why)) => format!("unreadable: {why}"),
+    }
+}
