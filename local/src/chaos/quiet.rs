@@ -7,6 +7,7 @@ use aws_sdk_dynamodb::types::Select;
 use aws_sdk_sqs::types::QueueAttributeName;
 
 use super::{Stage, pause};
+use crate::dead_letters::DeadLetters;
 
 /// After so long without quiet something is stuck.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -109,33 +110,12 @@ async fn redrive(stage: &Stage) -> anyhow::Result<usize> {
         .iter()
         .filter_map(|service| service.queue.as_ref())
     {
-        let Some(dead_letter_url) = &queue.dead_letter_url else {
+        let Some(url) = queue.dead_letter_url.clone() else {
             continue;
         };
-        loop {
-            let received = sqs
-                .receive_message()
-                .queue_url(dead_letter_url)
-                .max_number_of_messages(10);
-            let messages = received.send().await?.messages.unwrap_or_default();
-            if messages.is_empty() {
-                break;
-            }
-            for message in messages {
-                let body = message.body.unwrap_or_default();
-                sqs.send_message()
-                    .queue_url(&queue.url)
-                    .message_body(body)
-                    .send()
-                    .await?;
-                let delete = sqs.delete_message().queue_url(dead_letter_url);
-                delete
-                    .set_receipt_handle(message.receipt_handle)
-                    .send()
-                    .await?;
-                moved += 1;
-            }
-        }
+        let letters = DeadLetters::new(sqs.clone(), url, queue.url.clone());
+        moved += letters.count().await?;
+        letters.redrive().await?;
     }
     Ok(moved)
 }
