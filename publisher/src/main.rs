@@ -52,7 +52,8 @@ async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
     let orders = OrdersTable::new(&aws, table_name);
     let outbox = Outbox::new(orders.clone(), Topic::new(&aws, orders_arn));
     let (fresh, waiting) = mpsc::channel(outbox::MAX_WAITING);
-    let outbox = tokio::spawn(outbox.run(waiting, shutdown.clone()));
+    let served = CancellationToken::new();
+    let outbox = tokio::spawn(outbox.run(waiting, shutdown.clone(), served.clone()));
 
     let listener = listen(port).await?;
     tracing::info!(address = %listener.local_addr()?, "listening");
@@ -71,6 +72,7 @@ async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
         served = server => served.context("serving")?,
         () = ended => tracing::warn!("closing connections that are still open"),
     }
+    served.cancel();
     outbox.await.context("the outbox ended badly")
 }
 

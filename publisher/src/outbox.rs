@@ -52,11 +52,20 @@ impl Outbox {
         }
     }
 
-    /// Announces until the senders of `fresh` are gone, and sweeps until `shutdown` is cancelled;
-    /// then finishes what is under way. What is left stays in the index for the next process.
-    pub async fn run(self, mut fresh: mpsc::Receiver<Order>, shutdown: CancellationToken) {
+    /// Announces `fresh` orders until `served` is cancelled, and sweeps until `shutdown` is; then
+    /// finishes what is under way. What is left stays in the index for the next process.
+    pub async fn run(
+        self,
+        mut fresh: mpsc::Receiver<Order>,
+        shutdown: CancellationToken,
+        served: CancellationToken,
+    ) {
         let sweep = shutdown.run_until_cancelled(self.sweep_for_ever());
         let announce = async {
+            while let Some(Some(order)) = served.run_until_cancelled(fresh.recv()).await {
+                self.spawn(order, None).await;
+            }
+            fresh.close();
             while let Some(order) = fresh.recv().await {
                 self.spawn(order, None).await;
             }
@@ -64,10 +73,8 @@ impl Outbox {
         tokio::join!(sweep, announce);
         self.announcing.close();
         if timeout(DRAIN, self.announcing.wait()).await.is_err() {
-            tracing::warn!(
-                orders = self.announcing.len(),
-                "left in the outbox for the next process"
-            );
+            let orders = self.announcing.len();
+            tracing::warn!(orders, "left in the outbox for the next process");
         }
     }
 
