@@ -1,6 +1,6 @@
 //! Takes orders over HTTP, stores them and announces them.
 
-use std::{net::Ipv6Addr, process::ExitCode, time::Duration};
+use std::{net::Ipv4Addr, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use pubsub::{
@@ -77,8 +77,7 @@ async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
 }
 
 async fn listen(port: u16) -> anyhow::Result<TcpListener> {
-    // This address takes IPv4 as well.
-    TcpListener::bind((Ipv6Addr::UNSPECIFIED, port))
+    TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))
         .await
         .map_err(|error| Misconfigured(format!("cannot listen on PORT {port}: {error}")).into())
 }
