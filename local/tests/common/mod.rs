@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 /// Longer than anything takes on a busy machine: whoever waits longer waits for nothing.
 pub const PATIENCE: Duration = Duration::from_secs(60);
-const LOOK_EVERY: Duration = Duration::from_millis(20);
+pub const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 pub type Item = std::collections::HashMap<String, AttributeValue>;
 
