@@ -101,6 +101,11 @@ impl System {
         Ok(system)
     }
 
+    /// Whether the AWS endpoint is in this process.
+    pub fn is_embedded(&self) -> bool {
+        self.endpoint.is_some()
+    }
+
     /// The services' names.
     pub fn names(&self) -> Vec<String> {
         let services = self.account.services.iter();

@@ -15,7 +15,10 @@ use local::{
     provision::ENVIRONMENT,
     system::{Settings, System},
 };
-use pubsub::{env::Misconfigured, shutdown};
+use pubsub::{
+    env::Misconfigured,
+    shutdown::{self, Signals},
+};
 use tokio::{sync::mpsc::unbounded_channel, time::sleep};
 
 use crate::printer;
@@ -80,7 +83,7 @@ pub fn endpoint_url() -> Result<Option<String>, Misconfigured> {
 ///
 /// What keeps it from starting, and a service that did not end cleanly.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let shutdown = shutdown::on_signal()?;
+    let Signals { asked, insisted } = shutdown::signals()?;
     let (lines, received) = unbounded_channel();
     let printer = tokio::spawn(printer::print(received));
     let settings = Settings {
@@ -94,13 +97,21 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let mut system = System::start(settings, lines.clone()).await?;
     let outcome = tokio::select! {
-        () = shutdown.cancelled() => Ok(None),
+        () = asked.cancelled() => Ok(None),
         outcome = watch(&mut system, &lines) => outcome,
     };
-    let stopped = system.stop().await;
+    if asked.is_cancelled() && !system.is_embedded() {
+        let what = "stopping: a worker lets its long poll end, which takes 20 s at most";
+        printer::say(&lines, what.to_owned());
+    }
+    // Dropping the system kills what is left of it.
+    let stopped = insisted.run_until_cancelled(system.stop()).await;
     drop(lines);
     printer.await.context("printing")?;
     let died = outcome?;
+    let Some(stopped) = stopped else {
+        return Ok(ExitCode::from(shutdown::INTERRUPTED));
+    };
     stopped?;
     Ok(died.map_or(ExitCode::SUCCESS, exit_code))
 }

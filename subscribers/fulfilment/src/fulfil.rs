@@ -21,7 +21,10 @@ pub async fn handle(notification: Notification, banner: bool) -> Result<(), Fail
 
 fn fulfil(order: &Order, attempt: u32, banner: bool) {
     if banner {
-        tracing::info!("fulfilling the order of\n{}", large(&order.customer));
+        tracing::info!(
+            "fulfilling the order of\n{}",
+            large(&order.customer).trim_end()
+        );
     }
     tracing::info!(order.id = %order.id, amount = %order.amount, attempt, "order fulfilled");
 }
