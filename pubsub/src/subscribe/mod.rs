@@ -168,6 +168,23 @@ struct Worker {
     ending: CancellationToken,
 }
 
+impl Worker {
+    /// Asks the queue for its rules, and is ready to work by them.
+    async fn start(aws: &SdkConfig, settings: Settings) -> Arc<Self> {
+        let queue = Queue::new(aws, &settings);
+        let rules = queue.rules().await;
+        Arc::new(Self {
+            in_flight: InFlight::new(rules.visibility, settings.handler_deadline),
+            permits: Arc::new(Semaphore::new(settings.max_in_flight)),
+            vital_signs: VitalSigns::new(),
+            ending: CancellationToken::new(),
+            queue,
+            rules,
+            settings,
+        })
+    }
+}
+
 /// Receives from the queue until `shutdown` is cancelled, and calls `handler` for each message.
 ///
 /// The future that `handler` makes is dropped at its deadline, or if the message is lost to
@@ -190,32 +207,25 @@ where
         Some(port) => Some(health::listen(Settings::HEALTH_PORT.0, port).await?),
         None => None,
     };
-    let queue = Queue::new(aws, &settings);
-    let Some(rules) = shutdown.run_until_cancelled(queue.rules()).await else {
+    let starting = Worker::start(aws, settings);
+    let Some(worker) = shutdown.run_until_cancelled(starting).await else {
         return Ok(());
     };
-    let worker = Arc::new(Worker {
-        in_flight: InFlight::new(rules.visibility, settings.handler_deadline),
-        permits: Arc::new(Semaphore::new(settings.max_in_flight)),
-        vital_signs: VitalSigns::new(),
-        ending: CancellationToken::new(),
-        queue,
-        rules,
-        settings,
-    });
     // Ends with this function.
     let mut background = JoinSet::new();
     if let Some(listener) = health {
         let examined = Arc::clone(&worker);
         background.spawn(health::serve(listener, move || examined.examine()));
     }
-    background.spawn(lease::keep(Arc::clone(&worker)));
     run(worker, shutdown, Arc::new(handler)).await;
     Ok(())
 }
 
 /// Works until `shutdown` is cancelled and everything is settled, or the drain is over.
 async fn run(worker: Arc<Worker>, shutdown: CancellationToken, handler: Arc<impl Handler>) {
+    // Ends with this function.
+    let mut keeper = JoinSet::new();
+    keeper.spawn(lease::keep(Arc::clone(&worker)));
     let linger = worker.settings.linger;
     let (deletions, processed) = mpsc::channel(MAX_WAITING);
     let (releases, failed) = mpsc::channel(MAX_WAITING);
