@@ -249,16 +249,14 @@ async fn run(worker: Arc<Worker>, shutdown: CancellationToken, handler: Arc<impl
     shutdown.cancelled().await;
 
     let settled_by = Instant::now() + worker.settings.drain.saturating_sub(FLUSH);
-    let polls_abort = polls.abort_handle();
-    if timeout_at(settled_by, polls).await.is_err() {
-        polls_abort.abort();
-    }
     handlers.close();
-    if timeout_at(settled_by, handlers.wait()).await.is_err() {
-        tracing::warn!(
-            messages = handlers.len(),
-            "gives back messages that are not finished"
-        );
+    let settled = async {
+        let _ = polls.await;
+        handlers.wait().await;
+    };
+    if timeout_at(settled_by, settled).await.is_err() {
+        let messages = handlers.len();
+        tracing::warn!(messages, "gives back messages that are not finished");
         worker.ending.cancel();
     }
     // The handlers hold the other ends of the channels: the flush is over when they are.

@@ -1,7 +1,7 @@
 //! The proofs of the worker runtime, on paused time and against a scripted queue.
 
 use std::{
-    future::{Future, pending},
+    future::Future,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -20,7 +20,19 @@ mod scripted_sqs;
 
 mod handlers;
 
-use scripted_sqs::ScriptedSqs;
+mod leases;
+
+mod deletions;
+
+mod receives;
+
+mod the_end;
+
+mod permits;
+
+mod health;
+
+use scripted_sqs::{CHANGE, DELETE, Fault, RECEIVE, ScriptedSqs, TRIES, VISIBILITY};
 
 /// A worker under test.
 struct Subscription {
@@ -86,6 +98,11 @@ impl Subscription {
         timeout(Duration::from_secs(3600), empty).await.unwrap();
     }
 
+    /// How many permits are neither with a message nor with a poll.
+    fn free_permits(&self) -> usize {
+        self.worker.permits.available_permits()
+    }
+
     /// Ends it as SIGTERM does, and returns how long that took.
     async fn end(self) -> Duration {
         let since = Instant::now();
@@ -105,8 +122,9 @@ fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-async fn hang() -> Result<(), Failure> {
-    pending().await
+async fn work_for(time: Duration) -> Result<(), Failure> {
+    sleep(time).await;
+    Ok(())
 }
 
 fn retry() -> Failure {
@@ -115,4 +133,11 @@ fn retry() -> Failure {
 
 fn poison() -> Failure {
     Failure::Poison(anyhow!("never"))
+}
+
+/// Runs a test's body on paused time, where the test itself cannot be asynchronous.
+fn paused(body: impl Future<Output = ()>) {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().start_paused(true).build().unwrap();
+    runtime.block_on(body);
 }

@@ -26,7 +26,7 @@ use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tokio::{
     sync::Notify,
-    time::{Instant, sleep, sleep_until, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 
 pub const RECEIVE: &str = "ReceiveMessage";
@@ -66,6 +66,7 @@ struct State {
     calls: HashMap<String, usize>,
     faults: HashMap<&'static str, (usize, Fault)>,
     handles: usize,
+    receives: HashMap<String, u32>,
 }
 
 struct Message {
@@ -134,6 +135,11 @@ impl ScriptedSqs {
     /// How often an operation was called.
     pub fn calls(&self, operation: &str) -> usize {
         *self.state().calls.get(operation).unwrap_or(&0)
+    }
+
+    /// How often a message was received.
+    pub fn receives(&self, id: &str) -> u32 {
+        *self.state().receives.get(id).unwrap_or(&0)
     }
 
     pub fn deleted(&self) -> Vec<(String, Instant)> {
@@ -207,9 +213,8 @@ impl ScriptedSqs {
                 return json!({});
             }
             let wake = next.map_or(until, |next| next.min(until));
-            // Either way it looks again.
+            // Woken or late, it looks again.
             let _ = timeout_at(wake, changed).await;
-            sleep_until(Instant::now()).await;
         }
     }
 
@@ -264,8 +269,13 @@ impl State {
                 continue;
             }
             message.receives += 1;
+            *self.receives.entry(message.id.clone()).or_default() += 1;
             message.visible_at = now + visibility;
-            let copies = if std::mem::take(&mut message.twice) { 2 } else { 1 };
+            let copies = if std::mem::take(&mut message.twice) {
+                2
+            } else {
+                1
+            };
             for _ in 0..copies {
                 self.handles += 1;
                 message.handle = format!("{}-{}", message.id, self.handles);
