@@ -85,14 +85,24 @@ async fn run(
     cancelled: CancellationToken,
 ) -> Outcome {
     // A task of its own contains a panic; dropping its handle cancels it.
-    let task = AbortOnDropHandle::new(tokio::spawn(work));
-    match cancelled.run_until_cancelled(timeout(deadline, task)).await {
-        None => Outcome::Cancelled,
-        Some(Err(_)) => Outcome::Failed(anyhow!("not done after {} s", deadline.as_secs_f32())),
-        Some(Ok(Err(_))) => Outcome::Failed(anyhow!("the handler panicked")),
-        Some(Ok(Ok(Err(Failure::Retry(error))))) => Outcome::Failed(error),
-        Some(Ok(Ok(Err(Failure::Poison(error))))) => Outcome::Poison(error),
-        Some(Ok(Ok(Ok(())))) => Outcome::Done,
+    let mut task = AbortOnDropHandle::new(tokio::spawn(work));
+    let in_time = timeout(deadline, &mut task);
+    let ended = cancelled.run_until_cancelled(in_time).await;
+    let result = if let Some(Ok(result)) = ended {
+        result
+    } else {
+        task.abort();
+        // A handler that blocks its thread goes on regardless. Until it ends it is not let go, so
+        // that its message is not handled twice at a time and its age shows in the health check.
+        task.await
+    };
+    match result {
+        Ok(Ok(())) => Outcome::Done,
+        Ok(Err(Failure::Retry(error))) => Outcome::Failed(error),
+        Ok(Err(Failure::Poison(error))) => Outcome::Poison(error),
+        Err(stopped) if stopped.is_panic() => Outcome::Failed(anyhow!("the handler panicked")),
+        Err(_) if cancelled.is_cancelled() => Outcome::Cancelled,
+        Err(_) => Outcome::Failed(anyhow!("not done after {} s", deadline.as_secs_f32())),
     }
 }
 

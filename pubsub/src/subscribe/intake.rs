@@ -8,7 +8,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::OwnedSemaphorePermit, time::sleep};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{sleep, timeout},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
@@ -18,6 +21,8 @@ use super::{
     queue::BATCH,
 };
 
+/// How long a poll waits for room for a whole batch.
+const GATHER: Duration = Duration::from_millis(200);
 const RETRY_BASE: Duration = Duration::from_millis(200);
 const RETRY_MAX: Duration = Duration::from_secs(20);
 
@@ -101,32 +106,42 @@ impl<H: Handler> Intake<H> {
         self.pollers.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Permits for the next poll: at least one, and up to ten of those that are free. `None` when
-    /// it is time to stop.
+    /// Permits for the next poll: as many as a batch takes, or after a while those that are free, at
+    /// least one. `None` when it is time to stop.
+    ///
+    /// Under load permits come back one by one, and a poll for each would be a request a message.
     async fn room(&self) -> Option<OwnedSemaphorePermit> {
         let permits = &self.worker.permits;
-        let first = self
-            .shutdown
-            .run_until_cancelled(Arc::clone(permits).acquire_owned());
-        let mut room = first.await?.ok()?;
-        while room.num_permits() < BATCH {
-            let Ok(one) = Arc::clone(permits).try_acquire_owned() else {
-                break;
-            };
-            room.merge(one);
-        }
-        Some(room)
+        let batch = BATCH.min(self.worker.settings.max_in_flight);
+        let gathered = async {
+            let whole = Arc::clone(permits).acquire_many_owned(u32::try_from(batch).ok()?);
+            if let Ok(room) = timeout(GATHER, whole).await {
+                return room.ok();
+            }
+            let mut room = Arc::clone(permits).acquire_owned().await.ok()?;
+            while room.num_permits() < batch {
+                let Ok(one) = Arc::clone(permits).try_acquire_owned() else {
+                    break;
+                };
+                room.merge(one);
+            }
+            Some(room)
+        };
+        self.shutdown.run_until_cancelled(gathered).await?
     }
 
     /// Receives as many messages as there is room for, and has them handled.
     async fn poll(&self, mut room: OwnedSemaphorePermit) -> Result<Poll, ()> {
-        let asked = room.num_permits();
-        let received = self
-            .worker
+        let worker = &self.worker;
+        worker.vital_signs.polls();
+        let receive = worker
             .queue
-            .receive(asked, self.worker.rules.visibility)
-            .await;
-        self.worker.vital_signs.polled(received.as_ref().err());
+            .receive(room.num_permits(), worker.rules.visibility);
+        // What SQS sends too late for the drain is hidden until its timeout ends.
+        let Some(received) = worker.ending.run_until_cancelled(receive).await else {
+            return Err(());
+        };
+        worker.vital_signs.polled(received.as_ref().err());
         let messages = received.map_err(|error| {
             tracing::warn!(reason = %error, "cannot receive; trying again");
         })?;

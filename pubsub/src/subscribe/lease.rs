@@ -2,7 +2,10 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::{Instant, MissedTickBehavior, interval};
+use tokio::{
+    task::JoinSet,
+    time::{Instant, MissedTickBehavior, interval},
+};
 
 use super::{
     Worker,
@@ -14,14 +17,19 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Renews what needs it, every second, for ever.
 pub async fn keep(worker: Arc<Worker>) {
+    // A call that waits for its answer holds up no other lease.
+    let mut calls = JoinSet::new();
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         worker.vital_signs.ticked();
+        while calls.try_join_next().is_some() {}
         for leases in worker.in_flight.due().chunks(BATCH) {
             if worker.queue.may_change_visibility() {
-                renew(&worker, leases).await;
+                let worker = Arc::clone(&worker);
+                let leases = leases.to_vec();
+                calls.spawn(async move { renew(&worker, &leases).await });
             }
         }
     }

@@ -168,6 +168,23 @@ struct Worker {
     ending: CancellationToken,
 }
 
+impl Worker {
+    /// Asks the queue for its rules, and is ready to work by them.
+    async fn start(aws: &SdkConfig, settings: Settings) -> Arc<Self> {
+        let queue = Queue::new(aws, &settings);
+        let rules = queue.rules().await;
+        Arc::new(Self {
+            in_flight: InFlight::new(rules.visibility, settings.handler_deadline),
+            permits: Arc::new(Semaphore::new(settings.max_in_flight)),
+            vital_signs: VitalSigns::new(),
+            ending: CancellationToken::new(),
+            queue,
+            rules,
+            settings,
+        })
+    }
+}
+
 /// Receives from the queue until `shutdown` is cancelled, and calls `handler` for each message.
 ///
 /// The future that `handler` makes is dropped at its deadline, or if the message is lost to
@@ -190,32 +207,25 @@ where
         Some(port) => Some(health::listen(Settings::HEALTH_PORT.0, port).await?),
         None => None,
     };
-    let queue = Queue::new(aws, &settings);
-    let Some(rules) = shutdown.run_until_cancelled(queue.rules()).await else {
+    let starting = Worker::start(aws, settings);
+    let Some(worker) = shutdown.run_until_cancelled(starting).await else {
         return Ok(());
     };
-    let worker = Arc::new(Worker {
-        in_flight: InFlight::new(rules.visibility, settings.handler_deadline),
-        permits: Arc::new(Semaphore::new(settings.max_in_flight)),
-        vital_signs: VitalSigns::new(),
-        ending: CancellationToken::new(),
-        queue,
-        rules,
-        settings,
-    });
     // Ends with this function.
     let mut background = JoinSet::new();
     if let Some(listener) = health {
         let examined = Arc::clone(&worker);
         background.spawn(health::serve(listener, move || examined.examine()));
     }
-    background.spawn(lease::keep(Arc::clone(&worker)));
     run(worker, shutdown, Arc::new(handler)).await;
     Ok(())
 }
 
 /// Works until `shutdown` is cancelled and everything is settled, or the drain is over.
 async fn run(worker: Arc<Worker>, shutdown: CancellationToken, handler: Arc<impl Handler>) {
+    // Ends with this function.
+    let mut keeper = JoinSet::new();
+    keeper.spawn(lease::keep(Arc::clone(&worker)));
     let linger = worker.settings.linger;
     let (deletions, processed) = mpsc::channel(MAX_WAITING);
     let (releases, failed) = mpsc::channel(MAX_WAITING);
@@ -239,16 +249,14 @@ async fn run(worker: Arc<Worker>, shutdown: CancellationToken, handler: Arc<impl
     shutdown.cancelled().await;
 
     let settled_by = Instant::now() + worker.settings.drain.saturating_sub(FLUSH);
-    let polls_abort = polls.abort_handle();
-    if timeout_at(settled_by, polls).await.is_err() {
-        polls_abort.abort();
-    }
     handlers.close();
-    if timeout_at(settled_by, handlers.wait()).await.is_err() {
-        tracing::warn!(
-            messages = handlers.len(),
-            "gives back messages that are not finished"
-        );
+    let settled = async {
+        let _ = polls.await;
+        handlers.wait().await;
+    };
+    if timeout_at(settled_by, settled).await.is_err() {
+        let messages = handlers.len();
+        tracing::warn!(messages, "gives back messages that are not finished");
         worker.ending.cancel();
     }
     // The handlers hold the other ends of the channels: the flush is over when they are.

@@ -18,7 +18,10 @@ const KEEPER_GRACE: Duration = Duration::from_secs(30);
 pub struct VitalSigns(Mutex<Signs>);
 
 struct Signs {
+    /// When the last poll was answered.
     polled: Instant,
+    /// Since when polls wait for an answer; `None` while there is no room for a poll.
+    unanswered: Option<Instant>,
     /// Why the queue refuses to be received from.
     refusal: Option<String>,
     ticked: Instant,
@@ -29,9 +32,15 @@ impl VitalSigns {
         let now = Instant::now();
         Self(Mutex::new(Signs {
             polled: now,
+            unanswered: None,
             refusal: None,
             ticked: now,
         }))
+    }
+
+    /// A poll begins.
+    pub fn polls(&self) {
+        self.lock().unanswered.get_or_insert_with(Instant::now);
     }
 
     /// A poll was answered. A failure that may pass leaves the last success where it was.
@@ -40,6 +49,7 @@ impl VitalSigns {
         match failure {
             None => {
                 signs.polled = Instant::now();
+                signs.unanswered = None;
                 signs.refusal = None;
             }
             Some(failure) if failure.refused => signs.refusal = Some(failure.to_string()),
@@ -64,13 +74,14 @@ impl Worker {
         let (held, oldest) = self.in_flight.census();
         let signs = self.vital_signs.lock();
         let (since_poll, since_tick) = (signs.polled.elapsed(), signs.ticked.elapsed());
+        let unanswered = signs.unanswered.map_or(Duration::ZERO, |at| at.elapsed());
         if let Some(refusal) = &signs.refusal {
             return Err(format!("the queue refuses to be received from: {refusal}"));
         }
-        if since_poll > self.settings.receive_wait + POLL_GRACE {
+        if unanswered > self.settings.receive_wait + POLL_GRACE {
             return Err(format!(
                 "no poll was answered for {} s",
-                since_poll.as_secs()
+                unanswered.as_secs()
             ));
         }
         if since_tick > KEEPER_GRACE {

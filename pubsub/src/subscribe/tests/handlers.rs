@@ -1,0 +1,136 @@
+//! What a handler may do: succeed, fail, panic, hang.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_message_is_deleted_after_success_and_not_before() {
+    let sqs = ScriptedSqs::default();
+    sqs.send("a");
+    let subscription = start(&sqs, settings(), |_| work_for(seconds(5))).await;
+    subscription.until_empty().await;
+    let started = subscription.handled.starts("a")[0];
+    let (deleted, at) = sqs.deleted().remove(0);
+    assert_eq!(deleted, "a");
+    assert!(at - started >= seconds(5));
+    subscription.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_is_a_failure_that_may_pass() {
+    let sqs = ScriptedSqs::default();
+    sqs.send("a");
+    let subscription = start(&sqs, settings(), async |notification| {
+        assert!(notification.attempt > 1, "the first try panics");
+        Ok(())
+    })
+    .await;
+    subscription.until_empty().await;
+    assert_eq!(ids(&sqs.deleted()), ["a"]);
+    assert_eq!(subscription.handled.starts("a").len(), 2);
+    subscription.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_that_hangs_is_dropped_at_its_deadline_and_tried_again() {
+    struct Dropped(Arc<Mutex<Option<Instant>>>);
+    impl Drop for Dropped {
+        fn drop(&mut self) {
+            *self.0.lock().unwrap() = Some(Instant::now());
+        }
+    }
+    let sqs = ScriptedSqs::default();
+    sqs.send("a");
+    let dropped = Arc::new(Mutex::new(None));
+    let witness = Arc::clone(&dropped);
+    let subscription = start(&sqs, settings(), move |notification| {
+        let held = (notification.attempt == 1).then(|| Dropped(Arc::clone(&witness)));
+        async move {
+            if held.is_some() {
+                sleep(seconds(1_000_000)).await;
+            }
+            Ok(())
+        }
+    })
+    .await;
+    subscription.until_empty().await;
+    let starts = subscription.handled.starts("a");
+    let dropped = dropped.lock().unwrap().unwrap() - starts[0];
+    assert!(
+        dropped >= seconds(25) && dropped < seconds(26),
+        "{dropped:?}"
+    );
+    assert_eq!(starts.len(), 2);
+    subscription.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_come_again_after_a_random_time_that_grows() {
+    let sqs = ScriptedSqs::default();
+    for number in 0..40 {
+        sqs.send(&number.to_string());
+    }
+    let subscription = start(&sqs, settings(), async |_| Err(retry())).await;
+    subscription.until_empty().await;
+    let mut pauses = [Vec::new(), Vec::new()];
+    for number in 0..40 {
+        let starts = subscription.handled.starts(&number.to_string());
+        assert_eq!(starts.len(), 3);
+        for (pause, pair) in pauses.iter_mut().zip(starts.windows(2)) {
+            pause.push(pair[1] - pair[0]);
+        }
+    }
+    let most = pauses
+        .each_ref()
+        .map(|pauses| *pauses.iter().max().unwrap());
+    assert!(most[0] <= seconds(3) && most[1] <= seconds(5), "{most:?}");
+    // SQS counts in whole seconds: 0 to 2 for the first failure, 0 to 4 for the second.
+    assert!(most[1] > most[0] && most[0] >= seconds(1), "{most:?}");
+    let none = pauses[1].iter().min().unwrap();
+    assert!(*none < seconds(1), "{none:?}");
+    assert_eq!(sqs.dead().len(), 40);
+    subscription.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn poison_is_dead_lettered_after_three_receives_in_under_a_second() {
+    let sqs = ScriptedSqs::default();
+    sqs.send("a");
+    let since = Instant::now();
+    let subscription = start(&sqs, settings(), async |_| Err(poison())).await;
+    subscription.until_empty().await;
+    assert_eq!(ids(&sqs.dead()), ["a"]);
+    assert!(sqs.dead()[0].1 - since < seconds(1));
+    assert_eq!(sqs.receives("a"), TRIES);
+    assert_eq!(subscription.handled.starts("a").len(), 1);
+    assert_eq!(sqs.deleted(), []);
+    subscription.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_message_does_not_hold_up_the_others() {
+    let sqs = ScriptedSqs::default();
+    sqs.send("slow");
+    let done = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&done);
+    let subscription = start(&sqs, settings(), move |notification| {
+        let count = Arc::clone(&count);
+        async move {
+            if notification.message == "slow" {
+                sleep(seconds(20)).await;
+            }
+            count.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        }
+    })
+    .await;
+    sleep(seconds(1)).await;
+    for number in 0..50 {
+        sqs.send(&number.to_string());
+    }
+    sleep(seconds(1)).await;
+    assert_eq!(done.load(Ordering::Relaxed), 50);
+    subscription.until_empty().await;
+    subscription.end().await;
+}

@@ -1,0 +1,139 @@
+//! How long a message is ours: renewals, copies, losses, and a policy that forbids to change it.
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_may_outlive_the_visibility_timeout() {
+    let sqs = ScriptedSqs::default();
+    for number in 0..25 {
+        sqs.send(&number.to_string());
+    }
+    let patient = Settings {
+        handler_deadline: seconds(600),
+        ..settings()
+    };
+    let subscription = start(&sqs, patient, |_| work_for(seconds(300))).await;
+    subscription.until_empty().await;
+    for number in 0..25 {
+        let id = number.to_string();
+        assert_eq!(subscription.handled.starts(&id).len(), 1);
+        assert_eq!(sqs.receives(&id), 1);
+    }
+    assert_eq!(sqs.deleted().len(), 25);
+    subscription.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn renewals_without_an_answer_cost_no_other_message_its_lease() {
+    let sqs = ScriptedSqs::default();
+    for number in 0..90 {
+        sqs.send(&number.to_string());
+    }
+    let patient = Settings {
+        handler_deadline: seconds(600),
+        ..settings()
+    };
+    let subscription = start(&sqs, patient, |_| work_for(seconds(100))).await;
+    sleep(seconds(45)).await;
+    sqs.disturb(CHANGE, 6, Fault::Silent);
+    subscription.until_empty().await;
+    let receives = (0..90).map(|number| sqs.receives(&number.to_string()));
+    assert_eq!(receives.max(), Some(1));
+    subscription.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_lease_cancels_the_handler_and_deletes_nothing() {
+    let sqs = ScriptedSqs::default();
+    sqs.send("a");
+    let patient = Settings {
+        handler_deadline: seconds(600),
+        ..settings()
+    };
+    let (alive, held) = (Arc::new(()), Arc::new(Mutex::new(None)));
+    *held.lock().unwrap() = Some(Arc::clone(&alive));
+    let subscription = start(&sqs, patient, move |_| {
+        let held = held.lock().unwrap().take();
+        async move {
+            sleep(seconds(100)).await;
+            drop(held);
+            Ok(())
+        }
+    })
+    .await;
+    sleep(seconds(30)).await;
+    sqs.steal("a");
+    assert_eq!(Arc::strong_count(&alive), 2);
+    sleep(seconds(25)).await;
+    assert_eq!(Arc::strong_count(&alive), 1);
+    assert_eq!(sqs.deleted(), []);
+    assert_eq!(sqs.calls(DELETE), 0);
+    assert_eq!(subscription.free_permits(), 90);
+    let hidden = sqs.waiting().remove(0).1;
+    assert!(
+        hidden > seconds(30),
+        "it is left to whoever has it: {hidden:?}"
+    );
+    subscription.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_comes_twice_in_a_batch_is_handled_once_and_deleted() {
+    let sqs = ScriptedSqs::default();
+    sqs.send("a");
+    sqs.deliver_twice("a");
+    let subscription = start(&sqs, settings(), |_| work_for(seconds(1))).await;
+    sleep(seconds(3)).await;
+    assert_eq!(subscription.handled.starts("a").len(), 1);
+    // Only the newest receipt handle deletes.
+    assert_eq!(ids(&sqs.deleted()), ["a"]);
+    assert_eq!(sqs.calls(DELETE), 1);
+    subscription.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_that_comes_again_while_it_is_handled_is_handled_once_and_deleted() {
+    let sqs = ScriptedSqs::default();
+    sqs.send("a");
+    let subscription = start(&sqs, settings(), |_| work_for(seconds(10))).await;
+    sleep(seconds(5)).await;
+    sqs.deliver_again("a");
+    sleep(seconds(10)).await;
+    assert_eq!(sqs.receives("a"), 2);
+    assert_eq!(subscription.handled.starts("a").len(), 1);
+    assert_eq!(ids(&sqs.deleted()), ["a"]);
+    subscription.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_the_right_to_change_visibility_all_is_done_by_timeouts() {
+    let sqs = ScriptedSqs::default();
+    sqs.disturb(CHANGE, usize::MAX, Fault::Denied);
+    for id in ["good", "later", "poison", "long"] {
+        sqs.send(id);
+    }
+    let patient = Settings {
+        handler_deadline: seconds(600),
+        ..settings()
+    };
+    let subscription = start(&sqs, patient, async |notification| {
+        match (notification.message.as_str(), notification.attempt) {
+            ("poison", _) => Err(poison()),
+            ("later", 1) => Err(retry()),
+            ("long", _) => work_for(seconds(100)).await,
+            _ => Ok(()),
+        }
+    })
+    .await;
+    subscription.until_empty().await;
+    assert_eq!(ids(&sqs.deleted()), ["good", "later", "long"]);
+    assert_eq!(ids(&sqs.dead()), ["poison"]);
+    let later = subscription.handled.starts("later");
+    assert!(later[1] - later[0] >= VISIBILITY);
+    for (id, times) in [("good", 1), ("later", 2), ("long", 1), ("poison", 1)] {
+        assert_eq!(subscription.handled.starts(id).len(), times, "{id}");
+    }
+    // It asked once, and was told. The warning is next to the flag that stops further calls.
+    assert_eq!(sqs.calls(CHANGE), 1);
+    subscription.end().await;
+}

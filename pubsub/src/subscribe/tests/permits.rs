@@ -1,0 +1,77 @@
+//! Whatever becomes of messages, their permits come back, and each message ends in one place.
+
+use proptest::{
+    collection::vec,
+    prelude::{Just, ProptestConfig, Strategy, prop_oneof, proptest},
+};
+
+use super::*;
+
+#[derive(Clone, Copy, Debug)]
+enum Act {
+    Succeed,
+    Fail,
+    Poison,
+    Panic,
+    Hang,
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        4 => Just(Act::Succeed),
+        1 => Just(Act::Fail),
+        1 => Just(Act::Poison),
+        1 => Just(Act::Panic),
+        1 => Just(Act::Hang),
+    ]
+}
+
+async fn perform(act: Act) -> Result<(), Failure> {
+    match act {
+        Act::Succeed => work_for(Duration::from_millis(rand::random_range(0..100))).await,
+        Act::Fail => Err(retry()),
+        Act::Poison => Err(poison()),
+        Act::Panic => panic!("as the test wants it"),
+        Act::Hang => work_for(seconds(1_000_000)).await,
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Each message has its own acts for its first, second and third try.
+    #[test]
+    fn permits_are_conserved_and_each_message_ends_in_one_place(
+        messages in vec([act(), act(), act()], 1..40),
+        room in 1..25_usize,
+    ) {
+        paused(async {
+            let sqs = ScriptedSqs::default();
+            for number in 0..messages.len() {
+                sqs.send(&number.to_string());
+            }
+            let narrow = Settings { max_in_flight: room, ..settings() };
+            let script = messages.clone();
+            let subscription = start(&sqs, narrow, move |notification| {
+                let number: usize = notification.message.parse().unwrap();
+                let try_number = usize::try_from(notification.attempt).unwrap();
+                perform(script[number][try_number - 1])
+            })
+            .await;
+            subscription.until_empty().await;
+            let (deleted, dead) = (sqs.deleted(), sqs.dead());
+            for (number, acts) in messages.iter().enumerate() {
+                let decided = acts.iter().find(|act| matches!(act, Act::Succeed | Act::Poison));
+                let succeeds = matches!(decided, Some(Act::Succeed));
+                let ends_in = |place: &[(String, Instant)]| {
+                    place.iter().filter(|(id, _)| *id == number.to_string()).count()
+                };
+                assert_eq!(ends_in(&deleted), usize::from(succeeds));
+                assert_eq!(ends_in(&dead), usize::from(!succeeds));
+            }
+            let permits = Arc::clone(&subscription.worker.permits);
+            subscription.end().await;
+            assert_eq!(permits.available_permits(), room);
+        });
+    }
+}

@@ -1,0 +1,133 @@
+//! What SIGTERM leaves behind: nothing lost, and nothing hidden longer than need be.
+
+use proptest::prelude::{ProptestConfig, proptest};
+
+use super::*;
+
+#[tokio::test(start_paused = true)]
+async fn an_idle_worker_ends_with_its_long_poll() {
+    let sqs = ScriptedSqs::default();
+    let subscription = start(&sqs, settings(), async |_| Ok(())).await;
+    sleep(seconds(5)).await;
+    let taken = subscription.end().await;
+    assert!(taken < seconds(16), "{taken:?}");
+    assert_eq!(sqs.calls(RECEIVE), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_last_poll_brings_after_sigterm_is_handled() {
+    let sqs = ScriptedSqs::default();
+    let subscription = start(&sqs, settings(), async |_| Ok(())).await;
+    sleep(seconds(5)).await;
+    subscription.shutdown.cancel();
+    sleep(seconds(10)).await;
+    sqs.send("a");
+    subscription.end().await;
+    assert_eq!(ids(&sqs.deleted()), ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_on_its_way_at_sigterm_is_handled() {
+    let sqs = ScriptedSqs::default();
+    sqs.send("a");
+    sqs.disturb(RECEIVE, 1, Fault::Late(seconds(30)));
+    let subscription = start(&sqs, settings(), async |_| Ok(())).await;
+    sleep(seconds(5)).await;
+    subscription.end().await;
+    assert_eq!(ids(&sqs.deleted()), ["a"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_not_finished_when_the_drain_ends_is_cancelled_and_visible_at_once() {
+    let sqs = ScriptedSqs::default();
+    for number in 0..30 {
+        sqs.send(&number.to_string());
+    }
+    let alive = Arc::new(());
+    let held = Arc::clone(&alive);
+    let patient = Settings {
+        handler_deadline: seconds(600),
+        ..settings()
+    };
+    let subscription = start(&sqs, patient, move |_| {
+        let held = Arc::clone(&held);
+        async move {
+            sleep(seconds(500)).await;
+            drop(held);
+            Ok(())
+        }
+    })
+    .await;
+    sleep(seconds(5)).await;
+    let taken = subscription.end().await;
+    assert!(taken <= seconds(50), "{taken:?}");
+    assert_eq!(Arc::strong_count(&alive), 1);
+    assert_eq!(sqs.deleted(), []);
+    let waiting = sqs.waiting();
+    assert_eq!(waiting.len(), 30);
+    assert!(waiting.iter().all(|(_, hidden, _)| hidden.is_zero()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_shorter_than_the_polls_is_kept_all_the_same() {
+    let sqs = ScriptedSqs::default();
+    for number in 0..100 {
+        sqs.send(&number.to_string());
+    }
+    let hasty = Settings {
+        drain: seconds(10),
+        ..settings()
+    };
+    let subscription = start(&sqs, hasty, async |_| Ok(())).await;
+    sleep(seconds(1)).await;
+    let worker = Arc::downgrade(&subscription.worker);
+    let taken = subscription.end().await;
+    assert!(taken <= seconds(10), "{taken:?}");
+    assert_eq!(sqs.deleted().len(), 100);
+    // Nothing goes on receiving afterwards.
+    assert_eq!(worker.strong_count(), 0);
+    sqs.send("late");
+    sleep(seconds(1)).await;
+    assert_eq!(sqs.receives("late"), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_is_silent_at_the_end_does_not_delay_it() {
+    let sqs = ScriptedSqs::default();
+    sqs.send("a");
+    let subscription = start(&sqs, settings(), async |_| Ok(())).await;
+    sleep(seconds(1)).await;
+    for operation in [RECEIVE, DELETE, CHANGE] {
+        sqs.disturb(operation, usize::MAX, Fault::Silent);
+    }
+    let taken = subscription.end().await;
+    assert!(taken <= seconds(50), "{taken:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn sigterm_at_any_time_loses_nothing_and_hides_nothing(at in 0..60_000_u64) {
+        paused(async {
+            let sqs = ScriptedSqs::default();
+            for number in 0..60 {
+                sqs.send(&number.to_string());
+            }
+            let narrow = Settings { max_in_flight: 20, ..settings() };
+            let subscription = start(&sqs, narrow, async |_| {
+                work_for(Duration::from_millis(rand::random_range(0..30_000))).await?;
+                if rand::random_bool(0.3) { Err(retry()) } else { Ok(()) }
+            })
+            .await;
+            sleep(Duration::from_millis(at)).await;
+            let taken = subscription.end().await;
+            assert!(taken <= seconds(50), "{taken:?}");
+            let waiting = sqs.waiting();
+            assert_eq!(waiting.len() + sqs.deleted().len() + sqs.dead().len(), 60);
+            // The longest back-off of a third try.
+            let hidden = waiting.iter().map(|(_, hidden, _)| *hidden).max();
+            assert!(hidden.unwrap_or_default() <= seconds(8), "{hidden:?}");
+        });
+    }
+}
