@@ -18,6 +18,9 @@ mod orders_table;
 
 mod outbox;
 
+#[cfg(test)]
+mod bed;
+
 use orders_table::OrdersTable;
 use outbox::Outbox;
 

@@ -20,6 +20,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::orders_table::{OUTBOX_SHARDS, OrdersTable, Overdue};
 
+#[cfg(test)]
+mod tests;
+
 /// How many new orders may wait to be announced; beyond that the sweep takes care of them.
 pub const MAX_WAITING: usize = 1_000;
 /// How many orders are announced at once.

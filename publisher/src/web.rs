@@ -25,6 +25,9 @@ mod guard;
 
 mod problem;
 
+#[cfg(test)]
+mod tests;
+
 use problem::Problem;
 
 /// The largest body of a request, in bytes: a form has a few hundred.

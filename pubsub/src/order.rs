@@ -107,12 +107,18 @@ impl FromStr for CustomerName {
             Err(InvalidCustomerName::Empty)
         } else if name.chars().count() > Self::MAX_CHARS {
             Err(InvalidCustomerName::TooLong)
-        } else if name.chars().any(char::is_control) {
+        } else if name.chars().any(cannot_be_sent) {
             Err(InvalidCustomerName::ControlCharacter)
         } else {
             Ok(Self(name.to_owned()))
         }
     }
+}
+
+/// A control character, or one of the two that SQS takes in no message: it would refuse the order
+/// each time it is announced.
+fn cannot_be_sent(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{fffe}' | '\u{ffff}')
 }
 
 /// Why a text is no [`CustomerName`], as a sentence for the person who typed it.

@@ -15,6 +15,9 @@ use aws_sdk_sns::{
 };
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+#[cfg(test)]
+mod tests;
+
 /// The most that SNS takes in one request, in messages and in bytes.
 const BATCH_MAX_MESSAGES: usize = 10;
 const BATCH_MAX_BYTES: usize = 256 * 1024;

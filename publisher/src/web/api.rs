@@ -4,7 +4,10 @@ use askama::Template;
 use aws_smithy_types::date_time::Format;
 use axum::{
     Json,
-    extract::{Path, State, rejection::JsonRejection},
+    extract::{
+        Path, State,
+        rejection::{JsonRejection, PathRejection},
+    },
     http::{HeaderMap, StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
@@ -28,8 +31,8 @@ pub async fn create(
     body: Result<Json<NewOrder>, JsonRejection>,
 ) -> Result<Response, Problem> {
     let id = order_id(&headers)?;
-    let Json(body) = body
-        .map_err(|refused| Problem::of_body(refused.status(), &refused.body_text(), MEDIA_TYPE))?;
+    let Json(body) =
+        body.map_err(|refused| Problem::of_body(refused.status(), &refused, MEDIA_TYPE))?;
     let (placed, arrival) = app.place(&body.parse(id)?).await?;
     let status = match arrival {
         Arrival::First => StatusCode::CREATED,
@@ -43,9 +46,9 @@ pub async fn create(
 pub async fn show(
     State(app): State<App>,
     audience: Audience,
-    Path(id): Path<String>,
+    id: Result<Path<OrderId>, PathRejection>,
 ) -> Result<Response, Problem> {
-    let id: OrderId = id.parse().map_err(|_| Problem::not_found())?;
+    let Path(id) = id.map_err(|_| Problem::not_found())?;
     let found = app.orders.get(id).await.map_err(Problem::out_of_reach)?;
     let order = OrderView::of(&found.ok_or_else(Problem::not_found)?);
     Ok(match audience {

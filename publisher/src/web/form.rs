@@ -38,8 +38,8 @@ pub async fn submit(
     State(app): State<App>,
     typed: Result<Form<Typed>, FormRejection>,
 ) -> Result<Response, Problem> {
-    let Form(typed) = typed
-        .map_err(|refused| Problem::of_body(refused.status(), &refused.body_text(), MEDIA_TYPE))?;
+    let Form(typed) =
+        typed.map_err(|refused| Problem::of_body(refused.status(), &refused, MEDIA_TYPE))?;
     let order = match typed.parse() {
         Ok(order) => order,
         Err(form) => return page(StatusCode::UNPROCESSABLE_ENTITY, *form),

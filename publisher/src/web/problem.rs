@@ -1,6 +1,6 @@
 //! What went wrong, told to the one who asked: RFC 9457 for programs, a page for people.
 
-use std::{collections::BTreeMap, fmt::Display};
+use std::{collections::BTreeMap, error::Error, fmt::Display, iter};
 
 use askama::Template;
 use axum::{
@@ -77,12 +77,12 @@ impl Problem {
         }
     }
 
-    /// A body that the framework could not read, for the reason `why`.
-    pub fn of_body(status: StatusCode, why: &str, media_type: &str) -> Self {
+    /// A body that the framework could not read.
+    pub fn of_body(status: StatusCode, error: &(dyn Error + 'static), media_type: &str) -> Self {
         let detail = match status {
             StatusCode::PAYLOAD_TOO_LARGE => "An order has at most 16 KB.".to_owned(),
             StatusCode::UNSUPPORTED_MEDIA_TYPE => format!("An order is sent as {media_type}."),
-            _ => format!("The order cannot be read. {why}."),
+            _ => format!("The order cannot be read: {}.", cause(error)),
         };
         Self::new(status, detail)
     }
@@ -153,6 +153,14 @@ impl Problem {
     fn title(&self) -> &'static str {
         self.status.canonical_reason().unwrap_or("Problem")
     }
+}
+
+/// What an error comes from; the rest is about the program that found it. It may quote what was
+/// sent, which has no control characters then: a terminal would obey them.
+fn cause(error: &(dyn Error + 'static)) -> String {
+    let causes = iter::successors(Some(error), |it| (*it).source());
+    let cause = causes.last().unwrap_or(error).to_string();
+    cause.replace(char::is_control, "\u{fffd}")
 }
 
 impl IntoResponse for Problem {

@@ -1,0 +1,134 @@
+//! An AWS account in this process, to prove the publisher on.
+
+use std::{collections::HashMap, path::Path};
+
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::types::AttributeValue;
+use local::{
+    endpoint::{self, Endpoint},
+    provision::{self, Account, Target},
+};
+use pubsub::{
+    event::{ORDERS_TOPIC, PING_TOPIC},
+    order::{Order, OrderId},
+    topic::Topic,
+};
+use tokio::sync::mpsc;
+
+use crate::{orders_table::OrdersTable, web::App};
+
+type Item = HashMap<String, AttributeValue>;
+
+/// What the files under `copilot` describe, empty.
+pub struct Bed {
+    /// How to reach it.
+    pub aws: SdkConfig,
+    dynamodb: aws_sdk_dynamodb::Client,
+    account: Account,
+    _endpoint: Endpoint,
+}
+
+impl Bed {
+    pub async fn start() -> Self {
+        let settings = endpoint::Settings::loopback(0);
+        let endpoint = endpoint::start(&settings).await.unwrap();
+        let target = Target {
+            endpoint_url: endpoint.url.clone(),
+            region: settings.region,
+        };
+        let copilot = Path::new(env!("CARGO_MANIFEST_DIR")).join("../copilot");
+        let account = provision::provision(&copilot, &target).await.unwrap();
+        let aws = target.config().await;
+        Self {
+            dynamodb: aws_sdk_dynamodb::Client::new(&aws),
+            aws,
+            account,
+            _endpoint: endpoint,
+        }
+    }
+
+    /// The table of orders, as a publisher with the configuration `aws` has it.
+    pub fn orders(&self, aws: &SdkConfig) -> OrdersTable {
+        OrdersTable::new(aws, self.table().to_owned())
+    }
+
+    /// The topic of orders, as a publisher with the configuration `aws` has it.
+    pub fn topic(&self, aws: &SdkConfig) -> Topic {
+        Topic::new(aws, self.topic_arn(ORDERS_TOPIC))
+    }
+
+    /// What the handlers share, and where the orders go that are to be announced.
+    pub fn app(&self, aws: &SdkConfig) -> (App, mpsc::Receiver<Order>) {
+        let (fresh, waiting) = mpsc::channel(10);
+        let app = App {
+            orders: self.orders(aws),
+            fresh,
+            ping: Topic::new(aws, self.topic_arn(PING_TOPIC)),
+        };
+        (app, waiting)
+    }
+
+    /// Everything in the table of orders.
+    pub async fn items(&self) -> Vec<Item> {
+        let scan = self.dynamodb.scan().table_name(self.table());
+        let pages = scan.consistent_read(true).into_paginator().items().send();
+        pages.collect::<Result<_, _>>().await.unwrap()
+    }
+
+    /// The order `id` as it is stored.
+    pub async fn item(&self, id: OrderId) -> Option<Item> {
+        let get = self.dynamodb.get_item().table_name(self.table());
+        let get = get.key("id", AttributeValue::S(id.to_string()));
+        get.consistent_read(true).send().await.unwrap().item
+    }
+
+    /// Does what time does: an order that waits in the outbox is overdue.
+    pub async fn let_time_pass(&self, id: OrderId) {
+        let update = self.dynamodb.update_item().table_name(self.table());
+        let update = update
+            .key("id", AttributeValue::S(id.to_string()))
+            .update_expression("SET outbox_due = :long_ago")
+            .condition_expression("attribute_exists(outbox)")
+            .expression_attribute_values(":long_ago", AttributeValue::N("0".to_owned()));
+        let updated = update.send().await.map_err(|it| it.into_service_error());
+        if let Err(error) = updated {
+            assert!(error.is_conditional_check_failed_exception(), "{error:?}");
+        }
+    }
+
+    /// Takes every announcement that arrived at a subscriber: the ids of the orders.
+    pub async fn announced(&self) -> Vec<OrderId> {
+        let sqs = aws_sdk_sqs::Client::new(&self.aws);
+        let queue = self.account.service("fulfilment").unwrap().queue.as_ref();
+        let mut ids = Vec::new();
+        loop {
+            let receive = sqs.receive_message().queue_url(&queue.unwrap().url);
+            let received = receive.max_number_of_messages(10).send().await.unwrap();
+            let messages = received.messages.unwrap_or_default();
+            if messages.is_empty() {
+                return ids;
+            }
+            ids.extend(messages.iter().map(|it| announced_id(it.body().unwrap())));
+        }
+    }
+
+    fn table(&self) -> &str {
+        &self.account.service("publisher").unwrap().variables["ORDERS_TABLE_NAME"]
+    }
+
+    fn topic_arn(&self, name: &str) -> String {
+        let publisher = self.account.service("publisher").unwrap();
+        let arns = &publisher.variables["COPILOT_SNS_TOPIC_ARNS"];
+        let mut arns: HashMap<String, String> = serde_json::from_str(arns).unwrap();
+        arns.remove(name).unwrap()
+    }
+}
+
+/// A subscription delivers the message in an envelope, or as it is.
+fn announced_id(body: &str) -> OrderId {
+    let mut message: serde_json::Value = serde_json::from_str(body).unwrap();
+    if let Some(inner) = message["Message"].as_str() {
+        message = serde_json::from_str(inner).unwrap();
+    }
+    message["id"].as_str().unwrap().parse().unwrap()
+}

@@ -1,0 +1,137 @@
+//! Bad input is never stored: thousands of requests, some right, most almost right.
+//!
+//! An oracle that shares no code with the publisher says what each request is. A right one has to
+//! be stored exactly as it was typed, a wrong one has to be refused with a sentence.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Router,
+    body::{self, Body},
+    http::{HeaderMap, HeaderValue, Request, StatusCode, header},
+};
+use proptest::{
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
+use pubsub::order::OrderId;
+use tokio::{runtime::Runtime, sync::mpsc::Receiver};
+use tower::ServiceExt as _;
+
+use crate::bed::Bed;
+
+mod generate;
+
+mod oracle;
+
+mod protocol;
+
+use generate::Sent;
+use oracle::Typed;
+
+const CASES: u32 = 3_000;
+
+/// What was accepted: by id, who ordered, and how many cents.
+type Accepted = BTreeMap<String, Typed>;
+
+#[test]
+fn bad_input_is_never_stored() {
+    let runtime = Runtime::new().unwrap();
+    let (bed, router, fresh) = runtime.block_on(async {
+        let bed = Bed::start().await;
+        let (app, fresh) = bed.app(&bed.aws);
+        (bed, super::router(app), fresh)
+    });
+    let state = std::cell::RefCell::new((Accepted::new(), fresh));
+    TestRunner::new(Config {
+        failure_persistence: None,
+        ..Config::with_cases(CASES)
+    })
+    .run(&generate::request(), |sent| {
+        let (accepted, fresh) = &mut *state.borrow_mut();
+        runtime.block_on(check(&bed, &router, fresh, accepted, sent))
+    })
+    .unwrap_or_else(|failure| panic!("{failure}"));
+
+    let (accepted, _) = state.into_inner();
+    let stored: Accepted = runtime
+        .block_on(bed.items())
+        .iter()
+        .map(oracle::stored)
+        .collect();
+    assert_eq!(stored, accepted);
+    // Neither half of the property is about nothing.
+    let right = u32::try_from(accepted.len()).unwrap();
+    assert!((CASES / 10..CASES * 9 / 10).contains(&right), "{right}");
+}
+
+async fn check(
+    bed: &Bed,
+    router: &Router,
+    fresh: &mut Receiver<pubsub::order::Order>,
+    accepted: &mut Accepted,
+    sent: Sent,
+) -> Result<(), TestCaseError> {
+    let expected = oracle::read(&sent);
+    let page = sent.accept.contains("html");
+    let response = router.clone().oneshot(request(&sent)).await.unwrap();
+    let (status, headers) = (response.status(), response.headers().clone());
+    let body = body::to_bytes(response.into_body(), usize::MAX).await;
+    let body = String::from_utf8(body.unwrap().to_vec()).unwrap();
+
+    let Some(typed) = expected else {
+        prop_assert!(status.is_client_error(), "{status} {body}");
+        prop_assert!(fresh.try_recv().is_err(), "announced all the same: {body}");
+        return is_told(page, &headers, &body);
+    };
+    let right = if sent.path == "/" {
+        StatusCode::SEE_OTHER
+    } else {
+        StatusCode::CREATED
+    };
+    prop_assert_eq!(status, right, "{}", body);
+    prop_assert!(fresh.try_recv().is_ok(), "stored, and not announced");
+    let location = headers[header::LOCATION].to_str().unwrap();
+    let id: OrderId = location.strip_prefix("/orders/").unwrap().parse().unwrap();
+    let (id, stored) = oracle::stored(&bed.item(id).await.unwrap());
+    prop_assert_eq!(&stored, &typed);
+    accepted.insert(id, typed);
+    Ok(())
+}
+
+/// Every refusal is a sentence: on a page, or in `detail`.
+fn is_told(page: bool, headers: &HeaderMap, body: &str) -> Result<(), TestCaseError> {
+    let media_type = headers[header::CONTENT_TYPE].to_str().unwrap();
+    let sentences: Vec<String> = if page || media_type.starts_with("text/html") {
+        prop_assert!(media_type.starts_with("text/html"), "{media_type}");
+        let paragraphs = body.split("<p").skip(1);
+        paragraphs
+            .filter_map(|it| Some(it.split_once('>')?.1.split_once("</p>")?.0.to_owned()))
+            .filter(|it| !it.starts_with("<a"))
+            .collect()
+    } else {
+        prop_assert_eq!(media_type, "application/problem+json");
+        let problem: serde_json::Value = serde_json::from_str(body).unwrap();
+        vec![problem["detail"].as_str().unwrap_or_default().to_owned()]
+    };
+    prop_assert!(!sentences.is_empty(), "no sentence: {body}");
+    for it in sentences {
+        let begins = it.starts_with(|first: char| first.is_ascii_uppercase());
+        let ends = it.ends_with('.') && !it.ends_with("..");
+        let printable = !it.contains(char::is_control);
+        prop_assert!(begins && ends && printable, "no sentence: {it:?}");
+    }
+    Ok(())
+}
+
+fn request(sent: &Sent) -> Request<Body> {
+    let mut request = Request::post(sent.path).header(header::ACCEPT, sent.accept);
+    if let Some(media_type) = sent.content_type {
+        request = request.header(header::CONTENT_TYPE, media_type);
+    }
+    if let Some(key) = &sent.idempotency_key {
+        let key = HeaderValue::from_bytes(key).unwrap();
+        request = request.header("idempotency-key", key);
+    }
+    request.body(Body::from(sent.body.clone())).unwrap()
+}

@@ -1,0 +1,156 @@
+//! What a request is, by rules written a second time, and more plainly.
+
+use std::{collections::HashMap, fmt};
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::{
+    Deserialize, Deserializer,
+    de::{MapAccess, Visitor},
+};
+use serde_json::value::RawValue;
+
+use super::generate::{FORM, JSON, Sent};
+
+/// Who ordered, and how many cents.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Typed {
+    customer: String,
+    cents: u64,
+}
+
+/// The order that a request places, if it is right in every way.
+pub fn read(sent: &Sent) -> Option<Typed> {
+    if sent.body.len() > 16 * 1024 {
+        None
+    } else if sent.path == "/" {
+        form(sent)
+    } else {
+        json(sent)
+    }
+}
+
+/// An order as DynamoDB shows it: its id, and what was typed.
+pub fn stored(item: &HashMap<String, AttributeValue>) -> (String, Typed) {
+    let id = item["id"].as_s().unwrap().clone();
+    let customer = item["customer"].as_s().unwrap().clone();
+    let cents = cents(item["amount"].as_n().unwrap()).unwrap();
+    (id, Typed { customer, cents })
+}
+
+fn form(sent: &Sent) -> Option<Typed> {
+    if sent.content_type != Some(FORM) {
+        return None;
+    }
+    let fields = sent.body.split(|byte| *byte == b'&');
+    let fields = fields.filter(|it| !it.is_empty()).map(|field| {
+        let mut halves = field.splitn(2, |byte| *byte == b'=');
+        let mut half = || percent_decoded(halves.next().unwrap_or_default());
+        (half(), half())
+    });
+    let [id, customer, total] = only(["id", "customer", "total"], fields)?;
+    let id = id.unwrap_or_default();
+    let hex = id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
+    // A byte that could not be read is U+FFFD by now, and so is no name.
+    let readable = customer.filter(|it| !it.contains('\u{fffd}'))?;
+    (id.is_empty() || id.len() == 36 && hex).then(|| typed(&readable, &total?))?
+}
+
+fn json(sent: &Sent) -> Option<Typed> {
+    if sent.content_type != Some(JSON) || !sent.idempotency_key.as_deref().is_none_or(is_key) {
+        return None;
+    }
+    let Members(members) = serde_json::from_slice(&sent.body).ok()?;
+    let [customer, amount] = only(["customer", "amount"], members.into_iter())?;
+    let amount = amount?;
+    let amount = serde_json::from_str(amount.get()).unwrap_or(amount.get().to_owned());
+    typed(
+        &serde_json::from_str::<String>(customer?.get()).ok()?,
+        &amount,
+    )
+}
+
+fn is_key(key: &[u8]) -> bool {
+    let key = key.trim_ascii();
+    !key.is_empty() && key.iter().all(|byte| matches!(byte, 32..=126))
+}
+
+fn typed(customer: &str, total: &str) -> Option<Typed> {
+    let customer = customer.trim().to_owned();
+    let allowed = |it: char| !it.is_control() && !matches!(it, '\u{fffe}' | '\u{ffff}');
+    let right = (1..=100).contains(&customer.chars().count()) && customer.chars().all(allowed);
+    let cents = cents(total.trim()).filter(|cents| (1..100_000_000_000).contains(cents))?;
+    right.then_some(Typed { customer, cents })
+}
+
+/// Digits, and perhaps a point with one or two more.
+fn cents(text: &str) -> Option<u64> {
+    let (whole, cents) = match text.split_once('.') {
+        Some((whole, cents)) => (whole, format!("{cents:0<2}")),
+        None => (text, "00".to_owned()),
+    };
+    let empty = whole.is_empty() || text.ends_with('.');
+    let digits = format!("{whole}{cents}");
+    let right = !empty && cents.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    right.then(|| digits.parse().ok())?
+}
+
+/// The values of these fields, if there is no other field and none is there twice.
+fn only<const N: usize, T>(
+    names: [&str; N],
+    fields: impl Iterator<Item = (String, T)>,
+) -> Option<[Option<T>; N]> {
+    let mut values = [const { None }; N];
+    for (name, value) in fields {
+        let slot = &mut values[names.iter().position(|it| *it == name)?];
+        if slot.replace(value).is_some() {
+            return None;
+        }
+    }
+    Some(values)
+}
+
+/// As browsers encode; what is no escape stands for itself.
+fn percent_decoded(text: &[u8]) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text;
+    while let [first, after @ ..] = rest {
+        let escape = after.get(..2).and_then(|it| std::str::from_utf8(it).ok());
+        let escape = escape.filter(|it| it.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        match (first, escape) {
+            (b'%', Some(hex)) => {
+                bytes.push(u8::from_str_radix(hex, 16).unwrap());
+                rest = &after[2..];
+                continue;
+            }
+            (b'+', _) => bytes.push(b' '),
+            (byte, _) => bytes.push(*byte),
+        }
+        rest = after;
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// The members of a JSON object as they are written, with those that are there twice.
+struct Members(Vec<(String, Box<RawValue>)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Collect)
+    }
+}

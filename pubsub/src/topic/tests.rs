@@ -1,0 +1,156 @@
+//! What SNS is asked, and what becomes of its answers, with a scripted SNS.
+
+use std::sync::{Arc, Mutex};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
+use aws_sdk_sns::config::{Credentials, SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::{
+    http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
+    },
+    orchestrator::{HttpRequest, HttpResponse},
+    runtime_components::RuntimeComponents,
+};
+use aws_smithy_types::body::SdkBody;
+use tokio::task::JoinSet;
+
+use super::{Announcement, BATCH_MAX_BYTES, Topic};
+
+/// An SNS that answers after a moment, and refuses messages that say so.
+#[derive(Clone, Debug, Default)]
+struct ScriptedSns {
+    /// The size of each request's batch.
+    batches: Arc<Mutex<Vec<usize>>>,
+}
+
+impl ScriptedSns {
+    fn topic(&self) -> Topic {
+        let credentials = Credentials::new("id", "secret", None, None, "test");
+        let aws = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .retry_config(RetryConfig::disabled())
+            .http_client(self.clone())
+            .build();
+        Topic::new(&aws, "arn:aws:sns:us-east-1:000000000000:topic".to_owned())
+    }
+
+    fn batches(&self) -> Vec<usize> {
+        self.batches.lock().unwrap().clone()
+    }
+
+    fn answer(&self, request: &HttpRequest) -> HttpResponse {
+        let form = std::str::from_utf8(request.body().bytes().unwrap()).unwrap();
+        let messages: Vec<&str> = form
+            .split('&')
+            .filter_map(|field| field.split_once(".Message="))
+            .map(|(_, message)| message)
+            .collect();
+        self.batches.lock().unwrap().push(messages.len());
+        let of = |refused: bool, entry: fn(usize) -> String| -> String {
+            let all = messages.iter().enumerate();
+            all.filter(|(_, message)| (**message == "refused") == refused)
+                .map(|(id, _)| entry(id))
+                .collect()
+        };
+        let successful = of(false, |id| {
+            format!("<member><Id>{id}</Id><MessageId>m</MessageId></member>")
+        });
+        let failed = of(true, |id| {
+            format!(
+                "<member><Id>{id}</Id><Code>InvalidParameter</Code>\
+                <SenderFault>true</SenderFault></member>"
+            )
+        });
+        let body = format!(
+            "<PublishBatchResponse><PublishBatchResult><Successful>{successful}</Successful>\
+             <Failed>{failed}</Failed></PublishBatchResult></PublishBatchResponse>"
+        );
+        HttpResponse::new(200.try_into().unwrap(), SdkBody::from(body))
+    }
+}
+
+impl HttpClient for ScriptedSns {
+    fn http_connector(
+        &self,
+        _: &HttpConnectorSettings,
+        _: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}
+
+impl HttpConnector for ScriptedSns {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let answer = self.answer(&request);
+        HttpConnectorFuture::new(async move {
+            // Others gather while this request is under way.
+            tokio::task::yield_now().await;
+            Ok(answer)
+        })
+    }
+}
+
+fn announcement(message: impl Into<String>) -> Announcement {
+    Announcement {
+        message: message.into(),
+        attributes: Vec::new(),
+        group: "group".to_owned(),
+        deduplication_id: "id".to_owned(),
+    }
+}
+
+/// Publishes all at once; for each message, whether SNS has it.
+async fn publish(topic: &Topic, messages: Vec<String>) -> Vec<bool> {
+    let mut publishing = JoinSet::new();
+    for (index, message) in messages.into_iter().enumerate() {
+        let topic = topic.clone();
+        publishing.spawn(async move {
+            let published = topic.publish(announcement(message)).await;
+            (index, published.is_ok())
+        });
+    }
+    let mut answers = publishing.join_all().await;
+    answers.sort();
+    answers
+        .into_iter()
+        .map(|(_, published)| published)
+        .collect()
+}
+
+#[tokio::test]
+async fn what_waits_goes_together() {
+    let sns = ScriptedSns::default();
+    let published = publish(&sns.topic(), vec!["order".to_owned(); 100]).await;
+    assert_eq!(published, vec![true; 100]);
+    let batches = sns.batches();
+    assert_eq!(batches.iter().sum::<usize>(), 100);
+    assert!(batches.len() <= 20, "{batches:?}");
+}
+
+#[tokio::test]
+async fn a_message_that_sns_refuses_fails_alone() {
+    let sns = ScriptedSns::default();
+    let messages = ["order", "refused", "order"].map(str::to_owned).to_vec();
+    let published = publish(&sns.topic(), messages).await;
+    assert_eq!(published, [true, false, true]);
+    // Or it would have been alone anyway.
+    assert!(sns.batches().contains(&3), "{:?}", sns.batches());
+}
+
+#[tokio::test]
+async fn what_is_too_large_for_one_request_takes_two() {
+    let sns = ScriptedSns::default();
+    let third = "x".repeat(BATCH_MAX_BYTES / 3);
+    let published = publish(&sns.topic(), vec![third; 5]).await;
+    assert_eq!(published, [true; 5]);
+    assert_eq!(sns.batches(), [3, 2]);
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large_by_itself_is_left_to_sns_to_refuse() {
+    let sns = ScriptedSns::default();
+    let published = publish(&sns.topic(), vec!["x".repeat(BATCH_MAX_BYTES + 1)]).await;
+    assert_eq!((published, sns.batches()), (vec![true], vec![1]));
+}
