@@ -143,7 +143,8 @@ async fn check_death(work: Work, death: Death) {
     bed.let_time_pass(order.id).await;
     let outbox = Outbox::new(bed.orders(&bed.aws), bed.topic(&bed.aws));
     let (_fresh, waiting) = mpsc::channel(1);
-    let restarted = tokio::spawn(outbox.run(waiting, CancellationToken::new()));
+    let restarted =
+        tokio::spawn(outbox.run(waiting, CancellationToken::new(), CancellationToken::new()));
     while waits(&bed, order.id).await {
         sleep(std::time::Duration::from_millis(50)).await;
     }
