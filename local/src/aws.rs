@@ -47,14 +47,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         region: endpoint::region(),
     })
     .await?;
-    let target = Target {
-        endpoint_url: endpoint.url.clone(),
-        region: endpoint::region(),
-    };
+    let target = Target { endpoint_url: endpoint.url.clone(), region: endpoint::region() };
     let account = provision_workspace(&workspace, &target).await?;
-    anstream::stdout()
-        .write_all(usage(&account, &target).as_bytes())
-        .context("printing")?;
+    anstream::stdout().write_all(usage(&account, &target).as_bytes()).context("printing")?;
     shutdown.cancelled().await;
     endpoint.stop().await;
     Ok(ExitCode::SUCCESS)

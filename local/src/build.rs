@@ -20,9 +20,7 @@ use tokio::process::Command;
 /// If they do not build.
 pub async fn binaries() -> anyhow::Result<PathBuf> {
     let executable = env::current_exe().context("finding this executable")?;
-    let mut directory = executable
-        .parent()
-        .context("an executable without directory")?;
+    let mut directory = executable.parent().context("an executable without directory")?;
     // Tests lie one directory deeper.
     if directory.ends_with("deps") {
         directory = directory.parent().context("no target directory")?;
@@ -77,12 +75,7 @@ async fn build(cargo: OsString, directory: &Path) -> anyhow::Result<()> {
     // that watch these variables, and half of the tree would be built again.
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy().into_owned();
-        let told = [
-            "CARGO_PKG_",
-            "CARGO_MANIFEST_",
-            "CARGO_BIN_",
-            "CARGO_CRATE_",
-        ];
+        let told = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
         if told.iter().any(|prefix| name.starts_with(prefix)) {
             command.env_remove(name);
         }

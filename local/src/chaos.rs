@@ -76,9 +76,7 @@ pub struct Args {
 /// If it cannot be carried through: a service that does not start, a system that is never quiet.
 pub async fn run(args: &Args) -> anyhow::Result<bool> {
     let started = Instant::now();
-    let kills = args
-        .kills
-        .unwrap_or((args.orders as usize / ORDERS_PER_KILL).max(1));
+    let kills = args.kills.unwrap_or((args.orders as usize / ORDERS_PER_KILL).max(1));
     println!(
         "{} orders, seed {}, {} % faulty calls, {kills} kills of each service; \
          messages are hidden for {VISIBILITY_SECONDS} s",
@@ -95,10 +93,7 @@ pub async fn run(args: &Args) -> anyhow::Result<bool> {
     reporter.abort();
 
     stage.proxy.calm();
-    println!(
-        "all orders are accepted after {} s; waiting for quiet",
-        started.elapsed().as_secs()
-    );
+    println!("all orders are accepted after {} s; waiting for quiet", started.elapsed().as_secs());
     let redriven = quiet::wait(&stage).await?;
     let audit = audit::audit(&stage, &accepted).await?;
     fleet.stop().await;
@@ -132,29 +127,19 @@ impl Stage {
     async fn set(args: &Args) -> anyhow::Result<Self> {
         let binaries = build::binaries().await?;
         let endpoint = endpoint::start(&endpoint::Settings::loopback(0)).await?;
-        let target = Target {
-            endpoint_url: endpoint.url.clone(),
-            region: endpoint::region(),
-        };
+        let target = Target { endpoint_url: endpoint.url.clone(), region: endpoint::region() };
         let account = provision(&build::copilot_directory(), &target).await?;
         let proxy = Proxy::start(
             &endpoint.url,
             Conditions {
-                faults: Some(Plan {
-                    seed: args.seed,
-                    percent: args.fault_percent,
-                }),
+                faults: Some(Plan { seed: args.seed, percent: args.fault_percent }),
                 ..Conditions::default()
             },
         )
         .await?;
         let aws = target.config().await;
         let sqs = aws_sdk_sqs::Client::new(&aws);
-        for queue in account
-            .services
-            .iter()
-            .filter_map(|service| service.queue.as_ref())
-        {
+        for queue in account.services.iter().filter_map(|service| service.queue.as_ref()) {
             let visibility = VISIBILITY_SECONDS.to_string();
             sqs.set_queue_attributes()
                 .queue_url(&queue.url)
@@ -165,46 +150,24 @@ impl Stage {
         }
         let audit_queue = audit::subscribe(&aws, &account).await?;
         let (log, lines) = Log::new();
-        Ok(Self {
-            endpoint,
-            target,
-            account,
-            proxy,
-            log,
-            lines,
-            binaries,
-            audit_queue,
-        })
+        Ok(Self { endpoint, target, account, proxy, log, lines, binaries, audit_queue })
     }
 }
 
 impl Stage {
     /// The table whose name `service` finds in `variable`.
     fn table(&self, service: &str, variable: &str) -> anyhow::Result<&str> {
-        let found = self
-            .account
-            .service(service)
-            .and_then(|it| it.variables.get(variable));
-        found
-            .map(String::as_str)
-            .with_context(|| format!("{service} has no {variable}"))
+        let found = self.account.service(service).and_then(|it| it.variables.get(variable));
+        found.map(String::as_str).with_context(|| format!("{service} has no {variable}"))
     }
 }
 
 async fn report(progress: Arc<Progress>, orders: u32) {
     let terminal = std::io::stdout().is_terminal();
-    let mut ticks = interval(if terminal {
-        TERMINAL_INTERVAL
-    } else {
-        PIPE_INTERVAL
-    });
+    let mut ticks = interval(if terminal { TERMINAL_INTERVAL } else { PIPE_INTERVAL });
     loop {
         ticks.tick().await;
-        println!(
-            "{} of {orders} orders accepted, {} tries",
-            progress.accepted(),
-            progress.tries()
-        );
+        println!("{} of {orders} orders accepted, {} tries", progress.accepted(), progress.tries());
     }
 }
 

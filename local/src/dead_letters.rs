@@ -57,11 +57,7 @@ pub enum Redriven {
 impl DeadLetters {
     /// Those of a queue whose messages came from the queue `source_url`.
     pub fn new(sqs: Client, url: String, source_url: String) -> Self {
-        Self {
-            sqs,
-            url,
-            source_url,
-        }
+        Self { sqs, url, source_url }
     }
 
     /// Those of a service, by the names that Copilot's template gives its queues (on AWS with a
@@ -98,10 +94,7 @@ impl DeadLetters {
         loop {
             let page = self.receive(LOOK_VISIBILITY_SECONDS).await?;
             let known = letters.len();
-            handles.extend(
-                page.iter()
-                    .filter_map(|message| message.receipt_handle.clone()),
-            );
+            handles.extend(page.iter().filter_map(|message| message.receipt_handle.clone()));
             let new = page.iter().map(DeadLetter::read);
             letters.extend(new.filter(|letter| seen.insert(letter.message_id.clone())));
             // Nothing but known messages: the first ones are visible again.
@@ -260,6 +253,5 @@ async fn find_queue(sqs: &Client, name: &str) -> anyhow::Result<Option<String>> 
 /// How long ago `at_ms` was, a moment in milliseconds since 1970.
 fn age(at_ms: u64) -> Duration {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    now.unwrap_or_default()
-        .saturating_sub(Duration::from_millis(at_ms))
+    now.unwrap_or_default().saturating_sub(Duration::from_millis(at_ms))
 }

@@ -100,19 +100,8 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Endpoint> {
     let stopping = CancellationToken::new();
     let connections = TaskTracker::new();
     let url = format!("http://{}:{}", settings.public_host, address.port());
-    connections.spawn(accept(
-        listener,
-        router,
-        stopping.clone(),
-        connections.clone(),
-    ));
-    Ok(Endpoint {
-        url,
-        address,
-        ending,
-        stopping,
-        connections,
-    })
+    connections.spawn(accept(listener, router, stopping.clone(), connections.clone()));
+    Ok(Endpoint { url, address, ending, stopping, connections })
 }
 
 fn refused(address: SocketAddr, error: &io::Error) -> Misconfigured {

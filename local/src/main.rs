@@ -54,11 +54,7 @@ fn main() -> ExitCode {
         Err(error) => {
             anstream::eprintln!("local: {error:#}");
             let to_mend = error.is::<Mistake>() || error.is::<Misconfigured>();
-            if to_mend {
-                ExitCode::from(EXIT_USAGE)
-            } else {
-                ExitCode::FAILURE
-            }
+            if to_mend { ExitCode::from(EXIT_USAGE) } else { ExitCode::FAILURE }
         }
     }
 }
@@ -70,11 +66,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Aws(args) => aws::run(args).await,
         Command::Chaos(args) => {
             let passed = chaos::run(&args).await?;
-            Ok(if passed {
-                ExitCode::SUCCESS
-            } else {
-                ExitCode::FAILURE
-            })
+            Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::DeadLetters(args) => dead_letters::command::run(args).await,
     }

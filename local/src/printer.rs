@@ -15,13 +15,8 @@ const OURSELVES: &str = "local";
 /// As wide as the longest name of a service.
 const WIDTH: usize = 10;
 /// One each for the services, in the order of their first lines.
-const COLOURS: [AnsiColor; 5] = [
-    AnsiColor::Cyan,
-    AnsiColor::Magenta,
-    AnsiColor::Yellow,
-    AnsiColor::Blue,
-    AnsiColor::Green,
-];
+const COLOURS: [AnsiColor; 5] =
+    [AnsiColor::Cyan, AnsiColor::Magenta, AnsiColor::Yellow, AnsiColor::Blue, AnsiColor::Green];
 
 /// Prints until nobody can send any more.
 pub async fn print(mut lines: UnboundedReceiver<Line>) {

@@ -135,10 +135,7 @@ fn forward(
         while let Ok(1..) = reader.read_until(b'\n', &mut buffer).await {
             let text = String::from_utf8_lossy(&buffer).trim_end().to_owned();
             buffer.clear();
-            let line = Line {
-                service: service.clone(),
-                text,
-            };
+            let line = Line { service: service.clone(), text };
             // Nobody listens any more; the pipe is emptied all the same, or the child would block.
             let _ = lines.send(line);
         }

@@ -109,9 +109,7 @@ impl Target {
         (config.into_builder())
             .endpoint_url(&self.endpoint_url)
             .region(Region::new(self.region.clone()))
-            .credentials_provider(aws_sdk_sqs::config::SharedCredentialsProvider::new(
-                credentials,
-            ))
+            .credentials_provider(aws_sdk_sqs::config::SharedCredentialsProvider::new(credentials))
             .build()
     }
 }
@@ -155,10 +153,7 @@ pub async fn provision_workspace(
     let services = (workspace.services.iter())
         .map(|service| told(workspace, service, &known, target))
         .collect::<anyhow::Result<_>>()?;
-    Ok(Account {
-        application: workspace.application.clone(),
-        services,
-    })
+    Ok(Account { application: workspace.application.clone(), services })
 }
 
 /// Sends `requests` all at once. The answers come with the requests' positions.
@@ -184,10 +179,7 @@ fn told(
     known: &Known<'_>,
     target: &Target,
 ) -> anyhow::Result<Service> {
-    let place = Place {
-        service: service.name.clone(),
-        addons: false,
-    };
+    let place = Place { service: service.name.clone(), addons: false };
     let queue = known.get(&place, EVENTS_QUEUE).map(|made| Queue {
         url: made.reference.clone(),
         arn: made.attributes["Arn"].clone(),
@@ -205,12 +197,7 @@ fn told(
         tell("COPILOT_LB_DNS", "localhost".to_owned());
     }
     let topics: BTreeMap<&str, &str> = (service.topics())
-        .filter_map(|topic| {
-            Some((
-                topic,
-                known.get(&place, &topic_id(topic))?.reference.as_str(),
-            ))
-        })
+        .filter_map(|topic| Some((topic, known.get(&place, &topic_id(topic))?.reference.as_str())))
         .collect();
     if !topics.is_empty() {
         tell("COPILOT_SNS_TOPIC_ARNS", serde_json::to_string(&topics)?);
@@ -224,10 +211,5 @@ fn told(
     for (name, value) in &service.manifest.variables {
         tell(name, value.0.clone());
     }
-    Ok(Service {
-        name: service.name.clone(),
-        kind: service.kind,
-        variables,
-        queue,
-    })
+    Ok(Service { name: service.name.clone(), kind: service.kind, variables, queue })
 }

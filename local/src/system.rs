@@ -211,17 +211,11 @@ pub async fn reach(
 ) -> anyhow::Result<(Target, Option<Endpoint>)> {
     let region = endpoint::region();
     if let Some(endpoint_url) = endpoint_url {
-        let target = Target {
-            endpoint_url,
-            region,
-        };
+        let target = Target { endpoint_url, region };
         return Ok((target, None));
     }
     let endpoint = endpoint::start(&endpoint::Settings::loopback(port)).await?;
-    let target = Target {
-        endpoint_url: endpoint.url.clone(),
-        region,
-    };
+    let target = Target { endpoint_url: endpoint.url.clone(), region };
     Ok((target, Some(endpoint)))
 }
 

@@ -134,10 +134,7 @@ async fn watch(system: &mut System, lines: &printer::Lines) -> anyhow::Result<Op
     printer::say(lines, format!("the page is at {page}"));
     loop {
         let (name, status) = system.ended().await;
-        printer::say(
-            lines,
-            format!("{name} ended ({}); it is started again", status?),
-        );
+        printer::say(lines, format!("{name} ended ({}); it is started again", status?));
         sleep(RESTART_DELAY).await;
         system.start_service(&name)?;
     }

@@ -26,23 +26,16 @@ fn local() -> Command {
 }
 
 fn complaint(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr)
-        .trim_end()
-        .to_owned()
+    String::from_utf8_lossy(&output.stderr).trim_end().to_owned()
 }
 
 #[test]
 fn the_last_line_names_the_page_and_ctrl_c_ends_everything_cleanly() -> Outcome {
-    let mut child = local()
-        .args(["--port", "0"])
-        .stdout(Stdio::piped())
-        .spawn()?;
+    let mut child = local().args(["--port", "0"]).stdout(Stdio::piped()).spawn()?;
     let output = child.stdout.take().context("its output is piped")?;
     let mut lines = BufReader::new(output).lines();
     let page = loop {
-        let line = lines
-            .next()
-            .context("it ended before it named the page")??;
+        let line = lines.next().context("it ended before it named the page")??;
         if let Some((_, url)) = line.split_once("the page is at ") {
             break url.to_owned();
         }
@@ -52,10 +45,7 @@ fn the_last_line_names_the_page_and_ctrl_c_ends_everything_cleanly() -> Outcome 
     let rest = lines.collect::<Result<Vec<_>, _>>()?;
     for service in ["publisher", "fulfilment", "promotion"] {
         let goodbye = format!("{service} ended cleanly");
-        assert!(
-            rest.iter().any(|line| line.contains(&goodbye)),
-            "{service}: {rest:#?}"
-        );
+        assert!(rest.iter().any(|line| line.contains(&goodbye)), "{service}: {rest:#?}");
     }
     assert!(child.wait()?.success());
     Ok(())
@@ -65,10 +55,7 @@ fn the_last_line_names_the_page_and_ctrl_c_ends_everything_cleanly() -> Outcome 
 fn a_port_in_use_is_one_sentence_and_exit_code_64() -> Outcome {
     let taken = TcpListener::bind("0.0.0.0:0")?;
     let port = taken.local_addr()?.port().to_string();
-    for arguments in [
-        vec!["--port", &port],
-        vec!["--port", "0", "--aws-port", &port],
-    ] {
+    for arguments in [vec!["--port", &port], vec!["--port", "0", "--aws-port", &port]] {
         let output = local().args(arguments).output()?;
         assert_eq!(output.status.code(), EXIT_USAGE, "{}", complaint(&output));
         assert!(complaint(&output).contains(&port), "{}", complaint(&output));
@@ -84,21 +71,12 @@ fn a_mistake_in_a_manifest_is_one_sentence_with_file_line_and_key() -> Outcome {
     copy_directory(&source, copy.path())?;
     let manifest = copy.path().join("promotion/manifest.yml");
     let text = fs::read_to_string(&manifest)?;
-    let line = 1 + text
-        .lines()
-        .position(|line| line.contains("tries: 3"))
-        .context("no tries")?;
+    let line = 1 + text.lines().position(|line| line.contains("tries: 3")).context("no tries")?;
     fs::write(&manifest, text.replace("tries: 3", "retries: 3"))?;
-    let output = local()
-        .args(["--port", "0", "--copilot"])
-        .arg(copy.path())
-        .output()?;
+    let output = local().args(["--port", "0", "--copilot"]).arg(copy.path()).output()?;
     assert_eq!(output.status.code(), EXIT_USAGE);
     let complaint = complaint(&output);
-    assert!(
-        complaint.contains(&format!("promotion/manifest.yml:{line}:")),
-        "{complaint}"
-    );
+    assert!(complaint.contains(&format!("promotion/manifest.yml:{line}:")), "{complaint}");
     assert!(complaint.contains("retries"), "{complaint}");
     assert_eq!(complaint.lines().count(), 1);
     Ok(())
@@ -111,10 +89,7 @@ fn the_local_account_obeys_the_manifest() -> Outcome {
     copy_directory(&source, copy.path())?;
     let manifest = copy.path().join("fulfilment/manifest.yml");
     let text = fs::read_to_string(&manifest)?;
-    fs::write(
-        &manifest,
-        text.replace("RUST_LOG: info", "RUST_LOG: \"off\""),
-    )?;
+    fs::write(&manifest, text.replace("RUST_LOG: info", "RUST_LOG: \"off\""))?;
     let mut child = local()
         .args(["--port", "0", "--copilot"])
         .arg(copy.path())
@@ -122,21 +97,12 @@ fn the_local_account_obeys_the_manifest() -> Outcome {
         .spawn()?;
     let output = child.stdout.take().context("its output is piped")?;
     let mut lines = BufReader::new(output).lines().map_while(Result::ok);
-    let before: Vec<_> = lines
-        .by_ref()
-        .take_while(|it| !it.contains("the page is at"))
-        .collect();
+    let before: Vec<_> = lines.by_ref().take_while(|it| !it.contains("the page is at")).collect();
     kill(pid(&child)?, Signal::SIGTERM)?;
     let after: Vec<_> = lines.collect();
     assert!(child.wait()?.success());
-    let said = before
-        .iter()
-        .chain(&after)
-        .any(|line| line.starts_with("fulfilment"));
-    assert!(
-        !said,
-        "fulfilment logs although its manifest turns it off: {before:?} {after:?}"
-    );
+    let said = before.iter().chain(&after).any(|line| line.starts_with("fulfilment"));
+    assert!(!said, "fulfilment logs although its manifest turns it off: {before:?} {after:?}");
     Ok(())
 }
 
@@ -145,10 +111,7 @@ async fn each_binary_says_what_it_is_and_refuses_what_it_does_not_know() -> Outc
     let folder = local::build::binaries().await?;
     for name in ["publisher", "fulfilment", "promotion"] {
         let run = |arguments: &[&str]| {
-            Command::new(folder.join(name))
-                .args(arguments)
-                .env_clear()
-                .output()
+            Command::new(folder.join(name)).args(arguments).env_clear().output()
         };
         let help = run(&["--help"])?;
         assert!(help.status.success());
@@ -158,15 +121,8 @@ async fn each_binary_says_what_it_is_and_refuses_what_it_does_not_know() -> Outc
         assert_eq!(unknown.status.code(), EXIT_USAGE);
         let unset = run(&[])?;
         assert_eq!(unset.status.code(), EXIT_USAGE);
-        assert!(
-            complaint(&unset).contains(" is not set"),
-            "{}",
-            complaint(&unset)
-        );
-        let port = TcpListener::bind("127.0.0.1:0")?
-            .local_addr()?
-            .port()
-            .to_string();
+        assert!(complaint(&unset).contains(" is not set"), "{}", complaint(&unset));
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port().to_string();
         let health = Command::new(folder.join(name))
             .arg("healthcheck")
             .env_clear()

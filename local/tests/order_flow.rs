@@ -35,10 +35,7 @@ async fn the_same_form_sent_twice_is_one_order() -> Outcome {
     let second = bed.post_form(&id, " Ada ", "120.00").await?;
     assert_eq!(first.status(), StatusCode::SEE_OTHER);
     assert_eq!(second.status(), StatusCode::SEE_OTHER);
-    assert_eq!(
-        first.headers()[header::LOCATION],
-        second.headers()[header::LOCATION]
-    );
+    assert_eq!(first.headers()[header::LOCATION], second.headers()[header::LOCATION]);
 
     let other = bed.post_form(&id, "Ada", "120.01").await?;
     assert_eq!(other.status(), StatusCode::CONFLICT);
@@ -89,22 +86,16 @@ async fn two_hundred_copies_of_one_message_make_one_coupon() -> Outcome {
 
 fn code_in(line: &str) -> String {
     let after = line.split("coupon.code=").nth(1).unwrap_or_default();
-    after
-        .split_whitespace()
-        .next()
-        .unwrap_or_default()
-        .to_owned()
+    after.split_whitespace().next().unwrap_or_default().to_owned()
 }
 
 #[tokio::test]
 async fn the_python_originals_messages_are_read() -> Outcome {
     let bed = Bed::start().await?;
     for service in ["fulfilment", "promotion"] {
-        bed.send_to_queue(service, r#"{"customer": "Guido", "amount": "99.5"}"#)
-            .await?;
+        bed.send_to_queue(service, r#"{"customer": "Guido", "amount": "99.5"}"#).await?;
     }
-    bed.saw("fulfilment", &["order fulfilled", "amount=99.50"])
-        .await?;
+    bed.saw("fulfilment", &["order fulfilled", "amount=99.50"]).await?;
     bed.saw("promotion", &["coupon granted"]).await?;
     bed.system.stop().await
 }
@@ -116,13 +107,8 @@ async fn a_ping_arrives() -> Outcome {
     assert_eq!(health.status(), StatusCode::OK);
     let ping: Value = bed.http.post(bed.url("/ping")).send().await?.json().await?;
     let message = ping["message"].as_str().unwrap_or_default();
-    let letters = message
-        .strip_prefix("Hello! Message sent: ")
-        .unwrap_or_default();
-    assert!(
-        letters.len() == 5 && letters.bytes().all(|b| b.is_ascii_lowercase()),
-        "{message}"
-    );
+    let letters = message.strip_prefix("Hello! Message sent: ").unwrap_or_default();
+    assert!(letters.len() == 5 && letters.bytes().all(|b| b.is_ascii_lowercase()), "{message}");
     bed.saw("fulfilment", &[message]).await?;
     bed.system.stop().await
 }
@@ -147,11 +133,7 @@ async fn what_is_wrong_with_a_form_is_said_beside_its_field() -> Outcome {
         ("", "80", "Enter the customer&#39;s name."),
         ("   ", "80", "Enter the customer&#39;s name."),
         (&"x".repeat(101), "80", "A name has at most 100 characters."),
-        (
-            "Ada\u{7}",
-            "80",
-            "A name has no line breaks or other control characters.",
-        ),
+        ("Ada\u{7}", "80", "A name has no line breaks or other control characters."),
         ("Ada", "", "Enter the order&#39;s total."),
         ("Ada", "0", "A total is more than 0."),
         ("Ada", "-1", "A total is a number such as 80 or 79.99."),
@@ -162,28 +144,17 @@ async fn what_is_wrong_with_a_form_is_said_beside_its_field() -> Outcome {
     for (customer, total, sentence) in cases {
         let id = bed.open_form().await?;
         let answer = bed.post_form(&id, customer, total).await?;
-        assert_eq!(
-            answer.status(),
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "{customer:?} {total:?}"
-        );
+        assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY, "{customer:?} {total:?}");
         let page = answer.text().await?;
         assert!(page.contains(sentence), "no {sentence:?} in {page}");
         assert_eq!(field(&page, "id")?, id);
         assert_eq!(field(&page, "total")?, total);
     }
-    let escaped = bed
-        .post_form(&bed.open_form().await?, "<script>", "no")
-        .await?
-        .text()
-        .await?;
+    let escaped = bed.post_form(&bed.open_form().await?, "<script>", "no").await?.text().await?;
     assert!(!escaped.contains("<script>"), "{escaped}");
     let stored = bed.items("publisher", "ORDERS_TABLE_NAME").await?;
     assert!(stored.is_empty(), "{stored:?}");
-    assert_eq!(
-        bed.lines("publisher", "order announced"),
-        Vec::<String>::new()
-    );
+    assert_eq!(bed.lines("publisher", "order announced"), Vec::<String>::new());
     bed.system.stop().await
 }
 
@@ -192,10 +163,7 @@ async fn programs_get_json_and_problems() -> Outcome {
     let bed = Bed::start().await?;
     let order = json!({ "customer": "Ada", "amount": 80.01 });
     let post = |body: &Value| {
-        let request = bed
-            .http
-            .post(bed.url("/orders"))
-            .header("idempotency-key", "key 1");
+        let request = bed.http.post(bed.url("/orders")).header("idempotency-key", "key 1");
         request.json(body).send()
     };
     let created = post(&order).await?;
@@ -203,48 +171,24 @@ async fn programs_get_json_and_problems() -> Outcome {
     let location = created.headers()[header::LOCATION].to_str()?.to_owned();
     let created: Value = created.json().await?;
     assert_eq!(created["amount"], "80.01");
-    assert_eq!(
-        location,
-        format!("/orders/{}", created["id"].as_str().unwrap_or_default())
-    );
+    assert_eq!(location, format!("/orders/{}", created["id"].as_str().unwrap_or_default()));
 
     let again = post(&order).await?;
     assert_eq!(again.status(), StatusCode::OK);
     assert_eq!(again.json::<Value>().await?, created);
-    problem(
-        post(&json!({ "customer": "Bob", "amount": 80.01 })).await?,
-        409,
-    )
-    .await?;
+    problem(post(&json!({ "customer": "Bob", "amount": 80.01 })).await?, 409).await?;
 
     let shown = bed.http.get(bed.url(&location)).send().await?;
     assert_eq!(shown.json::<Value>().await?, created);
-    let page = bed
-        .http
-        .get(bed.url(&location))
-        .header("accept", "text/html")
-        .send()
-        .await?;
+    let page = bed.http.get(bed.url(&location)).header("accept", "text/html").send().await?;
     assert!(page.text().await?.contains("Thank you, Ada"));
 
-    let wrong = problem(
-        post(&json!({ "customer": "", "amount": "1e3" })).await?,
-        422,
-    )
-    .await?;
+    let wrong = problem(post(&json!({ "customer": "", "amount": "1e3" })).await?, 422).await?;
     assert_eq!(wrong["errors"]["customer"], "Enter the customer's name.");
-    assert_eq!(
-        wrong["errors"]["amount"],
-        "A total is a number such as 80 or 79.99."
-    );
+    assert_eq!(wrong["errors"]["amount"], "A total is a number such as 80 or 79.99.");
     let large = json!({ "customer": "x".repeat(17 * 1024), "amount": 1 });
     problem(post(&large).await?, 413).await?;
-    let plain = bed
-        .http
-        .post(bed.url("/orders"))
-        .body("hello")
-        .send()
-        .await?;
+    let plain = bed.http.post(bed.url("/orders")).body("hello").send().await?;
     problem(plain, 415).await?;
     let unknown = "/orders/0190a6e2-5b7c-7cc0-98c4-dc0c0c07398f";
     problem(bed.http.get(bed.url(unknown)).send().await?, 404).await?;
@@ -252,35 +196,17 @@ async fn programs_get_json_and_problems() -> Outcome {
     let delete = bed.http.delete(bed.url("/orders")).send().await?;
     assert_eq!(delete.headers()[header::ALLOW], "POST");
     problem(delete, 405).await?;
-    let foreign = bed
-        .http
-        .post(bed.url("/"))
-        .header("sec-fetch-site", "cross-site");
-    problem(
-        foreign
-            .form(&[("customer", "Eve"), ("total", "80")])
-            .send()
-            .await?,
-        403,
-    )
-    .await?;
+    let foreign = bed.http.post(bed.url("/")).header("sec-fetch-site", "cross-site");
+    problem(foreign.form(&[("customer", "Eve"), ("total", "80")]).send().await?, 403).await?;
     bed.system.stop().await
 }
 
 async fn problem(answer: reqwest::Response, status: u16) -> anyhow::Result<Value> {
     assert_eq!(answer.status(), status);
-    assert_eq!(
-        answer.headers()[header::CONTENT_TYPE],
-        "application/problem+json"
-    );
+    assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/problem+json");
     let body: Value = answer.json().await?;
     assert_eq!(body["status"], status);
-    assert!(
-        body["detail"]
-            .as_str()
-            .is_some_and(|detail| detail.ends_with('.')),
-        "{body}"
-    );
+    assert!(body["detail"].as_str().is_some_and(|detail| detail.ends_with('.')), "{body}");
     Ok(body)
 }
 
@@ -288,18 +214,11 @@ async fn problem(answer: reqwest::Response, status: u16) -> anyhow::Result<Value
 async fn with_dynamodb_out_of_reach_the_same_form_can_be_sent_again() -> Outcome {
     let mut bed = Bed::start().await?;
     let id = bed.open_form().await?;
-    let publisher = bed
-        .system
-        .account
-        .services
-        .iter_mut()
-        .find(|it| it.name == "publisher");
+    let publisher = bed.system.account.services.iter_mut().find(|it| it.name == "publisher");
     let variables = &mut publisher.expect("there is a publisher").variables;
     // Nothing listens on port 1.
-    let reachable = variables.insert(
-        "AWS_ENDPOINT_URL_DYNAMODB".into(),
-        "http://127.0.0.1:1".into(),
-    );
+    let reachable =
+        variables.insert("AWS_ENDPOINT_URL_DYNAMODB".into(), "http://127.0.0.1:1".into());
     assert_eq!(reachable, None);
     bed.system.start_service("publisher")?;
     bed.system.healthy().await?;
@@ -308,9 +227,6 @@ async fn with_dynamodb_out_of_reach_the_same_form_can_be_sent_again() -> Outcome
     assert!(answer.headers().contains_key(header::RETRY_AFTER));
     let page = answer.text().await?;
     assert!(page.contains("Sending again is safe"), "{page}");
-    assert_eq!(
-        (field(&page, "id")?, field(&page, "total")?),
-        (id.as_str(), "120")
-    );
+    assert_eq!((field(&page, "id")?, field(&page, "total")?), (id.as_str(), "120"));
     bed.system.stop().await
 }

@@ -32,19 +32,11 @@ impl Bed {
     pub async fn start() -> Self {
         let settings = endpoint::Settings::loopback(0);
         let endpoint = endpoint::start(&settings).await.unwrap();
-        let target = Target {
-            endpoint_url: endpoint.url.clone(),
-            region: settings.region,
-        };
+        let target = Target { endpoint_url: endpoint.url.clone(), region: settings.region };
         let copilot = Path::new(env!("CARGO_MANIFEST_DIR")).join("../copilot");
         let account = provision::provision(&copilot, &target).await.unwrap();
         let aws = target.config().await;
-        Self {
-            dynamodb: aws_sdk_dynamodb::Client::new(&aws),
-            aws,
-            account,
-            _endpoint: endpoint,
-        }
+        Self { dynamodb: aws_sdk_dynamodb::Client::new(&aws), aws, account, _endpoint: endpoint }
     }
 
     /// The table of orders, as a publisher with the configuration `aws` has it.

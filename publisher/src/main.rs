@@ -60,11 +60,7 @@ async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
 
     let listener = listen(port).await?;
     tracing::info!(address = %listener.local_addr()?, "listening");
-    let pages = web::router(web::App {
-        orders,
-        fresh,
-        ping: Topic::new(&aws, ping_arn),
-    });
+    let pages = web::router(web::App { orders, fresh, ping: Topic::new(&aws, ping_arn) });
     let server =
         axum::serve(listener, pages).with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let ended = async {

@@ -68,12 +68,7 @@ pub struct Overdue {
 impl Overdue {
     /// For how long it has waited to be announced.
     pub fn age(&self) -> Duration {
-        let placed_at = self
-            .placed
-            .placed_at
-            .to_millis()
-            .ok()
-            .and_then(|it| it.try_into().ok());
+        let placed_at = self.placed.placed_at.to_millis().ok().and_then(|it| it.try_into().ok());
         Duration::from_millis(now().saturating_sub(placed_at.unwrap_or_default()))
     }
 }
@@ -81,10 +76,7 @@ impl Overdue {
 impl OrdersTable {
     /// The table called `name`.
     pub fn new(aws: &SdkConfig, name: String) -> Self {
-        Self {
-            dynamodb: Client::new(aws),
-            name,
-        }
+        Self { dynamodb: Client::new(aws), name }
     }
 
     /// Stores an order and, with the same write, that it is to be announced.
@@ -109,20 +101,11 @@ impl OrdersTable {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send();
         match put.await.map_err(SdkError::into_service_error) {
-            Ok(_) => Ok(Stored::New(PlacedOrder {
-                order: order.clone(),
-                placed_at: time(now),
-            })),
+            Ok(_) => Ok(Stored::New(PlacedOrder { order: order.clone(), placed_at: time(now) })),
             Err(PutItemError::ConditionalCheckFailedException(taken)) => {
-                let placed = taken
-                    .item()
-                    .context("DynamoDB did not show the item that is there");
+                let placed = taken.item().context("DynamoDB did not show the item that is there");
                 let placed = read(placed?)?;
-                Ok(if placed.order == *order {
-                    Stored::Again(placed)
-                } else {
-                    Stored::Taken
-                })
+                Ok(if placed.order == *order { Stored::Again(placed) } else { Stored::Taken })
             }
             Err(error) => Err(error).context("storing an order"),
         }
@@ -134,22 +117,9 @@ impl OrdersTable {
     ///
     /// If DynamoDB is out of reach, or the item is not an order.
     pub async fn get(&self, id: OrderId) -> anyhow::Result<Option<PlacedOrder>> {
-        let get = self
-            .dynamodb
-            .get_item()
-            .table_name(&self.name)
-            .key("id", text(id));
-        let found = get
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(SdkError::into_service_error);
-        found
-            .context("reading an order")?
-            .item
-            .as_ref()
-            .map(read)
-            .transpose()
+        let get = self.dynamodb.get_item().table_name(&self.name).key("id", text(id));
+        let found = get.consistent_read(true).send().await.map_err(SdkError::into_service_error);
+        found.context("reading an order")?.item.as_ref().map(read).transpose()
     }
 
     /// Orders of a shard that should have been announced by now, the longest overdue first.
@@ -168,15 +138,10 @@ impl OrdersTable {
             .expression_attribute_values(":now", number(now()))
             .limit(SWEEP_LIMIT)
             .send();
-        let found = query
-            .await
-            .map_err(SdkError::into_service_error)
-            .context("reading the outbox")?;
+        let found =
+            query.await.map_err(SdkError::into_service_error).context("reading the outbox")?;
         let overdue = |item: &Item| {
-            anyhow::Ok(Overdue {
-                placed: read(item)?,
-                due: parsed(item, "outbox_due")?,
-            })
+            anyhow::Ok(Overdue { placed: read(item)?, due: parsed(item, "outbox_due")? })
         };
         found.items().iter().map(overdue).collect()
     }
@@ -247,9 +212,7 @@ where
         Some(AttributeValue::S(value) | AttributeValue::N(value)) => value,
         _ => anyhow::bail!("the stored order has no {name}"),
     };
-    value
-        .parse()
-        .with_context(|| format!("the {name} of the stored order cannot be read"))
+    value.parse().with_context(|| format!("the {name} of the stored order cannot be read"))
 }
 
 fn text(value: impl ToString) -> AttributeValue {

@@ -86,11 +86,7 @@ impl Outbox {
             sleep(random(SWEEP_EVERY_MS)).await;
             for shard in 0..OUTBOX_SHARDS {
                 if let Err(error) = self.sweep(shard).await {
-                    tracing::warn!(
-                        shard,
-                        error = format!("{error:#}"),
-                        "cannot sweep the outbox"
-                    );
+                    tracing::warn!(shard, error = format!("{error:#}"), "cannot sweep the outbox");
                 }
             }
         }
@@ -108,8 +104,7 @@ impl Outbox {
             );
         }
         for overdue in overdue {
-            self.spawn(overdue.placed.order.clone(), Some(overdue))
-                .await;
+            self.spawn(overdue.placed.order.clone(), Some(overdue)).await;
         }
         Ok(())
     }

@@ -64,12 +64,7 @@ pub fn router(app: App) -> Router {
 impl App {
     /// Accepts an order: from here on it will be announced, whatever happens.
     async fn place(&self, order: &Order) -> Result<(PlacedOrder, Arrival), Problem> {
-        match self
-            .orders
-            .store(order)
-            .await
-            .map_err(Problem::out_of_reach)?
-        {
+        match self.orders.store(order).await.map_err(Problem::out_of_reach)? {
             Stored::New(placed) => {
                 tracing::info!(order.id = %order.id, amount = %order.amount, "order stored");
                 // If too many wait already, the outbox finds this one in its index.
@@ -90,8 +85,5 @@ enum Arrival {
 }
 
 async fn style() -> impl IntoResponse {
-    (
-        [(CONTENT_TYPE, "text/css; charset=utf-8")],
-        include_str!("../assets/style.css"),
-    )
+    ([(CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../assets/style.css"))
 }

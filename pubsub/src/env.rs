@@ -48,9 +48,7 @@ pub fn switch(name: &str, default: bool) -> Result<bool, Misconfigured> {
         None => Ok(default),
         Some("on") => Ok(true),
         Some("off") => Ok(false),
-        Some(other) => Err(Misconfigured(format!(
-            "{name} is {other:?}, but should be on or off"
-        ))),
+        Some(other) => Err(Misconfigured(format!("{name} is {other:?}, but should be on or off"))),
     }
 }
 
@@ -69,16 +67,10 @@ pub fn topic_arn(name: &str) -> Result<String, Misconfigured> {
 fn find_topic(json: &str, name: &str) -> Result<String, String> {
     let mut arns: BTreeMap<String, String> = serde_json::from_str(json)
         .map_err(|error| format!("is not a JSON object of topic names and ARNs: {error}"))?;
-    arns.remove(name)
-        .or_else(|| arns.remove(&format!("{name}.fifo")))
-        .ok_or_else(|| {
-            let known = arns
-                .keys()
-                .map(String::as_str)
-                .collect::<Vec<_>>()
-                .join(", ");
-            format!("has no topic {name:?}, only: {known}")
-        })
+    arns.remove(name).or_else(|| arns.remove(&format!("{name}.fifo"))).ok_or_else(|| {
+        let known = arns.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        format!("has no topic {name:?}, only: {known}")
+    })
 }
 
 fn optional(name: &str) -> Result<Option<String>, Misconfigured> {
@@ -102,10 +94,7 @@ mod tests {
         assert_eq!(find_topic(arns, "ordersTopic").as_deref(), Ok("arn:a"));
         assert_eq!(find_topic(arns, "audit").as_deref(), Ok("arn:b.fifo"));
         let error = find_topic(arns, "ping").unwrap_err();
-        assert!(
-            error.contains("\"ping\"") && error.contains("ordersTopic"),
-            "{error}"
-        );
+        assert!(error.contains("\"ping\"") && error.contains("ordersTopic"), "{error}");
         assert!(find_topic("[]", "ping").is_err());
     }
 }

@@ -58,12 +58,7 @@ pub fn order_placed(order: &Order) -> Announcement {
 
 /// A message that shows whether messages arrive; `name` tells it from every other.
 pub fn ping(message: String, name: String) -> Announcement {
-    Announcement {
-        message,
-        attributes: Vec::new(),
-        group: name.clone(),
-        deduplication_id: name,
-    }
+    Announcement { message, attributes: Vec::new(), group: name.clone(), deduplication_id: name }
 }
 
 impl Event {
@@ -76,9 +71,7 @@ impl Event {
         if notification.topic.as_deref().is_some_and(is_ping) {
             return Ok(Self::Ping(notification.message.clone()));
         }
-        read_order(notification)
-            .map(Self::OrderPlaced)
-            .map_err(Failure::Poison)
+        read_order(notification).map(Self::OrderPlaced).map_err(Failure::Poison)
     }
 }
 
@@ -88,27 +81,14 @@ fn is_ping(topic: &str) -> bool {
 }
 
 fn read_order(notification: &Notification) -> anyhow::Result<Order> {
-    let kind = notification
-        .attributes
-        .get(EVENT_TYPE)
-        .map_or(ORDER_PLACED, String::as_str);
-    anyhow::ensure!(
-        kind == ORDER_PLACED,
-        "the event type {kind:?} is not one this service reads"
-    );
+    let kind = notification.attributes.get(EVENT_TYPE).map_or(ORDER_PLACED, String::as_str);
+    anyhow::ensure!(kind == ORDER_PLACED, "the event type {kind:?} is not one this service reads");
     let body: OrderPlaced =
         serde_json::from_str(&notification.message).context("the message is not an order")?;
     let id = match body.id {
         Some(id) => id,
         // Every copy of one message has the same id, so this names the order as well.
-        None => notification
-            .message_id
-            .parse()
-            .context("the order has no id")?,
+        None => notification.message_id.parse().context("the order has no id")?,
     };
-    Ok(Order {
-        id,
-        customer: body.customer,
-        amount: body.amount,
-    })
+    Ok(Order { id, customer: body.customer, amount: body.amount })
 }

@@ -77,17 +77,13 @@ pub async fn serve(
 }
 
 fn response((status, text): (StatusCode, String)) -> hyper::http::Result<Response<Full<Bytes>>> {
-    Response::builder()
-        .status(status)
-        .body(Full::new(Bytes::from(text)))
+    Response::builder().status(status).body(Full::new(Bytes::from(text)))
 }
 
 async fn ask(port: u16, path: &str) -> anyhow::Result<String> {
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
     let (mut client, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let request = Request::get(path)
-        .header(HOST, "localhost")
-        .body(Empty::<Bytes>::new())?;
+    let request = Request::get(path).header(HOST, "localhost").body(Empty::<Bytes>::new())?;
     // It takes the client with it: the connection ends when nobody can send any more.
     let exchange = async move {
         let response = client.send_request(request).await?;
@@ -96,9 +92,5 @@ async fn ask(port: u16, path: &str) -> anyhow::Result<String> {
         anyhow::Ok((status, String::from_utf8_lossy(&body).into_owned()))
     };
     let ((status, text), _) = tokio::try_join!(exchange, async { Ok(connection.await?) })?;
-    if status.is_success() {
-        Ok(text)
-    } else {
-        bail!("{status}: {text}")
-    }
+    if status.is_success() { Ok(text) } else { bail!("{status}: {text}") }
 }

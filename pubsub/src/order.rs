@@ -262,9 +262,9 @@ mod tests {
         check_amount("0.001", Err(InvalidAmount::TooManyDecimals));
         check_amount("1000000000", Err(InvalidAmount::TooLarge));
         check_amount(&"9".repeat(400), Err(InvalidAmount::TooLarge));
-        for typed in [
-            "-5", "+5", "1e3", "NaN", "inf", "1_000", "1,5", ".5", "5.", "8 0", "٨٠", "0x10",
-        ] {
+        for typed in
+            ["-5", "+5", "1e3", "NaN", "inf", "1_000", "1,5", ".5", "5.", "8 0", "٨٠", "0x10"]
+        {
             check_amount(typed, Err(InvalidAmount::NotADecimal));
         }
     }

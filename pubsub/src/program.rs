@@ -56,20 +56,14 @@ where
         }
         _ => {
             let known = "healthcheck, --version and --help";
-            eprintln!(
-                "{}: {:?} is not understood; there are {known}",
-                program.name, arguments
-            );
+            eprintln!("{}: {:?} is not understood; there are {known}", program.name, arguments);
             ExitCode::from(EXIT_USAGE)
         }
     }
 }
 
 fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()?
-        .block_on(work)
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 
 async fn check_health(program: &Program) -> anyhow::Result<()> {
@@ -80,12 +74,7 @@ async fn check_health(program: &Program) -> anyhow::Result<()> {
 }
 
 fn help(program: &Program) -> String {
-    let Program {
-        name,
-        about,
-        variables,
-        ..
-    } = program;
+    let Program { name, about, variables, .. } = program;
     format!(
         "{about}\n\nUsage: {name} [healthcheck | --version | --help]\n\n\
          Without an argument it serves until SIGTERM or Ctrl-C; `healthcheck` asks the one that\n\
@@ -98,11 +87,7 @@ fn exit_code(outcome: anyhow::Result<()>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error:#}");
-            ExitCode::from(if error.is::<Misconfigured>() {
-                EXIT_USAGE
-            } else {
-                EXIT_FAILURE
-            })
+            ExitCode::from(if error.is::<Misconfigured>() { EXIT_USAGE } else { EXIT_FAILURE })
         }
     }
 }

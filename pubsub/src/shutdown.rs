@@ -38,10 +38,7 @@ pub fn signals() -> anyhow::Result<Signals> {
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for Ctrl-C")?;
     let (asked, insisted) = (CancellationToken::new(), CancellationToken::new());
-    let signals = Signals {
-        asked: asked.clone(),
-        insisted: insisted.clone(),
-    };
+    let signals = Signals { asked: asked.clone(), insisted: insisted.clone() };
     tokio::spawn(async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
         tracing::info!("asked to stop: finishing what is under way");

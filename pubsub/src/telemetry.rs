@@ -12,11 +12,8 @@ use crate::env::{self, Misconfigured};
 ///
 /// [`Misconfigured`] if `RUST_LOG` cannot be read.
 pub fn start() -> Result<(), Misconfigured> {
-    let filter: EnvFilter = env::parsed(
-        "RUST_LOG",
-        EnvFilter::new("info"),
-        "a filter such as info or pubsub=debug",
-    )?;
+    let filter: EnvFilter =
+        env::parsed("RUST_LOG", EnvFilter::new("info"), "a filter such as info or pubsub=debug")?;
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stdout().is_terminal())

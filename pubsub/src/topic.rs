@@ -75,14 +75,8 @@ impl Topic {
     /// If SNS refuses the message or is out of reach. Whether it was published is then open.
     pub async fn publish(&self, announcement: Announcement) -> anyhow::Result<()> {
         let (answer, answered) = oneshot::channel();
-        let request = Request {
-            announcement,
-            answer,
-        };
-        self.waiting
-            .send(request)
-            .await
-            .map_err(|_| anyhow!("the topic is closed"))?;
+        let request = Request { announcement, answer };
+        self.waiting.send(request).await.map_err(|_| anyhow!("the topic is closed"))?;
         answered.await.context("the request was given up")?
     }
 }
@@ -119,22 +113,14 @@ fn fitting(waiting: &[Request]) -> usize {
         *bytes += request.announcement.size();
         Some(*bytes)
     });
-    sizes
-        .take_while(|bytes| *bytes <= BATCH_MAX_BYTES)
-        .count()
-        .max(1)
+    sizes.take_while(|bytes| *bytes <= BATCH_MAX_BYTES).count().max(1)
 }
 
 async fn publish_batch(sns: &Client, arn: &str, batch: Vec<Request>) {
     let fifo = arn.ends_with(".fifo");
-    let (announcements, mut answers): (Vec<_>, Vec<_>) = batch
-        .into_iter()
-        .map(|request| (request.announcement, Some(request.answer)))
-        .unzip();
-    let entries = announcements
-        .into_iter()
-        .enumerate()
-        .map(|(id, it)| it.entry(id, fifo));
+    let (announcements, mut answers): (Vec<_>, Vec<_>) =
+        batch.into_iter().map(|request| (request.announcement, Some(request.answer))).unzip();
+    let entries = announcements.into_iter().enumerate().map(|(id, it)| it.entry(id, fifo));
     let sent = sns
         .publish_batch()
         .topic_arn(arn)
@@ -153,10 +139,7 @@ async fn publish_batch(sns: &Client, arn: &str, batch: Vec<Request>) {
         // A request that succeeds may still have failed for some of its messages. One that SNS does
         // not mention is not settled, and its caller reads that as a failure.
         Ok(output) => {
-            output
-                .successful()
-                .iter()
-                .for_each(|entry| settle(entry.id(), Ok(())));
+            output.successful().iter().for_each(|entry| settle(entry.id(), Ok(())));
             for entry in output.failed() {
                 let why = anyhow!("SNS refused the message: {}", entry.code());
                 settle(Some(entry.id()), Err(why));
@@ -165,10 +148,7 @@ async fn publish_batch(sns: &Client, arn: &str, batch: Vec<Request>) {
         Err(error) => {
             let why = format!("{:#}", anyhow!(error));
             for id in 0..BATCH_MAX_MESSAGES {
-                settle(
-                    Some(&id.to_string()),
-                    Err(anyhow!("publishing failed: {why}")),
-                );
+                settle(Some(&id.to_string()), Err(anyhow!("publishing failed: {why}")));
             }
         }
     }
@@ -176,10 +156,7 @@ async fn publish_batch(sns: &Client, arn: &str, batch: Vec<Request>) {
 
 impl Announcement {
     fn size(&self) -> usize {
-        let attributes = self
-            .attributes
-            .iter()
-            .map(|(name, value)| name.len() + value.size());
+        let attributes = self.attributes.iter().map(|(name, value)| name.len() + value.size());
         self.message.len() + attributes.sum::<usize>()
     }
 
@@ -189,9 +166,7 @@ impl Announcement {
             .id(id.to_string())
             .message(self.message)
             .set_message_attributes(Some(
-                attributes
-                    .map(|(name, value)| (name.to_owned(), value.into_sdk()))
-                    .collect(),
+                attributes.map(|(name, value)| (name.to_owned(), value.into_sdk())).collect(),
             ))
             .message_group_id(self.group)
             .set_message_deduplication_id(fifo.then_some(self.deduplication_id))

@@ -34,20 +34,13 @@ struct Row {
 impl Audit {
     /// Whether every row is as it has to be.
     pub fn passed(&self) -> bool {
-        self.rows
-            .iter()
-            .all(|row| row.expected.is_none_or(|expected| expected == row.count))
+        self.rows.iter().all(|row| row.expected.is_none_or(|expected| expected == row.count))
     }
 }
 
 impl fmt::Display for Audit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for Row {
-            what,
-            count,
-            expected,
-        } in &self.rows
-        {
+        for Row { what, count, expected } in &self.rows {
             let verdict = match expected {
                 None => String::new(),
                 Some(expected) if expected == count => "  ok".to_owned(),
@@ -68,9 +61,7 @@ pub async fn subscribe(aws: &SdkConfig, account: &Account) -> anyhow::Result<Str
     let arns: BTreeMap<String, String> =
         serde_json::from_str(&publisher.variables["COPILOT_SNS_TOPIC_ARNS"])?;
     let topic = arns.get("ordersTopic").context("no topic")?;
-    let worker = account
-        .service("fulfilment")
-        .and_then(|worker| worker.queue.as_ref());
+    let worker = account.service("fulfilment").and_then(|worker| worker.queue.as_ref());
     let worker = &worker.context("no queue")?.arn;
     let (place, _) = worker.rsplit_once(':').context("an ARN has colons")?;
     aws_sdk_sns::Client::new(aws)
@@ -85,10 +76,8 @@ pub async fn subscribe(aws: &SdkConfig, account: &Account) -> anyhow::Result<Str
 
 /// Compares what was accepted with what became of it.
 pub async fn audit(stage: &Stage, accepted: &[Accepted]) -> anyhow::Result<Audit> {
-    let accepted: BTreeMap<String, Amount> = accepted
-        .iter()
-        .map(|order| (order.id.to_string(), order.amount))
-        .collect();
+    let accepted: BTreeMap<String, Amount> =
+        accepted.iter().map(|order| (order.id.to_string(), order.amount)).collect();
     let stored = column(stage, "publisher", "ORDERS_TABLE_NAME", "id", "amount").await?;
     let coupons = column(stage, "promotion", "COUPONS_TABLE_NAME", "order_id", "code").await?;
     let announced = announcements(stage).await?;
@@ -96,11 +85,8 @@ pub async fn audit(stage: &Stage, accepted: &[Accepted]) -> anyhow::Result<Audit
     let granted = codes_by_order(stage);
 
     let threshold = Amount::from_cents(THRESHOLD_CENTS).context("the threshold is an amount")?;
-    let rewarded: BTreeSet<_> = accepted
-        .iter()
-        .filter(|(_, amount)| **amount >= threshold)
-        .map(|(id, _)| id)
-        .collect();
+    let rewarded: BTreeSet<_> =
+        accepted.iter().filter(|(_, amount)| **amount >= threshold).map(|(id, _)| id).collect();
     let of_accepted = |ids: &dyn Fn(&str) -> bool| accepted.keys().filter(|id| ids(id)).count();
     let as_accepted =
         |id: &str| stored.get(id).and_then(|it| it.parse().ok()) == accepted.get(id).copied();
@@ -109,29 +95,13 @@ pub async fn audit(stage: &Stage, accepted: &[Accepted]) -> anyhow::Result<Audit
     });
     let again = |counts: &BTreeMap<String, usize>| counts.values().map(|n| n - 1).sum();
     let all = Some(accepted.len());
-    let row = |what, count, expected| Row {
-        what,
-        count,
-        expected,
-    };
+    let row = |what, count, expected| Row { what, count, expected };
     Ok(Audit {
         rows: vec![
             row("accepted", accepted.len(), None),
-            row(
-                "stored, as they were accepted",
-                of_accepted(&as_accepted),
-                all,
-            ),
-            row(
-                "announced",
-                of_accepted(&|id| announced.contains_key(id)),
-                all,
-            ),
-            row(
-                "fulfilled",
-                of_accepted(&|id| fulfilled.contains_key(id)),
-                all,
-            ),
+            row("stored, as they were accepted", of_accepted(&as_accepted), all),
+            row("announced", of_accepted(&|id| announced.contains_key(id)), all),
+            row("fulfilled", of_accepted(&|id| fulfilled.contains_key(id)), all),
             row("orders of 80 or more", rewarded.len(), None),
             row("coupons", coupons.len(), Some(rewarded.len())),
             row(
@@ -143,12 +113,7 @@ pub async fn audit(stage: &Stage, accepted: &[Accepted]) -> anyhow::Result<Audit
             row("fulfilled again after a duplicate", again(&fulfilled), None),
             row(
                 "stored, but never accepted",
-                {
-                    stored
-                        .keys()
-                        .filter(|id| !accepted.contains_key(*id))
-                        .count()
-                },
+                { stored.keys().filter(|id| !accepted.contains_key(*id)).count() },
                 Some(0),
             ),
             row(
@@ -162,11 +127,7 @@ pub async fn audit(stage: &Stage, accepted: &[Accepted]) -> anyhow::Result<Audit
                 },
                 Some(0),
             ),
-            row(
-                "effects made twice (a second coupon)",
-                two_codes.count(),
-                Some(0),
-            ),
+            row("effects made twice (a second coupon)", two_codes.count(), Some(0)),
         ],
     })
 }
@@ -220,12 +181,7 @@ async fn announcements(stage: &Stage) -> anyhow::Result<BTreeMap<String, usize>>
 
 fn count_by_order(stage: &Stage, service: &str, what: &str) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
-    for line in stage
-        .log
-        .of(service)
-        .iter()
-        .filter(|line| line.contains(what))
-    {
+    for line in stage.log.of(service).iter().filter(|line| line.contains(what)) {
         if let Some(id) = field(line, "order.id") {
             *counts.entry(id.to_owned()).or_insert(0) += 1;
         }
@@ -237,10 +193,7 @@ fn codes_by_order(stage: &Stage) -> BTreeMap<String, BTreeSet<String>> {
     let mut codes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for line in stage.log.of("promotion") {
         if let (Some(id), Some(code)) = (field(&line, "order.id"), field(&line, "coupon.code")) {
-            codes
-                .entry(id.to_owned())
-                .or_default()
-                .insert(code.to_owned());
+            codes.entry(id.to_owned()).or_default().insert(code.to_owned());
         }
     }
     codes

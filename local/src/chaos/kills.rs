@@ -14,12 +14,8 @@ use super::{Args, Stage, load::Progress};
 use crate::{build, process::Process, provision::Service, system::free_port};
 
 /// Two tasks of the publisher: each sweeps what the other left.
-const INSTANCES: [(&str, u64); 4] = [
-    ("publisher", 1),
-    ("publisher", 2),
-    ("fulfilment", 1),
-    ("promotion", 1),
-];
+const INSTANCES: [(&str, u64); 4] =
+    [("publisher", 1), ("publisher", 2), ("fulfilment", 1), ("promotion", 1)];
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// What ECS gives a task between SIGTERM and SIGKILL: `StopTimeout` in the overrides.
 const STOP_TIMEOUT: Duration = Duration::from_secs(60);
@@ -51,11 +47,7 @@ impl Fleet {
     pub async fn start(stage: &Stage, kills: usize, args: &Args) -> anyhow::Result<Self> {
         let mut instances = Vec::new();
         for (index, (name, number)) in INSTANCES.into_iter().enumerate() {
-            let mut service = stage
-                .account
-                .service(name)
-                .context("no such service")?
-                .clone();
+            let mut service = stage.account.service(name).context("no such service")?.clone();
             let port = free_port(0)?;
             let with = [
                 ("AWS_ENDPOINT_URL", stage.proxy.url.clone()),
@@ -65,9 +57,7 @@ impl Fleet {
                 ("RECEIVE_WAIT_SECONDS", "1".to_owned()),
                 ("BANNER", "off".to_owned()),
             ];
-            service
-                .variables
-                .extend(with.map(|(name, value)| (name.to_owned(), value)));
+            service.variables.extend(with.map(|(name, value)| (name.to_owned(), value)));
             let start = Arc::new(Start {
                 binary: build::binary(&stage.binaries, name)?,
                 lines: stage.lines.clone(),
@@ -80,24 +70,11 @@ impl Fleet {
             let mut kills: Vec<_> = (0..kills / shared_by + usize::from(first))
                 .map(|_| {
                     let when = random.random_range(0..args.orders);
-                    (
-                        when,
-                        if random.random_bool(0.5) {
-                            POLITE
-                        } else {
-                            RUDE
-                        },
-                    )
+                    (when, if random.random_bool(0.5) { POLITE } else { RUDE })
                 })
                 .collect();
             kills.sort_unstable();
-            instances.push(Instance {
-                service,
-                port,
-                kills,
-                process,
-                start,
-            });
+            instances.push(Instance { service, port, kills, process, start });
         }
         let fleet = Self { instances };
         for instance in &fleet.instances {
@@ -108,13 +85,8 @@ impl Fleet {
 
     /// Where the publishers are.
     pub fn urls(&self) -> Vec<String> {
-        let publishers = self
-            .instances
-            .iter()
-            .filter(|it| it.service.name == "publisher");
-        publishers
-            .map(|instance| format!("http://127.0.0.1:{}", instance.port))
-            .collect()
+        let publishers = self.instances.iter().filter(|it| it.service.name == "publisher");
+        publishers.map(|instance| format!("http://127.0.0.1:{}", instance.port)).collect()
     }
 
     /// Kills by the plan, as the orders are accepted, and counts the kills by kind.
@@ -176,20 +148,14 @@ impl Instance {
     }
 
     async fn healthy(&self) -> anyhow::Result<()> {
-        let path = if self.service.name == "publisher" {
-            "/ping"
-        } else {
-            "/"
-        };
+        let path = if self.service.name == "publisher" { "/ping" } else { "/" };
         let answers = async {
             while health::check(self.port, path).await.is_err() {
                 sleep(Duration::from_millis(20)).await;
             }
         };
         let name = &self.service.name;
-        timeout(START_TIMEOUT, answers)
-            .await
-            .with_context(|| format!("{name} does not start"))
+        timeout(START_TIMEOUT, answers).await.with_context(|| format!("{name} does not start"))
     }
 }
 

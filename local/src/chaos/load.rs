@@ -58,10 +58,7 @@ pub async fn place_orders(
     urls: Vec<String>,
     progress: Arc<Progress>,
 ) -> anyhow::Result<Vec<Accepted>> {
-    let client = Client::builder()
-        .redirect(Policy::none())
-        .timeout(TIMEOUT)
-        .build()?;
+    let client = Client::builder().redirect(Policy::none()).timeout(TIMEOUT).build()?;
     let next = Arc::new(AtomicU32::new(0));
     let mut people = JoinSet::new();
     for _ in 0..args.concurrency {
@@ -94,11 +91,8 @@ async fn place(
     progress: &Progress,
 ) -> anyhow::Result<Accepted> {
     let key = format!("chaos {seed} {number}");
-    let mut random = StdRng::seed_from_u64(
-        Uuid::new_v5(&Uuid::NAMESPACE_OID, key.as_bytes())
-            .as_u64_pair()
-            .0,
-    );
+    let mut random =
+        StdRng::seed_from_u64(Uuid::new_v5(&Uuid::NAMESPACE_OID, key.as_bytes()).as_u64_pair().0);
     let amount = Amount::from_cents(random.random_range(1..16_000)).context("an amount")?;
     let customer = format!("Customer {}", number % 50);
     let as_form = random.random_bool(0.5);
@@ -115,10 +109,7 @@ async fn place(
             client.post(url).form(&fields)
         } else {
             let body = serde_json::json!({ "customer": customer, "amount": amount.to_string() });
-            client
-                .post(format!("{url}/orders"))
-                .header("idempotency-key", &key)
-                .json(&body)
+            client.post(format!("{url}/orders")).header("idempotency-key", &key).json(&body)
         };
         // No answer, or one of a server in trouble: the same again.
         if let Ok(response) = request.send().await {

@@ -39,11 +39,7 @@ async fn settle(stage: &Stage) -> anyhow::Result<()> {
     // Two looks: a message on its way from the outbox to a queue is in neither for a moment.
     while quiet_looks < 2 {
         let (unannounced, waiting) = (unannounced(stage).await?, waiting(stage).await?);
-        quiet_looks = if unannounced + waiting == 0 {
-            quiet_looks + 1
-        } else {
-            0
-        };
+        quiet_looks = if unannounced + waiting == 0 { quiet_looks + 1 } else { 0 };
         let what_moves = format!("{unannounced} orders to announce, {waiting} messages to handle");
         ensure!(Instant::now() < deadline, "no quiet: still {what_moves}");
         if Instant::now() >= tell_at {
@@ -73,12 +69,7 @@ async fn unannounced(stage: &Stage) -> anyhow::Result<usize> {
 
 async fn waiting(stage: &Stage) -> anyhow::Result<usize> {
     let mut waiting = 0;
-    for queue in stage
-        .account
-        .services
-        .iter()
-        .filter_map(|service| service.queue.as_ref())
-    {
+    for queue in stage.account.services.iter().filter_map(|service| service.queue.as_ref()) {
         let sqs = aws_sdk_sqs::Client::new(&stage.target.config().await);
         let attributes = sqs
             .get_queue_attributes()
@@ -92,9 +83,7 @@ async fn waiting(stage: &Stage) -> anyhow::Result<usize> {
             QueueAttributeName::ApproximateNumberOfMessages,
             QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
         ] {
-            waiting += attributes
-                .get(&name)
-                .map_or(Ok(0), |count| count.parse::<usize>())?;
+            waiting += attributes.get(&name).map_or(Ok(0), |count| count.parse::<usize>())?;
         }
     }
     Ok(waiting)
@@ -104,12 +93,7 @@ async fn waiting(stage: &Stage) -> anyhow::Result<usize> {
 async fn redrive(stage: &Stage) -> anyhow::Result<usize> {
     let sqs = aws_sdk_sqs::Client::new(&stage.target.config().await);
     let mut moved = 0;
-    for queue in stage
-        .account
-        .services
-        .iter()
-        .filter_map(|service| service.queue.as_ref())
-    {
+    for queue in stage.account.services.iter().filter_map(|service| service.queue.as_ref()) {
         let Some(url) = queue.dead_letter_url.clone() else {
             continue;
         };

@@ -21,9 +21,7 @@ impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Seconds<MIN, MAX>
         }
         let seconds = u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
         if !(MIN..=MAX).contains(&seconds) {
-            return Err(wrong(format!(
-                "is {seconds} s, but AWS takes {MIN} s to {MAX} s"
-            )));
+            return Err(wrong(format!("is {seconds} s, but AWS takes {MIN} s to {MAX} s")));
         }
         Ok(Self(seconds))
     }
@@ -37,9 +35,7 @@ impl<'de> Deserialize<'de> for GoDuration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         parse(&text).map(Self).ok_or_else(|| {
-            wrong(format!(
-                "{text:?} is not a Go duration such as 30s, 5m, 96h or 1m30s"
-            ))
+            wrong(format!("{text:?} is not a Go duration such as 30s, 5m, 96h or 1m30s"))
         })
     }
 }

@@ -67,10 +67,7 @@ pub enum Expression {
 impl Text {
     /// A text that no file contains, because Copilot writes it.
     pub fn made(expression: Expression) -> Self {
-        Self {
-            location: Location::UNKNOWN,
-            expression,
-        }
+        Self { location: Location::UNKNOWN, expression }
     }
 }
 
@@ -97,10 +94,7 @@ impl Value {
     }
 
     fn made(data: Data) -> Self {
-        Self {
-            location: Location::UNKNOWN,
-            data,
-        }
+        Self { location: Location::UNKNOWN, data }
     }
 }
 
@@ -133,12 +127,7 @@ enum Raw {
 }
 
 fn data(location: Location, raw: Raw, tag: Option<&str>) -> Result<Data, String> {
-    let text = |expression| {
-        Data::Text(Text {
-            location,
-            expression,
-        })
-    };
+    let text = |expression| Data::Text(Text { location, expression });
     // Tags of YAML itself, such as `!!str`, say nothing that the value does not.
     let tag = tag.filter(|tag| tag.starts_with('!'));
     let (function, argument) = match (tag, raw) {
@@ -234,9 +223,8 @@ fn substitute(format: &str, values: &BTreeMap<String, Expression>) -> Result<Exp
     let mut pieces = Vec::new();
     let mut rest = format;
     while let Some((before, after)) = rest.split_once("${") {
-        let (name, after) = after
-            .split_once('}')
-            .ok_or_else(|| format!("{format:?} has a ${{ without a }}"))?;
+        let (name, after) =
+            after.split_once('}').ok_or_else(|| format!("{format:?} has a ${{ without a }}"))?;
         pieces.push(Expression::Literal(before.to_owned()));
         let name = name.trim();
         pieces.push(match (name.strip_prefix('!'), values.get(name)) {

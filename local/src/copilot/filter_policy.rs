@@ -95,10 +95,7 @@ impl<'de> Visitor<'de> for NumericVisitor {
         let mut bounds: Vec<(Comparison, Limit)> = Vec::new();
         while let Some(comparison) = list.next_element()? {
             let number = list.next_element()?;
-            bounds.push((
-                comparison,
-                number.ok_or_else(|| wrong("a number is missing"))?,
-            ));
+            bounds.push((comparison, number.ok_or_else(|| wrong("a number is missing"))?));
         }
         match &bounds[..] {
             [_] => Ok(Numeric(bounds)),
@@ -138,9 +135,9 @@ impl<'de> Deserialize<'de> for Limit {
                 Ok(Self(number))
             }
             Value::Number(number) => Err(wrong(format!("{number} is not between -10⁹ and 10⁹"))),
-            Value::Text(text) => Err(wrong(format!(
-                "{text:?} is not a number: write it without quotes"
-            ))),
+            Value::Text(text) => {
+                Err(wrong(format!("{text:?} is not a number: write it without quotes")))
+            }
             Value::Bool(truth) => Err(wrong(format!("{truth} is not a number"))),
         }
     }

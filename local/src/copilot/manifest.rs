@@ -68,10 +68,7 @@ pub enum Kind {
 /// What a service's containers run.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    dead_code,
-    reason = "read to be checked; the laptop runs no containers"
-)]
+#[expect(dead_code, reason = "read to be checked; the laptop runs no containers")]
 pub struct Image {
     build: Option<ShortOr<String, Build>>,
     location: Option<String>,
@@ -107,10 +104,7 @@ struct ContainerHealth {
 /// How the load balancer reaches a service.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    dead_code,
-    reason = "read to be checked; there is no load balancer here"
-)]
+#[expect(dead_code, reason = "read to be checked; there is no load balancer here")]
 pub struct Http {
     path: Option<String>,
     healthcheck: Option<ShortOr<String, HttpHealth>>,
@@ -121,10 +115,7 @@ pub struct Http {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    dead_code,
-    reason = "read to be checked; there is no load balancer here"
-)]
+#[expect(dead_code, reason = "read to be checked; there is no load balancer here")]
 struct HttpHealth {
     path: Option<String>,
     port: Option<u16>,
@@ -238,9 +229,7 @@ impl<'de> Deserialize<'de> for QueueDelay {
             return Err(wrong("msg_processing_time should be above 0"));
         }
         if keys.msg_processing_time.0 > keys.acceptable_latency.0 {
-            return Err(wrong(
-                "msg_processing_time should not be above acceptable_latency",
-            ));
+            return Err(wrong("msg_processing_time should not be above acceptable_latency"));
         }
         Ok(Self)
     }
@@ -276,10 +265,7 @@ pub enum Platform {
 /// A container's file system.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(
-    dead_code,
-    reason = "read to be checked; the laptop runs no containers"
-)]
+#[expect(dead_code, reason = "read to be checked; the laptop runs no containers")]
 pub struct Storage {
     readonly_fs: Option<bool>,
     ephemeral: Option<Within<20, 200>>,
@@ -365,9 +351,7 @@ impl<'de> Deserialize<'de> for TopicName {
         let name = String::deserialize(deserializer)?;
         let fits = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
         if name.is_empty() || !name.chars().all(fits) {
-            return Err(wrong(format!(
-                "{name:?} is not a topic's name: letters, digits, - and _"
-            )));
+            return Err(wrong(format!("{name:?} is not a topic's name: letters, digits, - and _")));
         }
         Ok(Self(name))
     }

@@ -142,10 +142,7 @@ impl Workspace {
                 } else {
                     (
                         owner.referenced,
-                        format!(
-                            "subscribe.topics.service: there is no service {:?}",
-                            owner.value
-                        ),
+                        format!("subscribe.topics.service: there is no service {:?}", owner.value),
                     )
                 };
                 return Err(Mistake::at(&service.file, what.0, what.1));
@@ -186,10 +183,7 @@ fn check_header(file: &Path, manifest: &Manifest, directory: &str) -> Result<Kin
         return Err(Mistake::of(file, "name: it is missing"));
     };
     if name.value != directory {
-        let what = format!(
-            "name: it is {:?}, but its directory {directory:?}",
-            name.value
-        );
+        let what = format!("name: it is {:?}, but its directory {directory:?}", name.value);
         return Err(Mistake::at(file, name.referenced, what));
     }
     let Some(kind) = &manifest.r#type else {
@@ -225,11 +219,9 @@ fn check_kind(file: &Path, kind: Kind, manifest: &Manifest) -> Result<(), Mistak
             subscribe.referenced,
             "subscribe: Copilot ignores it in a Load Balanced Web Service",
         )),
-        (Kind::Worker, Some(http), _) => Err(Mistake::at(
-            file,
-            http.referenced,
-            "http: Copilot ignores it in a Worker Service",
-        )),
+        (Kind::Worker, Some(http), _) => {
+            Err(Mistake::at(file, http.referenced, "http: Copilot ignores it in a Worker Service"))
+        }
         _ => Ok(()),
     }
 }
@@ -244,10 +236,7 @@ fn read_environment(copilot: &Path, name: &str) -> Result<(), Mistake> {
     if environment.name.value == name {
         return Ok(());
     }
-    let what = format!(
-        "name: it is {:?}, but its directory {name:?}",
-        environment.name.value
-    );
+    let what = format!("name: it is {:?}, but its directory {name:?}", environment.name.value);
     Err(Mistake::at(&file, environment.name.referenced, what))
 }
 
@@ -262,10 +251,7 @@ fn read_patches(directory: &Path) -> Result<(), Mistake> {
 /// The directories in `directory`, sorted.
 fn directories(directory: &Path) -> Result<BTreeSet<String>, Mistake> {
     entries(directory).map(|entries| {
-        (entries.into_iter())
-            .filter(|(_, path)| path.is_dir())
-            .map(|(name, _)| name)
-            .collect()
+        (entries.into_iter()).filter(|(_, path)| path.is_dir()).map(|(name, _)| name).collect()
     })
 }
 
@@ -275,10 +261,7 @@ fn entries(directory: &Path) -> Result<BTreeMap<String, PathBuf>, Mistake> {
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(directory).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
-        found.insert(
-            entry.file_name().to_string_lossy().into_owned(),
-            entry.path(),
-        );
+        found.insert(entry.file_name().to_string_lossy().into_owned(), entry.path());
     }
     Ok(found)
 }

@@ -44,9 +44,7 @@ impl<'de> Deserialize<'de> for Pointer {
         if text.starts_with('/') {
             Ok(Self)
         } else {
-            Err(wrong(format!(
-                "{text:?} should start with /, such as /Resources"
-            )))
+            Err(wrong(format!("{text:?} should start with /, such as /Resources")))
         }
     }
 }

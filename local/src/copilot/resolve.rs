@@ -58,10 +58,7 @@ pub struct Known<'a> {
 impl<'a> Known<'a> {
     /// Nothing exists.
     pub fn nothing(workspace: &'a Workspace) -> Self {
-        Self {
-            workspace,
-            made: BTreeMap::new(),
-        }
+        Self { workspace, made: BTreeMap::new() }
     }
 
     /// Everything that the files want.
@@ -69,10 +66,7 @@ impl<'a> Known<'a> {
         let mut pending = Vec::new();
         for service in &self.workspace.services {
             for (addons, stack) in [(false, &service.own), (true, &service.addons)] {
-                let place = Place {
-                    service: service.name.clone(),
-                    addons,
-                };
+                let place = Place { service: service.name.clone(), addons };
                 pending.extend(stack.resources.iter().map(|(id, resource)| Pending {
                     place: place.clone(),
                     id,
@@ -128,10 +122,7 @@ impl<'a> Known<'a> {
     ///
     /// [`Mistake`] if one can never be known.
     pub fn outputs(&self, service: &Service) -> Result<BTreeMap<String, String>, Mistake> {
-        let place = Place {
-            service: service.name.clone(),
-            addons: true,
-        };
+        let place = Place { service: service.name.clone(), addons: true };
         let mut outputs = BTreeMap::new();
         for (name, output) in &service.addons.outputs {
             let value = &output.value.value;
@@ -162,15 +153,12 @@ impl<'a> Known<'a> {
             Expression::Literal(text) => Ok(text.clone()),
             Expression::Ref(name) => self.reference(place, name),
             Expression::Attribute(id, attribute) => self.attribute(place, id, attribute),
-            Expression::Join(pieces) => (pieces.iter())
-                .map(|piece| self.evaluate(place, piece))
-                .collect(),
+            Expression::Join(pieces) => {
+                (pieces.iter()).map(|piece| self.evaluate(place, piece)).collect()
+            }
             Expression::Import(name) => self.import(&self.evaluate(place, name)?),
             Expression::Topic { service, topic } => {
-                let place = Place {
-                    service: service.clone(),
-                    addons: false,
-                };
+                let place = Place { service: service.clone(), addons: false };
                 self.reference(&place, &topic_id(topic))
             }
         }
@@ -183,22 +171,16 @@ impl<'a> Known<'a> {
         let stack = self.stack(place)?;
         if let Some(text) = stack.parameters.get(name) {
             // An argument is a text of the stack around; a default or a name is a literal.
-            let outer = Place {
-                service: place.service.clone(),
-                addons: false,
-            };
+            let outer = Place { service: place.service.clone(), addons: false };
             return self.evaluate(&outer, &text.expression);
         }
-        self.made(stack, place, name)
-            .map(|made| made.reference.clone())
+        self.made(stack, place, name).map(|made| made.reference.clone())
     }
 
     fn attribute(&self, place: &Place, id: &str, attribute: &str) -> Result<String, Unknown> {
         let made = self.made(self.stack(place)?, place, id)?;
         made.attributes.get(attribute).cloned().ok_or_else(|| {
-            Unknown::Ever(format!(
-                "the resource {id} has no attribute {attribute} here"
-            ))
+            Unknown::Ever(format!("the resource {id} has no attribute {attribute} here"))
         })
     }
 
@@ -214,22 +196,13 @@ impl<'a> Known<'a> {
         let mut services = self.workspace.services.iter();
         services
             .find(|service| service.name == place.service)
-            .map(|service| {
-                if place.addons {
-                    &service.addons
-                } else {
-                    &service.own
-                }
-            })
+            .map(|service| if place.addons { &service.addons } else { &service.own })
             .ok_or_else(|| Unknown::Ever(format!("there is no service {}", place.service)))
     }
 
     /// Region and account are those of whatever exists first.
     fn pseudo_parameter(&self, name: &str) -> Result<String, Unknown> {
-        let mut arns = self
-            .made
-            .values()
-            .filter_map(|made| made.attributes.get("Arn"));
+        let mut arns = self.made.values().filter_map(|made| made.attributes.get("Arn"));
         let arn = arns.next().ok_or(Unknown::Yet)?;
         let part = match name {
             "Partition" => 1,
@@ -237,19 +210,13 @@ impl<'a> Known<'a> {
             "AccountId" => 4,
             _ => return Err(Unknown::Ever(format!("AWS::{name} is not supported here"))),
         };
-        arn.split(':')
-            .nth(part)
-            .map(str::to_owned)
-            .ok_or(Unknown::Yet)
+        arn.split(':').nth(part).map(str::to_owned).ok_or(Unknown::Yet)
     }
 
     fn import(&self, wanted: &str) -> Result<String, Unknown> {
         let mut unknown = false;
         for service in &self.workspace.services {
-            let place = Place {
-                service: service.name.clone(),
-                addons: true,
-            };
+            let place = Place { service: service.name.clone(), addons: true };
             for output in service.addons.outputs.values() {
                 let Some(export) = &output.value.export else {
                     continue;

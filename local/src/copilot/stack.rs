@@ -43,11 +43,7 @@ pub struct Names<'a> {
 impl Names<'_> {
     /// `<application>-<environment>-<service>-<name>`.
     pub fn physical(&self, name: &str) -> String {
-        let Self {
-            application,
-            environment,
-            service,
-        } = self;
+        let Self { application, environment, service } = self;
         format!("{application}-{environment}-{service}-{name}")
     }
 }
@@ -91,9 +87,7 @@ pub fn of_manifest(names: &Names<'_>, kind: Kind, manifest: &Manifest, file: &Pa
     let declared = |(value, location)| Declared::new(value, file, location);
     Stack {
         prefix: names.physical(""),
-        resources: (resources.into_iter())
-            .map(|(id, resource)| (id, declared(resource)))
-            .collect(),
+        resources: (resources.into_iter()).map(|(id, resource)| (id, declared(resource))).collect(),
         ..Stack::default()
     }
 }
@@ -129,9 +123,7 @@ fn queues(names: &Names<'_>, manifest: &Manifest, resources: &mut Placed) {
 
 fn subscriptions(manifest: &Manifest, resources: &mut Placed) {
     let subscribe = manifest.subscribe.iter();
-    let topics: Vec<_> = subscribe
-        .flat_map(|it| it.value.topics.iter().flatten())
-        .collect();
+    let topics: Vec<_> = subscribe.flat_map(|it| it.value.topics.iter().flatten()).collect();
     for subscription in &topics {
         let (service, topic) = (&subscription.service.value, &subscription.name.value.0);
         let resource = Resource::Subscription(Subscription::of(
@@ -142,9 +134,8 @@ fn subscriptions(manifest: &Manifest, resources: &mut Placed) {
         let id = format!("{service}{}Subscription", topic_id(topic));
         resources.insert(id, (resource, subscription.name.referenced));
     }
-    let senders = (topics.iter())
-        .map(|it| topic_arn(&it.service.value, &it.name.value.0))
-        .collect();
+    let senders =
+        (topics.iter()).map(|it| topic_arn(&it.service.value, &it.name.value.0)).collect();
     let policy = QueuePolicy::for_topics(EVENTS_QUEUE, senders);
     let place = topics.first().map(|it| it.name.referenced);
     if let Some(place) = place {
@@ -162,10 +153,7 @@ fn arn(resource: &str) -> Text {
 }
 
 fn topic_arn(service: &str, topic: &str) -> Text {
-    Text::made(Expression::Topic {
-        service: service.to_owned(),
-        topic: topic.to_owned(),
-    })
+    Text::made(Expression::Topic { service: service.to_owned(), topic: topic.to_owned() })
 }
 
 /// What a service's addons make: all files of its `addons` directory as one template.
@@ -174,10 +162,7 @@ fn topic_arn(service: &str, topic: &str) -> Text {
 ///
 /// [`Mistake`] in one of the files, or between two of them.
 pub fn of_addons(names: &Names<'_>, directory: &Path) -> Result<Stack, Mistake> {
-    let mut stack = Stack {
-        prefix: names.physical("AddonsStack-"),
-        ..Stack::default()
-    };
+    let mut stack = Stack { prefix: names.physical("AddonsStack-"), ..Stack::default() };
     let directory = directory.join("addons");
     if !directory.exists() {
         return Ok(stack);
@@ -193,11 +178,7 @@ pub fn of_addons(names: &Names<'_>, directory: &Path) -> Result<Stack, Mistake> 
             _ => {}
         }
     }
-    let known = [
-        ("App", names.application),
-        ("Env", names.environment),
-        ("Name", names.service),
-    ];
+    let known = [("App", names.application), ("Env", names.environment), ("Name", names.service)];
     for (name, value) in known {
         if parameters.remove(name).is_none() && !stack.resources.is_empty() {
             let what = format!("Parameters: {name} is missing; Copilot passes it to every addon");
@@ -276,10 +257,6 @@ impl Stack {
 
 impl<T> Declared<T> {
     fn new(value: T, file: &Path, location: Location) -> Self {
-        Self {
-            value,
-            file: file.to_owned(),
-            location,
-        }
+        Self { value, file: file.to_owned(), location }
     }
 }

@@ -55,9 +55,7 @@ fn check(file: &str, old: &str, new: &str, below: usize, what: &str) {
     let copy = Copy::new();
     let path = copy.0.join(file);
     let text = fs::read_to_string(&path).unwrap();
-    let start = text
-        .find(old)
-        .unwrap_or_else(|| panic!("{file} has no {old:?}"));
+    let start = text.find(old).unwrap_or_else(|| panic!("{file} has no {old:?}"));
     fs::write(&path, text.replacen(old, new, 1)).unwrap();
     let mistake = Workspace::read(&copy.0, "test").expect_err(new);
     let said = mistake.to_string();
@@ -71,17 +69,10 @@ fn check(file: &str, old: &str, new: &str, below: usize, what: &str) {
 #[test]
 fn the_real_files_have_no_mistake() {
     let workspace = Workspace::read(&real(), "test").unwrap();
-    let names: Vec<&str> = workspace
-        .services
-        .iter()
-        .map(|it| it.name.as_str())
-        .collect();
+    let names: Vec<&str> = workspace.services.iter().map(|it| it.name.as_str()).collect();
     assert_eq!(names, ["publisher", "fulfilment", "promotion"]);
     let fulfilment = &workspace.services[1];
-    assert_eq!(
-        fulfilment.manifest.variables["BANNER"].0, "on",
-        "overridden"
-    );
+    assert_eq!(fulfilment.manifest.variables["BANNER"].0, "on", "overridden");
     assert_eq!(fulfilment.manifest.variables["RUST_LOG"].0, "info", "kept");
 }
 
@@ -110,11 +101,7 @@ fn mistakes_in_a_manifest_are_found_where_they_stand() {
         ("platform: linux/x86_64", "platform: linux/x86", "platform"),
         ("rolling: default", "rolling: defualt", "defualt"),
         ("  retention: 14", "  retention: 15", "retention"),
-        (
-            "    variables:\n      B",
-            "    variabels:\n      B",
-            "variabels",
-        ),
+        ("    variables:\n      B", "    variabels:\n      B", "variabels"),
         ("exec: false", "exec: \"maybe\"", "exec"),
     ];
     for (old, new, what) in cases {
@@ -138,21 +125,9 @@ fn mistakes_in_an_addon_are_found_where_they_stand() {
         ("AWS::DynamoDB::Table", "AWS::DynamoDB::Tabel", "Tabel"),
         ("BillingMode", "BilingMode", "BilingMode"),
         ("KeyType: RANGE", "KeyType: RANG", "RANG"),
-        (
-            "Value: !Ref ordersTable",
-            "Value: !Ref orderTable",
-            "orderTable",
-        ),
-        (
-            "Value: !Ref ordersTable",
-            "Value: !GetAtt ordersTable.Name",
-            "Name",
-        ),
-        (
-            "Value: !Ref ordersTable",
-            "Value: !Reff ordersTable",
-            "Reff",
-        ),
+        ("Value: !Ref ordersTable", "Value: !Ref orderTable", "orderTable"),
+        ("Value: !Ref ordersTable", "Value: !GetAtt ordersTable.Name", "Name"),
+        ("Value: !Ref ordersTable", "Value: !Reff ordersTable", "Reff"),
         ("${App}-${Env}", "${Ap}-${Env}", "Ap"),
         ("Outputs:", "Output:", "Output"),
     ];
@@ -173,13 +148,7 @@ fn mistakes_in_the_other_files_are_found_where_they_stand() {
     check(".workspace", "application", "app", 0, "app");
     let environment = "environments/test/manifest.yml";
     check(environment, "name: test", "name: tets", 0, "tets");
-    check(
-        environment,
-        "type: Environment",
-        "type: Enviroment",
-        0,
-        "Enviroment",
-    );
+    check(environment, "type: Environment", "type: Enviroment", 0, "Enviroment");
 }
 
 const STATUS_QUEUE: &str = "
@@ -243,35 +212,22 @@ async fn an_addon_can_subscribe_its_service_to_a_queue_that_another_exports() {
     let mistake = Workspace::read(&copy.0, "test").unwrap_err();
     assert!(mistake.to_string().contains("pingSNSTopic"), "{mistake}");
 
-    put(
-        arguments,
-        "Parameters:\n  Topic: !Ref orderStatusSNSTopic\n",
-    );
+    put(arguments, "Parameters:\n  Topic: !Ref orderStatusSNSTopic\n");
     let manifest = fs::read_to_string(copy.0.join("fulfilment/manifest.yml")).unwrap();
     put(
         "fulfilment/manifest.yml",
-        &manifest.replace(
-            "subscribe:\n",
-            "publish: {topics: [{name: orderStatus}]}\nsubscribe:\n",
-        ),
+        &manifest.replace("subscribe:\n", "publish: {topics: [{name: orderStatus}]}\nsubscribe:\n"),
     );
     let workspace = Workspace::read(&copy.0, "test").unwrap();
-    let endpoint = endpoint::start(&endpoint::Settings::loopback(0))
-        .await
-        .unwrap();
-    let target = Target {
-        endpoint_url: endpoint.url.clone(),
-        region: endpoint::region(),
-    };
+    let endpoint = endpoint::start(&endpoint::Settings::loopback(0)).await.unwrap();
+    let target = Target { endpoint_url: endpoint.url.clone(), region: endpoint::region() };
     let account = provision_workspace(&workspace, &target).await.unwrap();
 
     let arns = &account.service("fulfilment").unwrap().variables["COPILOT_SNS_TOPIC_ARNS"];
     let arns: serde_json::Value = serde_json::from_str(arns).unwrap();
     let config = target.config().await;
     let sns = aws_sdk_sns::Client::new(&config);
-    let publish = sns
-        .publish()
-        .topic_arn(arns["orderStatus"].as_str().unwrap());
+    let publish = sns.publish().topic_arn(arns["orderStatus"].as_str().unwrap());
     publish.message("fulfilled").send().await.unwrap();
     let url = &account.service("publisher").unwrap().variables["STATUS_QUEUE_URL"];
     let sqs = aws_sdk_sqs::Client::new(&config);

@@ -43,12 +43,7 @@ impl Mistake {
 
     /// A mistake of a file as a whole.
     pub fn of(file: &Path, what: impl Into<String>) -> Self {
-        Self {
-            file: file.to_owned(),
-            line: 1,
-            column: 1,
-            what: what.into(),
-        }
+        Self { file: file.to_owned(), line: 1, column: 1, what: what.into() }
     }
 }
 

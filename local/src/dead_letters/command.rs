@@ -96,16 +96,10 @@ async fn account() -> anyhow::Result<aws_config::SdkConfig> {
     let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     if let Some(endpoint_url) = set("AWS_ENDPOINT_URL") {
         let region = endpoint::region();
-        let target = Target {
-            endpoint_url,
-            region,
-        };
+        let target = Target { endpoint_url, region };
         return Ok(target.config().await);
     }
-    if set("AWS_REGION")
-        .or_else(|| set("AWS_DEFAULT_REGION"))
-        .is_none()
-    {
+    if set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION")).is_none() {
         return Err(Misconfigured(
             "no AWS account is named: set AWS_ENDPOINT_URL to what a running `cargo run -p local` \
              or `local aws` prints, or AWS_REGION and credentials for AWS itself"
@@ -117,11 +111,7 @@ async fn account() -> anyhow::Result<aws_config::SdkConfig> {
 }
 
 fn names<'a>(workspace: &'a Workspace, service: &'a str) -> Names<'a> {
-    Names {
-        application: &workspace.application,
-        environment: &workspace.environment,
-        service,
-    }
+    Names { application: &workspace.application, environment: &workspace.environment, service }
 }
 
 fn workers(workspace: &Workspace) -> impl Iterator<Item = &str> {
@@ -136,11 +126,7 @@ async fn find(workspace: &Workspace, sqs: &Client, service: &str) -> anyhow::Res
         return Err(Misconfigured(message).into());
     }
     let found = DeadLetters::find(sqs, names(workspace, service)).await?;
-    let missing = || {
-        Misconfigured(format!(
-            "{service} has no dead-letter queue in this account"
-        ))
-    };
+    let missing = || Misconfigured(format!("{service} has no dead-letter queue in this account"));
     Ok(found.ok_or_else(missing)?)
 }
 
@@ -158,9 +144,8 @@ async fn list(
         find(workspace, sqs, service).await?;
     }
     if json {
-        let counts: serde_json::Map<_, _> = (counts.into_iter())
-            .map(|(worker, count)| (worker.to_owned(), count.into()))
-            .collect();
+        let counts: serde_json::Map<_, _> =
+            (counts.into_iter()).map(|(worker, count)| (worker.to_owned(), count.into())).collect();
         return Ok(serde_json::Value::Object(counts).to_string());
     }
     let lines = (counts.iter()).map(|(worker, count)| format!("{worker:<16} {count:>6}"));
@@ -215,11 +200,7 @@ async fn purge(
         return Ok("nothing was deleted".to_owned());
     }
     letters.purge().await?;
-    Ok(if json {
-        json!({"purged": count}).to_string()
-    } else {
-        format!("{count} deleted")
-    })
+    Ok(if json { json!({"purged": count}).to_string() } else { format!("{count} deleted") })
 }
 
 fn confirmed(service: &str, count: usize) -> anyhow::Result<bool> {
@@ -228,10 +209,7 @@ fn confirmed(service: &str, count: usize) -> anyhow::Result<bool> {
         return Err(Misconfigured(message.to_owned()).into());
     }
     let mut terminal = anstream::stderr();
-    write!(
-        terminal,
-        "Delete {count} dead letters of {service} for good? [y/N] "
-    )?;
+    write!(terminal, "Delete {count} dead letters of {service} for good? [y/N] ")?;
     terminal.flush()?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;

@@ -24,22 +24,12 @@ impl Bed {
         let url = url.send().await.unwrap().queue_url.unwrap();
         let source_url = source_url.send().await.unwrap().queue_url.unwrap();
         let letters = DeadLetters::new(sqs.clone(), url, source_url);
-        Self {
-            endpoint,
-            sqs,
-            letters,
-        }
+        Self { endpoint, sqs, letters }
     }
 
     async fn add(&self, body: &str) {
-        let value = MessageAttributeValue::builder()
-            .data_type("String")
-            .string_value("kept");
-        let send = self
-            .sqs
-            .send_message()
-            .queue_url(&self.letters.url)
-            .message_body(body);
+        let value = MessageAttributeValue::builder().data_type("String").string_value("kept");
+        let send = self.sqs.send_message().queue_url(&self.letters.url).message_body(body);
         let send = send.message_attributes("note", value.build().unwrap());
         send.send().await.unwrap();
     }
@@ -52,10 +42,7 @@ impl Bed {
 }
 
 async fn client(url: &str) -> Client {
-    let target = Target {
-        endpoint_url: url.to_owned(),
-        region: endpoint::region(),
-    };
+    let target = Target { endpoint_url: url.to_owned(), region: endpoint::region() };
     Client::new(&target.config().await)
 }
 
@@ -63,10 +50,7 @@ async fn client(url: &str) -> Client {
 async fn looking_shows_every_letter_once_and_takes_none_away() {
     let bed = Bed::start().await;
     let id = "0190a6e2-5b7c-7cc0-98c4-dc0c0c07398f";
-    bed.add(&format!(
-        r#"{{"id":"{id}","customer":"Ada","amount":"80"}}"#
-    ))
-    .await;
+    bed.add(&format!(r#"{{"id":"{id}","customer":"Ada","amount":"80"}}"#)).await;
     for index in 0..24 {
         bed.add(&format!("{{ Ada's broken message {index}")).await;
     }
@@ -124,10 +108,7 @@ async fn check_interrupted(operation: &str, left: (usize, usize)) {
     let delay = std::time::Duration::ZERO;
     let conditions = Conditions { faults, delay };
     let proxy = Proxy::start(&bed.endpoint.url, conditions).await.unwrap();
-    let through_proxy = DeadLetters {
-        sqs: client(&proxy.url).await,
-        ..bed.letters.clone()
-    };
+    let through_proxy = DeadLetters { sqs: client(&proxy.url).await, ..bed.letters.clone() };
     through_proxy.redrive().await.unwrap_err();
     assert_eq!(bed.counts().await, left, "{operation}");
 }

@@ -63,9 +63,7 @@ impl Router {
             port,
             ..SnsConfig::default()
         };
-        let deliveries = Arc::new(Deliveries {
-            sqs: Arc::clone(&sqs),
-        });
+        let deliveries = Arc::new(Deliveries { sqs: Arc::clone(&sqs) });
         let sns = Arc::new(RustackSns::new(sns_config, deliveries));
         let dynamodb = Arc::new(RustackDynamoDB::new(DynamoDBConfig {
             default_region: settings.region.clone(),
@@ -100,9 +98,7 @@ impl Router {
             boxed(self.dynamodb.call(request).await)
         } else if target == "AmazonSQS.ReceiveMessage" {
             let received = self.ending.run_until_cancelled(self.sqs.call(request));
-            received
-                .await
-                .map_or_else(|| json(StatusCode::OK, "{}"), boxed)
+            received.await.map_or_else(|| json(StatusCode::OK, "{}"), boxed)
         } else if target.starts_with("AmazonSQS.") {
             boxed(self.sqs.call(request).await)
         } else if form {
@@ -115,9 +111,7 @@ impl Router {
 }
 
 fn header<'a>(request: &'a Request<Incoming>, name: &str) -> &'a str {
-    (request.headers().get(name))
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or_default()
+    (request.headers().get(name)).and_then(|value| value.to_str().ok()).unwrap_or_default()
 }
 
 fn boxed<B>(answer: Result<Response<B>, std::convert::Infallible>) -> Response<Body>
@@ -153,10 +147,7 @@ struct Deliveries {
 #[async_trait]
 impl SqsPublisher for Deliveries {
     fn validate(&self, queue_arn: &str) -> Result<(), DeliveryError> {
-        self.sqs
-            .queue_url_for_arn(queue_arn)
-            .map(drop)
-            .map_err(|error| failed(queue_arn, error))
+        self.sqs.queue_url_for_arn(queue_arn).map(drop).map_err(|error| failed(queue_arn, error))
     }
 
     async fn send_message(
@@ -175,17 +166,10 @@ impl SqsPublisher for Deliveries {
             message_deduplication_id: message_deduplication_id.map(str::to_owned),
             ..SendMessageInput::default()
         };
-        self.sqs
-            .send_message(message)
-            .await
-            .map(drop)
-            .map_err(|error| failed(queue_arn, error))
+        self.sqs.send_message(message).await.map(drop).map_err(|error| failed(queue_arn, error))
     }
 }
 
 fn failed(queue_arn: &str, error: impl std::fmt::Display) -> DeliveryError {
-    DeliveryError::SqsDeliveryFailed {
-        queue_arn: queue_arn.to_owned(),
-        reason: error.to_string(),
-    }
+    DeliveryError::SqsDeliveryFailed { queue_arn: queue_arn.to_owned(), reason: error.to_string() }
 }

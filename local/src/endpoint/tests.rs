@@ -33,10 +33,7 @@ struct Fixture {
 impl Fixture {
     async fn new() -> Self {
         let endpoint = start(&Settings::loopback(0)).await.unwrap();
-        let target = Target {
-            endpoint_url: endpoint.url.clone(),
-            region: super::region(),
-        };
+        let target = Target { endpoint_url: endpoint.url.clone(), region: super::region() };
         let copilot = Path::new(env!("CARGO_MANIFEST_DIR")).join("../copilot");
         let workspace = Workspace::read(&copilot, ENVIRONMENT).unwrap();
         let account = provision_workspace(&workspace, &target).await.unwrap();
@@ -69,19 +66,13 @@ impl Fixture {
 
     async fn receive(&self, queue: &str, wait_seconds: i32) -> Vec<aws_sdk_sqs::types::Message> {
         let received = self.sqs.receive_message().queue_url(queue);
-        let received = received
-            .max_number_of_messages(10)
-            .wait_time_seconds(wait_seconds);
+        let received = received.max_number_of_messages(10).wait_time_seconds(wait_seconds);
         received.send().await.unwrap().messages.unwrap_or_default()
     }
 }
 
 fn number(value: &str) -> MessageAttributeValue {
-    MessageAttributeValue::builder()
-        .data_type("Number")
-        .string_value(value)
-        .build()
-        .unwrap()
+    MessageAttributeValue::builder().data_type("Number").string_value(value).build().unwrap()
 }
 
 #[tokio::test]
@@ -108,11 +99,7 @@ async fn only_amounts_from_80_reach_promotion_in_one_batch() {
 async fn after_three_receives_a_message_is_a_dead_letter() {
     let aws = Fixture::new().await;
     let queue = aws.queue("fulfilment");
-    let message = aws
-        .sqs
-        .send_message()
-        .queue_url(queue)
-        .message_body("no order");
+    let message = aws.sqs.send_message().queue_url(queue).message_body("no order");
     message.send().await.unwrap();
     for _ in 0..3 {
         let received = aws.receive(queue, 0).await;
@@ -128,13 +115,7 @@ async fn after_three_receives_a_message_is_a_dead_letter() {
     }
     assert_eq!(aws.receive(queue, 0).await.len(), 0);
     let service = aws.account.service("fulfilment").unwrap();
-    let dead_letters = service
-        .queue
-        .as_ref()
-        .unwrap()
-        .dead_letter_url
-        .as_ref()
-        .unwrap();
+    let dead_letters = service.queue.as_ref().unwrap().dead_letter_url.as_ref().unwrap();
     let found = aws.receive(dead_letters, 5).await;
     assert_eq!(found[0].body(), Some("no order"));
 }
@@ -144,41 +125,21 @@ async fn queues_are_as_the_manifest_says_and_deletes_come_in_batches() {
     let aws = Fixture::new().await;
     let queue = aws.queue("fulfilment");
     let read = aws.sqs.get_queue_attributes().queue_url(queue);
-    let read = read
-        .attribute_names(QueueAttributeName::All)
-        .send()
-        .await
-        .unwrap();
+    let read = read.attribute_names(QueueAttributeName::All).send().await.unwrap();
     let attributes = read.attributes.unwrap();
     assert_eq!(attributes[&QueueAttributeName::VisibilityTimeout], "60");
-    assert_eq!(
-        attributes[&QueueAttributeName::MessageRetentionPeriod],
-        "345600"
-    );
+    assert_eq!(attributes[&QueueAttributeName::MessageRetentionPeriod], "345600");
     let redrive = &attributes[&QueueAttributeName::RedrivePolicy];
     let redrive: serde_json::Value = serde_json::from_str(redrive).unwrap();
-    assert_eq!(
-        redrive["maxReceiveCount"].to_string().trim_matches('"'),
-        "3"
-    );
-    aws.sqs
-        .send_message()
-        .queue_url(queue)
-        .message_body("x")
-        .send()
-        .await
-        .unwrap();
+    assert_eq!(redrive["maxReceiveCount"].to_string().trim_matches('"'), "3");
+    aws.sqs.send_message().queue_url(queue).message_body("x").send().await.unwrap();
     let received = aws.receive(queue, 0).await;
     let entry = DeleteMessageBatchRequestEntry::builder()
         .id("0")
         .receipt_handle(received[0].receipt_handle().unwrap())
         .build()
         .unwrap();
-    let delete = aws
-        .sqs
-        .delete_message_batch()
-        .queue_url(queue)
-        .entries(entry);
+    let delete = aws.sqs.delete_message_batch().queue_url(queue).entries(entry);
     assert_eq!(delete.send().await.unwrap().successful().len(), 1);
     let grouped = aws.sqs.send_message().queue_url(queue).message_body("x");
     let refused = grouped.message_group_id("a customer").send().await;
@@ -191,47 +152,29 @@ async fn the_outbox_index_is_sparse_sorted_and_its_lease_conditional() {
     let table = aws.variable("publisher", "ORDERS_TABLE_NAME");
     let text = |value: &str| AttributeValue::S(value.to_owned());
     for (id, due) in [("a", Some("2")), ("b", None), ("c", Some("1"))] {
-        let mut put = aws
-            .dynamodb
-            .put_item()
-            .table_name(table)
-            .item("id", text(id));
+        let mut put = aws.dynamodb.put_item().table_name(table).item("id", text(id));
         if let Some(due) = due {
             let due = AttributeValue::N(due.to_owned());
             put = put.item("outbox", text("0")).item("outbox_due", due);
         }
-        put.condition_expression("attribute_not_exists(id)")
-            .send()
-            .await
-            .unwrap();
+        put.condition_expression("attribute_not_exists(id)").send().await.unwrap();
     }
     let query = aws.dynamodb.query().table_name(table).index_name("outbox");
     let query = query.key_condition_expression("outbox = :shard AND outbox_due < :now");
     let query = query.expression_attribute_values(":shard", text("0"));
     let query = query.expression_attribute_values(":now", AttributeValue::N("9".to_owned()));
     let items = query.send().await.unwrap().items.unwrap();
-    let ids: Vec<_> = items
-        .iter()
-        .map(|item| item["id"].as_s().unwrap().as_str())
-        .collect();
+    let ids: Vec<_> = items.iter().map(|item| item["id"].as_s().unwrap().as_str()).collect();
     assert_eq!(ids, ["c", "a"]);
 
-    let again = aws
-        .dynamodb
-        .put_item()
-        .table_name(table)
-        .item("id", text("a"));
+    let again = aws.dynamodb.put_item().table_name(table).item("id", text("a"));
     let again = again.condition_expression("attribute_not_exists(id)");
     let again =
         again.return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
     let refused = again.send().await.unwrap_err().into_service_error();
     assert!(refused.is_conditional_check_failed_exception());
 
-    let put = Put::builder()
-        .table_name(table)
-        .item("id", text("d"))
-        .build()
-        .unwrap();
+    let put = Put::builder().table_name(table).item("id", text("d")).build().unwrap();
     let write = TransactWriteItem::builder().put(put).build();
     let transaction = aws.dynamodb.transact_write_items().transact_items(write);
     transaction.send().await.unwrap();

@@ -47,12 +47,7 @@ impl Clients {
             Request::Table(name, table) => {
                 let creation = creation(&self.dynamodb, &name, table)?;
                 let time_to_live = time_to_live(table)?;
-                Box::pin(make_table(
-                    self.dynamodb.clone(),
-                    name,
-                    creation,
-                    time_to_live,
-                ))
+                Box::pin(make_table(self.dynamodb.clone(), name, creation, time_to_live))
             }
             Request::Queue(name, attributes) => {
                 Box::pin(make_queue(self.sqs.clone(), name, attributes))
@@ -61,11 +56,9 @@ impl Clients {
                 Box::pin(set_policy(self.sqs.clone(), urls, policy))
             }
             Request::Topic(name) => Box::pin(make_topic(self.sns.clone(), name)),
-            Request::Subscription {
-                topic,
-                queue,
-                filter,
-            } => Box::pin(subscribe(self.sns.clone(), topic, queue, filter)),
+            Request::Subscription { topic, queue, filter } => {
+                Box::pin(subscribe(self.sns.clone(), topic, queue, filter))
+            }
             Request::Nothing => Box::pin(async { Ok(Made::nothing()) }),
         })
     }
@@ -140,9 +133,7 @@ fn time_to_live(table: &Table) -> anyhow::Result<Option<TimeToLiveSpecification>
             .enabled(it.enabled)
             .build()?)
     };
-    (table.time_to_live_specification.as_ref())
-        .map(specification)
-        .transpose()
+    (table.time_to_live_specification.as_ref()).map(specification).transpose()
 }
 
 /// A table that exists is left as it is: DynamoDB cannot change a key.
@@ -155,15 +146,13 @@ async fn make_table(
     let answer = creation.send().await;
     let existed = match &answer {
         Ok(_) => false,
-        Err(error) => error
-            .as_service_error()
-            .is_some_and(|error| error.is_resource_in_use_exception()),
+        Err(error) => {
+            error.as_service_error().is_some_and(|error| error.is_resource_in_use_exception())
+        }
     };
     let table = if existed {
         let described = client.describe_table().table_name(&name).send().await;
-        described
-            .map(|described| described.table)
-            .map_err(anyhow::Error::from)
+        described.map(|described| described.table).map_err(anyhow::Error::from)
     } else {
         (answer.map(|created| created.table_description)).map_err(anyhow::Error::from)
     };
@@ -201,16 +190,11 @@ async fn make_queue(
         .await;
     let existed = match &answer {
         Ok(_) => false,
-        Err(error) => error
-            .as_service_error()
-            .is_some_and(|error| error.is_queue_name_exists()),
+        Err(error) => error.as_service_error().is_some_and(|error| error.is_queue_name_exists()),
     };
     let url = if existed {
         let found = client.get_queue_url().queue_name(&name).send().await;
-        let url = found
-            .with_context(what)?
-            .queue_url
-            .context("a queue without URL")?;
+        let url = found.with_context(what)?.queue_url.context("a queue without URL")?;
         client
             .set_queue_attributes()
             .queue_url(&url)
@@ -220,10 +204,7 @@ async fn make_queue(
             .with_context(what)?;
         url
     } else {
-        answer
-            .with_context(what)?
-            .queue_url
-            .context("a queue without URL")?
+        answer.with_context(what)?.queue_url.context("a queue without URL")?
     };
     let read = client
         .get_queue_attributes()
@@ -277,11 +258,7 @@ async fn subscribe(
         .protocol("sqs")
         .endpoint(&queue)
         .return_subscription_arn(true)
-        .set_attributes(
-            filter
-                .clone()
-                .map(|policy| [(FILTER_POLICY.to_owned(), policy)].into()),
-        )
+        .set_attributes(filter.clone().map(|policy| [(FILTER_POLICY.to_owned(), policy)].into()))
         .send()
         .await;
     let subscription = answer.with_context(what)?.subscription_arn;

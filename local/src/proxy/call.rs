@@ -32,10 +32,7 @@ impl Call {
     pub fn of(head: &Parts, body: &[u8]) -> Self {
         json_call(&head.headers)
             .or_else(|| query_call(body))
-            .unwrap_or_else(|| Self {
-                service: Service::Other,
-                operation: head.method.to_string(),
-            })
+            .unwrap_or_else(|| Self { service: Service::Other, operation: head.method.to_string() })
     }
 }
 
@@ -47,10 +44,7 @@ fn json_call(headers: &HeaderMap) -> Option<Call> {
         _ if service.starts_with("DynamoDB_") => Service::DynamoDb,
         _ => Service::Other,
     };
-    Some(Call {
-        service,
-        operation: operation.to_owned(),
-    })
+    Some(Call { service, operation: operation.to_owned() })
 }
 
 fn query_call(body: &[u8]) -> Option<Call> {

@@ -77,10 +77,7 @@ impl Plan {
         // A version 5 UUID is a hash (SHA-1) whose result is the same on every machine, for ever.
         let namespace = Uuid::from_u128(u128::from(self.seed));
         let (high, low) = Uuid::new_v5(&namespace, operation.as_bytes()).as_u64_pair();
-        Faults {
-            percent: self.percent,
-            stream: Xoshiro256PlusPlus::seed_from_u64(high ^ low),
-        }
+        Faults { percent: self.percent, stream: Xoshiro256PlusPlus::seed_from_u64(high ^ low) }
     }
 
     /// A short name for all that the plan will do: with the same digest come the same faults.
@@ -127,10 +124,7 @@ struct State {
 impl Draws {
     /// A run that has drawn nothing.
     pub fn new(plan: Option<Plan>) -> Self {
-        Self {
-            plan,
-            state: Mutex::default(),
-        }
+        Self { plan, state: Mutex::default() }
     }
 
     /// Counts a call, and draws what happens to it: nothing, if all is `calm`.
@@ -139,10 +133,7 @@ impl Draws {
         let mut state = self.state();
         let fault = self.plan.filter(|_| !calm).and_then(|plan| {
             let faults = state.streams.entry(name.clone());
-            faults
-                .or_insert_with(|| plan.faults(&name))
-                .next()
-                .flatten()
+            faults.or_insert_with(|| plan.faults(&name)).next().flatten()
         });
         if let Some(fault) = fault {
             *state.faults.entry(fault.name()).or_default() += 1;
@@ -154,10 +145,7 @@ impl Draws {
     /// What was counted so far.
     pub fn counts(&self) -> Counts {
         let state = self.state();
-        Counts {
-            calls: state.calls.clone(),
-            faults: state.faults.clone(),
-        }
+        Counts { calls: state.calls.clone(), faults: state.faults.clone() }
     }
 
     /// Counting does not panic half-way, so a poisoned lock holds nothing wrong.

@@ -57,11 +57,7 @@ pub fn throttle(call: &Call) -> Reply {
 
 fn error(call: &Call, status: StatusCode, code: &str) -> Reply {
     const MESSAGE: &str = "a fault that was asked for";
-    let sender = if status.is_server_error() {
-        "Receiver"
-    } else {
-        "Sender"
-    };
+    let sender = if status.is_server_error() { "Receiver" } else { "Sender" };
     let xml = |code| {
         format!(
             "<ErrorResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><Error>\
@@ -97,16 +93,9 @@ pub struct Trickle {
 impl Trickle {
     fn new(body: Bytes, time: Duration) -> Self {
         let length = body.len().div_ceil(PIECES).max(1);
-        let pieces: VecDeque<_> = body
-            .chunks(length)
-            .map(|piece| body.slice_ref(piece))
-            .collect();
+        let pieces: VecDeque<_> = body.chunks(length).map(|piece| body.slice_ref(piece)).collect();
         let pause = time.div_f64(pieces.len().max(1) as f64);
-        Self {
-            pieces,
-            pause,
-            paused: Box::pin(sleep(pause)),
-        }
+        Self { pieces, pause, paused: Box::pin(sleep(pause)) }
     }
 }
 

@@ -50,10 +50,7 @@ impl Bed {
 
     async fn send(&self) -> reqwest::Result<Response> {
         let request = Client::new().post(&self.proxy.url);
-        request
-            .header("X-Amz-Target", "AmazonSQS.SendMessage")
-            .send()
-            .await
+        request.header("X-Amz-Target", "AmazonSQS.SendMessage").send().await
     }
 
     fn effects(&self) -> u64 {
@@ -80,25 +77,13 @@ async fn errors_have_the_shape_of_the_service_and_nothing_takes_effect() {
     let bed = Bed::with_fault(|fault| fault == Fault::ServerError).await;
     let answer = bed.send().await.unwrap();
     assert_eq!(answer.status(), 500);
-    assert!(
-        answer
-            .text()
-            .await
-            .unwrap()
-            .contains("com.amazonaws.sqs#InternalFailure")
-    );
+    assert!(answer.text().await.unwrap().contains("com.amazonaws.sqs#InternalFailure"));
     assert_eq!(bed.effects(), 0);
 
     let bed = Bed::with_fault(|fault| fault == Fault::Throttle).await;
     let answer = bed.send().await.unwrap();
     assert_eq!(answer.status(), 400);
-    assert!(
-        answer
-            .text()
-            .await
-            .unwrap()
-            .contains("#ThrottlingException")
-    );
+    assert!(answer.text().await.unwrap().contains("#ThrottlingException"));
     assert_eq!(bed.effects(), 0);
     assert_eq!(bed.proxy.counts().faults, [("throttle", 1)].into());
 }
@@ -155,11 +140,7 @@ async fn once_all_is_calm_every_call_passes_and_is_still_counted() {
 #[tokio::test]
 async fn a_delay_holds_every_call() {
     let delay = Duration::from_millis(50);
-    let bed = Bed::start(Conditions {
-        faults: None,
-        delay,
-    })
-    .await;
+    let bed = Bed::start(Conditions { faults: None, delay }).await;
     let started = Instant::now();
     bed.send().await.unwrap();
     assert!(started.elapsed() >= delay);
@@ -168,19 +149,13 @@ async fn a_delay_holds_every_call() {
 #[test]
 fn the_same_seed_gives_the_same_faults_to_each_operation() {
     let draw = |seed, operation| -> Vec<_> {
-        Plan { seed, percent: 10 }
-            .faults(operation)
-            .take(10_000)
-            .collect()
+        Plan { seed, percent: 10 }.faults(operation).take(10_000).collect()
     };
     assert_eq!(draw(1, SEND), draw(1, SEND));
     assert_ne!(draw(1, SEND), draw(2, SEND));
     assert_ne!(draw(1, SEND), draw(1, "SNS.Publish"));
     let faults = draw(1, SEND).into_iter().flatten().count();
-    assert!(
-        (900..1_100).contains(&faults),
-        "{faults} of 10,000 are not 10 %"
-    );
+    assert!((900..1_100).contains(&faults), "{faults} of 10,000 are not 10 %");
 
     let digest = |seed, percent| Plan { seed, percent }.digest();
     // Written down, so that a change of the drawing cannot go unnoticed.

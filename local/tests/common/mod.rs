@@ -42,23 +42,15 @@ impl Bed {
             port: 0,
             // A short long poll, so that a stop is short; and all that a service could say.
             variables: BTreeMap::from(
-                [
-                    ("RECEIVE_WAIT_SECONDS", "1"),
-                    ("RUST_LOG", "info,promotion=debug"),
-                ]
-                .map(|(name, value)| (name.to_owned(), value.to_owned())),
+                [("RECEIVE_WAIT_SECONDS", "1"), ("RUST_LOG", "info,promotion=debug")]
+                    .map(|(name, value)| (name.to_owned(), value.to_owned())),
             ),
         };
         let system = System::start(settings, lines).await?;
         system.healthy().await?;
         let aws = system.target.config().await;
         let http = Client::builder().redirect(Policy::none()).build()?;
-        Ok(Self {
-            system,
-            log,
-            http,
-            aws,
-        })
+        Ok(Self { system, log, http, aws })
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -85,11 +77,7 @@ impl Bed {
     pub async fn order(&self, customer: &str, total: &str) -> anyhow::Result<String> {
         let id = self.open_form().await?;
         let answer = self.post_form(&id, customer, total).await?;
-        ensure!(
-            answer.status() == 303,
-            "an order of {total} was answered {}",
-            answer.status()
-        );
+        ensure!(answer.status() == 303, "an order of {total} was answered {}", answer.status());
         ensure!(answer.headers()[header::LOCATION] == *format!("/orders/{id}"));
         Ok(id)
     }
@@ -107,11 +95,7 @@ impl Bed {
     }
 
     pub fn queue(&self, service: &str) -> anyhow::Result<Queue> {
-        let service = self
-            .system
-            .account
-            .service(service)
-            .context("no such service")?;
+        let service = self.system.account.service(service).context("no such service")?;
         service.queue.clone().context("no queue")
     }
 
@@ -119,11 +103,7 @@ impl Bed {
     pub async fn send_to_queue(&self, service: &str, body: &str) -> anyhow::Result<()> {
         let sqs = aws_sdk_sqs::Client::new(&self.aws);
         let queue = self.queue(service)?;
-        sqs.send_message()
-            .queue_url(queue.url)
-            .message_body(body)
-            .send()
-            .await?;
+        sqs.send_message().queue_url(queue.url).message_body(body).send().await?;
         Ok(())
     }
 
@@ -152,14 +132,7 @@ impl Bed {
             .await?
             .attributes
             .unwrap_or_default();
-        let read = |name| {
-            anyhow::Ok(
-                attributes
-                    .get(&name)
-                    .context("no depth")?
-                    .parse::<usize>()?,
-            )
-        };
+        let read = |name| anyhow::Ok(attributes.get(&name).context("no depth")?.parse::<usize>()?);
         Ok((
             read(QueueAttributeName::ApproximateNumberOfMessages)?,
             read(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)?,
@@ -168,17 +141,9 @@ impl Bed {
 
     /// Every item of the table that `service` finds in `variable`.
     pub async fn items(&self, service: &str, variable: &str) -> anyhow::Result<Vec<Item>> {
-        let service = self
-            .system
-            .account
-            .service(service)
-            .context("no such service")?;
+        let service = self.system.account.service(service).context("no such service")?;
         let dynamodb = aws_sdk_dynamodb::Client::new(&self.aws);
-        let scan = dynamodb
-            .scan()
-            .table_name(&service.variables[variable])
-            .send()
-            .await?;
+        let scan = dynamodb.scan().table_name(&service.variables[variable]).send().await?;
         Ok(scan.items.unwrap_or_default())
     }
 }

@@ -84,15 +84,8 @@ impl NewOrder {
     fn parse(&self, id: OrderId) -> Result<Order, Problem> {
         let typed = self.amount.get();
         let amount = serde_json::from_str(typed).unwrap_or_else(|_| typed.to_owned());
-        match (
-            self.customer.parse::<CustomerName>(),
-            amount.parse::<Amount>(),
-        ) {
-            (Ok(customer), Ok(amount)) => Ok(Order {
-                id,
-                customer,
-                amount,
-            }),
+        match (self.customer.parse::<CustomerName>(), amount.parse::<Amount>()) {
+            (Ok(customer), Ok(amount)) => Ok(Order { id, customer, amount }),
             (customer, amount) => Err(Problem::of_fields([
                 ("customer", customer.err().map(|error| error.to_string())),
                 ("amount", amount.err().map(|error| error.to_string())),
@@ -113,10 +106,7 @@ struct OrderView {
 impl OrderView {
     fn of(placed: &PlacedOrder) -> Self {
         let placed_at = placed.placed_at.fmt(Format::DateTime).unwrap_or_default();
-        Self {
-            order: placed.order.clone(),
-            placed_at,
-        }
+        Self { order: placed.order.clone(), placed_at }
     }
 }
 

@@ -29,17 +29,11 @@ pub enum Audience {
 
 impl Audience {
     fn of(headers: &HeaderMap) -> Self {
-        static AVAILABLE: [MediaType<'static>; 2] = [
-            MediaType::new(APPLICATION, JSON),
-            MediaType::new(TEXT, HTML),
-        ];
-        let accept = headers
-            .get(header::ACCEPT)
-            .and_then(|value| value.to_str().ok());
+        static AVAILABLE: [MediaType<'static>; 2] =
+            [MediaType::new(APPLICATION, JSON), MediaType::new(TEXT, HTML)];
+        let accept = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
         let accept = accept.and_then(|value| value.parse::<Accept>().ok());
-        let chosen = accept
-            .as_ref()
-            .and_then(|accept| accept.negotiate(&AVAILABLE));
+        let chosen = accept.as_ref().and_then(|accept| accept.negotiate(&AVAILABLE));
         match chosen {
             Some(media_type) if media_type.subty == HTML => Self::Browser,
             _ => Self::Program,
@@ -73,8 +67,6 @@ pub async fn tell_problems(request: Request, next: Next) -> Response {
         }
         response = told;
     }
-    response
-        .headers_mut()
-        .append(header::VARY, HeaderValue::from_static("accept"));
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
     response
 }

@@ -75,20 +75,11 @@ impl Typed {
             "" => Ok(OrderId::new()),
             id => id.parse::<OrderId>().map_err(|error| error.to_string()),
         };
-        let customer = readable(&self.customer).and_then(|name| {
-            name.parse::<CustomerName>()
-                .map_err(|error| error.to_string())
-        });
-        let amount = self
-            .total
-            .parse::<Amount>()
-            .map_err(|error| error.to_string());
+        let customer = readable(&self.customer)
+            .and_then(|name| name.parse::<CustomerName>().map_err(|error| error.to_string()));
+        let amount = self.total.parse::<Amount>().map_err(|error| error.to_string());
         match (id, customer, amount) {
-            (Ok(id), Ok(customer), Ok(amount)) => Ok(Order {
-                id,
-                customer,
-                amount,
-            }),
+            (Ok(id), Ok(customer), Ok(amount)) => Ok(Order { id, customer, amount }),
             (id, customer, amount) => Err(Box::new(OrderForm {
                 // A damaged id is replaced: nothing was stored under it.
                 notice: id.as_ref().err().cloned().unwrap_or_default(),

@@ -20,15 +20,10 @@ pub async fn add_security_headers(request: Request, next: Next) -> Response {
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "same-origin"),
-        (
-            HeaderName::from_static("cross-origin-opener-policy"),
-            "same-origin",
-        ),
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ];
     for (name, value) in headers {
-        response
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
 }
@@ -44,22 +39,12 @@ pub async fn refuse_other_sites(request: Request, next: Next) -> Response {
 
 /// Browsers say so in `Sec-Fetch-Site`, older ones only in `Origin`; programs say neither.
 fn comes_from_another_site(headers: &HeaderMap) -> bool {
-    let text = |name| {
-        headers
-            .get(name)
-            .and_then(|value: &HeaderValue| value.to_str().ok())
-    };
-    match (
-        text(HeaderName::from_static("sec-fetch-site")),
-        text(header::ORIGIN),
-    ) {
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    match (text(HeaderName::from_static("sec-fetch-site")), text(header::ORIGIN)) {
         (Some(site), _) => !matches!(site, "same-origin" | "none"),
         (None, Some(origin)) => {
             let origin = origin.parse::<Uri>().ok();
-            let authority = origin
-                .as_ref()
-                .and_then(Uri::authority)
-                .map(|it| it.as_str());
+            let authority = origin.as_ref().and_then(Uri::authority).map(|it| it.as_str());
             authority.is_none() || authority != text(header::HOST)
         }
         (None, None) => false,

@@ -21,19 +21,14 @@ pub async fn publish(State(app): State<App>) -> Result<Json<Ping>, Problem> {
     let letters = random_letters();
     let message = format!("Hello! Message sent: {letters}");
     let ping = event::ping(message.clone(), letters);
-    app.ping
-        .publish(ping)
-        .await
-        .map_err(Problem::out_of_reach)?;
+    app.ping.publish(ping).await.map_err(Problem::out_of_reach)?;
     tracing::info!(ping = message, "published a ping");
     Ok(Json(Ping { message }))
 }
 
 fn random_letters() -> String {
     let mut random = rand::rng();
-    (0..RANDOM_LETTERS)
-        .map(|_| char::from(random.random_range(b'a'..=b'z')))
-        .collect()
+    (0..RANDOM_LETTERS).map(|_| char::from(random.random_range(b'a'..=b'z'))).collect()
 }
 
 /// What was published.

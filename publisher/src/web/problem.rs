@@ -28,53 +28,30 @@ pub struct Problem {
 
 impl Problem {
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self {
-            status,
-            detail: detail.into(),
-            errors: BTreeMap::new(),
-            see: None,
-        }
+        Self { status, detail: detail.into(), errors: BTreeMap::new(), see: None }
     }
 
     pub fn not_found() -> Self {
-        Self::new(
-            StatusCode::NOT_FOUND,
-            "There is nothing here; maybe the address is incomplete.",
-        )
+        Self::new(StatusCode::NOT_FOUND, "There is nothing here; maybe the address is incomplete.")
     }
 
     pub fn method_not_allowed() -> Self {
-        Self::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "This address does not answer that method.",
-        )
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "This address does not answer that method.")
     }
 
     /// Another order has this id already.
     pub fn taken(id: OrderId) -> Self {
         let detail = "Another order was sent with this id before; nothing was changed.";
         let see = Some(format!("/orders/{id}"));
-        Self {
-            see,
-            ..Self::new(StatusCode::CONFLICT, detail)
-        }
+        Self { see, ..Self::new(StatusCode::CONFLICT, detail) }
     }
 
     /// Fields whose content is wrong.
     pub fn of_fields<const N: usize>(fields: [(&'static str, Option<String>); N]) -> Self {
-        let errors = fields
-            .into_iter()
-            .filter_map(|(name, error)| Some((name, error?)));
+        let errors = fields.into_iter().filter_map(|(name, error)| Some((name, error?)));
         let errors: BTreeMap<_, _> = errors.collect();
-        let detail = errors
-            .values()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join(" ");
-        Self {
-            errors,
-            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
-        }
+        let detail = errors.values().map(String::as_str).collect::<Vec<_>>().join(" ");
+        Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
     }
 
     /// A body that the framework could not read.
@@ -98,19 +75,13 @@ impl Problem {
     /// A mistake of ours.
     pub fn internal(error: impl Display) -> Self {
         tracing::error!(%error, "a mistake of this program");
-        Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "Something went wrong on our side.",
-        )
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side.")
     }
 
     /// The headers that go with the problem.
     pub fn headers(&self) -> HeaderMap {
         let retry = self.status == StatusCode::SERVICE_UNAVAILABLE;
-        retry
-            .then_some((header::RETRY_AFTER, RETRY_AFTER_SECONDS))
-            .into_iter()
-            .collect()
+        retry.then_some((header::RETRY_AFTER, RETRY_AFTER_SECONDS)).into_iter().collect()
     }
 
     /// The problem as `application/problem+json`.
@@ -140,14 +111,9 @@ impl Problem {
 
     /// The problem as a page.
     pub fn page(&self) -> Response {
-        let page = ProblemPage {
-            title: self.title(),
-            problem: self,
-        };
-        page.render().map_or_else(
-            |error| Self::internal(error).json(),
-            |it| Html(it).into_response(),
-        )
+        let page = ProblemPage { title: self.title(), problem: self };
+        page.render()
+            .map_or_else(|error| Self::internal(error).json(), |it| Html(it).into_response())
     }
 
     fn title(&self) -> &'static str {

@@ -43,22 +43,15 @@ fn bad_input_is_never_stored() {
         (bed, super::router(app), fresh)
     });
     let state = std::cell::RefCell::new((Accepted::new(), fresh));
-    TestRunner::new(Config {
-        failure_persistence: None,
-        ..Config::with_cases(CASES)
-    })
-    .run(&generate::request(), |sent| {
-        let (accepted, fresh) = &mut *state.borrow_mut();
-        runtime.block_on(check(&bed, &router, fresh, accepted, sent))
-    })
-    .unwrap_or_else(|failure| panic!("{failure}"));
+    TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(CASES) })
+        .run(&generate::request(), |sent| {
+            let (accepted, fresh) = &mut *state.borrow_mut();
+            runtime.block_on(check(&bed, &router, fresh, accepted, sent))
+        })
+        .unwrap_or_else(|failure| panic!("{failure}"));
 
     let (accepted, _) = state.into_inner();
-    let stored: Accepted = runtime
-        .block_on(bed.items())
-        .iter()
-        .map(oracle::stored)
-        .collect();
+    let stored: Accepted = runtime.block_on(bed.items()).iter().map(oracle::stored).collect();
     assert_eq!(stored, accepted);
     // Neither half of the property is about nothing.
     let right = u32::try_from(accepted.len()).unwrap();
@@ -84,11 +77,7 @@ async fn check(
         prop_assert!(fresh.try_recv().is_err(), "announced all the same: {body}");
         return is_told(page, &headers, &body);
     };
-    let right = if sent.path == "/" {
-        StatusCode::SEE_OTHER
-    } else {
-        StatusCode::CREATED
-    };
+    let right = if sent.path == "/" { StatusCode::SEE_OTHER } else { StatusCode::CREATED };
     prop_assert_eq!(status, right, "{}", body);
     prop_assert!(fresh.try_recv().is_ok(), "stored, and not announced");
     let location = headers[header::LOCATION].to_str().unwrap();

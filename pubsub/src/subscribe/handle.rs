@@ -57,11 +57,7 @@ pub async fn handle(
         // The handler that runs already will settle it.
         Admission::Adopted => {}
         Admission::Delete => outgoing.delete(lease.id).await,
-        Admission::Poison => {
-            outgoing
-                .release(lease.clone(), worker.after_poison(&lease))
-                .await
-        }
+        Admission::Poison => outgoing.release(lease.clone(), worker.after_poison(&lease)).await,
         Admission::Handle(cancelled) => {
             let work = handler.call(message.into_notification());
             let outcome = run(work, worker.settings.handler_deadline, cancelled).await;

@@ -77,10 +77,7 @@ impl InFlight {
         Self {
             visibility,
             handler_deadline,
-            table: Mutex::new(Table {
-                held: HashMap::new(),
-                settled: LruCache::new(MEMORY),
-            }),
+            table: Mutex::new(Table { held: HashMap::new(), settled: LruCache::new(MEMORY) }),
         }
     }
 
@@ -102,10 +99,7 @@ impl InFlight {
             Some(Verdict::Processed) => (Work::Processed, Admission::Delete),
             None => {
                 let cancel = ending.child_token();
-                let work = Work::Handling {
-                    since: now,
-                    cancel: cancel.clone(),
-                };
+                let work = Work::Handling { since: now, cancel: cancel.clone() };
                 (work, Admission::Handle(cancel))
             }
         };
@@ -173,9 +167,7 @@ impl InFlight {
         let now = Instant::now();
         let mut due = Vec::new();
         for held in self.lock().held.values_mut() {
-            let late = held
-                .age(now)
-                .is_some_and(|age| age >= self.handler_deadline);
+            let late = held.age(now).is_some_and(|age| age >= self.handler_deadline);
             if held.renew_at <= now && !held.lost && !late {
                 held.renew_at = now + RENEWAL_RETRY;
                 due.push(held.lease.clone());
@@ -196,12 +188,9 @@ impl InFlight {
         match self.lock().held.get_mut(&lease.id) {
             // A message that was processed is deleted all the same, and one that came again
             // meanwhile is ours by the newer receipt handle.
-            Some(Held {
-                lease: newest,
-                lost,
-                work: Work::Handling { cancel, .. },
-                ..
-            }) if newest.receipt_handle == lease.receipt_handle => {
+            Some(Held { lease: newest, lost, work: Work::Handling { cancel, .. }, .. })
+                if newest.receipt_handle == lease.receipt_handle =>
+            {
                 *lost = true;
                 cancel.cancel();
                 true

@@ -83,15 +83,12 @@ impl<H: Handler> Intake<H> {
     /// One more poller, unless there are as many as could be of use.
     fn add_poller(&self) {
         let most = (self.worker.settings.max_in_flight / BATCH).max(1);
-        let added = self
-            .pollers
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |pollers| {
-                (pollers < most).then_some(pollers + 1)
-            });
+        let added = self.pollers.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |pollers| {
+            (pollers < most).then_some(pollers + 1)
+        });
         if added.is_ok() {
             let intake = self.clone();
-            self.extra
-                .spawn(async move { intake.poll_while_full().await });
+            self.extra.spawn(async move { intake.poll_while_full().await });
         }
     }
 
@@ -134,9 +131,7 @@ impl<H: Handler> Intake<H> {
     async fn poll(&self, mut room: OwnedSemaphorePermit) -> Result<Poll, ()> {
         let worker = &self.worker;
         worker.vital_signs.polls();
-        let receive = worker
-            .queue
-            .receive(room.num_permits(), worker.rules.visibility);
+        let receive = worker.queue.receive(room.num_permits(), worker.rules.visibility);
         // What SQS sends too late for the drain is hidden until its timeout ends.
         let Some(received) = worker.ending.run_until_cancelled(receive).await else {
             return Err(());
@@ -145,10 +140,7 @@ impl<H: Handler> Intake<H> {
         let messages = received.map_err(|error| {
             tracing::warn!(reason = %error, "cannot receive; trying again");
         })?;
-        let poll = Poll {
-            full: messages.len() == BATCH,
-            empty: messages.is_empty(),
-        };
+        let poll = Poll { full: messages.len() == BATCH, empty: messages.is_empty() };
         for message in messages {
             // One permit travels with each message; what is left of the room is given back.
             let Some(permit) = room.split(1) else { break };

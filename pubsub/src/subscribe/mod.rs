@@ -128,14 +128,10 @@ impl Settings {
             ..defaults
         };
         if settings.max_in_flight == 0 || settings.max_in_flight > Semaphore::MAX_PERMITS {
-            return Err(Misconfigured(
-                "MAX_IN_FLIGHT should be a number from 1 up".to_owned(),
-            ));
+            return Err(Misconfigured("MAX_IN_FLIGHT should be a number from 1 up".to_owned()));
         }
         if settings.receive_wait.as_secs() > Self::MAX_RECEIVE_WAIT_SECONDS {
-            return Err(Misconfigured(
-                "RECEIVE_WAIT_SECONDS should be at most 20".to_owned(),
-            ));
+            return Err(Misconfigured("RECEIVE_WAIT_SECONDS should be at most 20".to_owned()));
         }
         Ok(settings)
     }
@@ -240,10 +236,7 @@ async fn run(worker: Arc<Worker>, shutdown: CancellationToken, handler: Arc<impl
     });
 
     let handlers = TaskTracker::new();
-    let outgoing = Outgoing {
-        deletions,
-        releases,
-    };
+    let outgoing = Outgoing { deletions, releases };
     let intake = intake::Intake::new(&worker, &handlers, &outgoing, &handler, &shutdown);
     let polls = tokio::spawn(intake.poll_until_shutdown());
     shutdown.cancelled().await;

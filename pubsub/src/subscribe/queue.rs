@@ -55,10 +55,7 @@ impl Queue {
         let partition = RetryPartition::custom("subscribe").build();
         let client = |attempt_timeout: Duration, retries: Option<RetryConfig>| {
             let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt_timeout);
-            let inherited = aws
-                .timeout_config()
-                .cloned()
-                .unwrap_or_else(TimeoutConfig::disabled);
+            let inherited = aws.timeout_config().cloned().unwrap_or_else(TimeoutConfig::disabled);
             let mut config = Builder::from(aws)
                 .retry_partition(partition.clone())
                 .timeout_config(timeouts.take_unset_from(inherited.into_builder()).build());
@@ -70,10 +67,7 @@ impl Queue {
         Self {
             url: settings.queue_url.clone(),
             wait: settings.receive_wait,
-            receives: client(
-                settings.receive_wait + RECEIVE_MARGIN,
-                Some(RetryConfig::disabled()),
-            ),
+            receives: client(settings.receive_wait + RECEIVE_MARGIN, Some(RetryConfig::disabled())),
             calls: client(CALL_TIMEOUT, None),
             may_change_visibility: AtomicBool::new(true),
         }
@@ -187,10 +181,7 @@ impl Queue {
             .get(&QueueAttributeName::RedrivePolicy)
             .and_then(|policy| serde_json::from_str::<RedrivePolicy>(policy).ok())
             .and_then(RedrivePolicy::tries);
-        Ok(Rules {
-            visibility: visibility.max(Rules::MIN_VISIBILITY),
-            tries,
-        })
+        Ok(Rules { visibility: visibility.max(Rules::MIN_VISIBILITY), tries })
     }
 }
 
@@ -221,10 +212,7 @@ impl Rules {
 
 impl Default for Rules {
     fn default() -> Self {
-        Self {
-            visibility: Duration::from_secs(60),
-            tries: Some(3),
-        }
+        Self { visibility: Duration::from_secs(60), tries: Some(3) }
     }
 }
 
@@ -262,25 +250,13 @@ fn answers(
     let mut answers = vec![Answer::Failed("no answer".to_owned()); count];
     let done = done.map(|id| (id, Answer::Done));
     let failed = failed.into_iter().map(|entry| {
-        let gone = [
-            "ReceiptHandleIsInvalid",
-            "MessageNotInflight",
-            "InvalidParameterValue",
-        ];
+        let gone = ["ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"];
         let invalid = gone.iter().any(|code| entry.code.ends_with(code));
-        let answer = if invalid {
-            Answer::Invalid
-        } else {
-            Answer::Failed(entry.code)
-        };
+        let answer = if invalid { Answer::Invalid } else { Answer::Failed(entry.code) };
         (entry.id, answer)
     });
     for (id, answer) in done.chain(failed) {
-        if let Some(slot) = id
-            .parse()
-            .ok()
-            .and_then(|index: usize| answers.get_mut(index))
-        {
+        if let Some(slot) = id.parse().ok().and_then(|index: usize| answers.get_mut(index)) {
             *slot = answer;
         }
     }
@@ -319,10 +295,7 @@ where
 
 impl From<BuildError> for CallFailed {
     fn from(error: BuildError) -> Self {
-        Self {
-            refused: false,
-            reason: error.into(),
-        }
+        Self { refused: false, reason: error.into() }
     }
 }
 

@@ -51,11 +51,6 @@ impl Received {
 
     /// What the handler gets.
     pub fn into_notification(self) -> Notification {
-        Notification::read(
-            self.body,
-            &self.lease.id,
-            self.attributes,
-            self.lease.attempt,
-        )
+        Notification::read(self.body, &self.lease.id, self.attributes, self.lease.attempt)
     }
 }

@@ -11,9 +11,7 @@ pub async fn release(worker: Arc<Worker>, leases: Vec<(Lease, Duration)>) {
     if !worker.queue.may_change_visibility() {
         return;
     }
-    let changes = leases
-        .iter()
-        .map(|(lease, visible_in)| (lease, *visible_in));
+    let changes = leases.iter().map(|(lease, visible_in)| (lease, *visible_in));
     match worker.queue.change_visibility(changes).await {
         Ok(answers) => {
             for ((lease, _), answer) in leases.iter().zip(answers) {

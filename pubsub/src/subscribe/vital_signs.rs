@@ -30,12 +30,7 @@ struct Signs {
 impl VitalSigns {
     pub fn new() -> Self {
         let now = Instant::now();
-        Self(Mutex::new(Signs {
-            polled: now,
-            unanswered: None,
-            refusal: None,
-            ticked: now,
-        }))
+        Self(Mutex::new(Signs { polled: now, unanswered: None, refusal: None, ticked: now }))
     }
 
     /// A poll begins.
@@ -79,23 +74,14 @@ impl Worker {
             return Err(format!("the queue refuses to be received from: {refusal}"));
         }
         if unanswered > self.settings.receive_wait + POLL_GRACE {
-            return Err(format!(
-                "no poll was answered for {} s",
-                unanswered.as_secs()
-            ));
+            return Err(format!("no poll was answered for {} s", unanswered.as_secs()));
         }
         if since_tick > KEEPER_GRACE {
-            return Err(format!(
-                "leases were not looked after for {} s",
-                since_tick.as_secs()
-            ));
+            return Err(format!("leases were not looked after for {} s", since_tick.as_secs()));
         }
         if oldest > 2 * self.settings.handler_deadline {
             return Err(format!("a handler is at work for {} s", oldest.as_secs()));
         }
-        Ok(format!(
-            "ok: {held} messages held, last poll {} s ago",
-            since_poll.as_secs()
-        ))
+        Ok(format!("ok: {held} messages held, last poll {} s ago", since_poll.as_secs()))
     }
 }

@@ -54,9 +54,8 @@ impl ScriptedSns {
                 .map(|(id, _)| entry(id))
                 .collect()
         };
-        let successful = of(false, |id| {
-            format!("<member><Id>{id}</Id><MessageId>m</MessageId></member>")
-        });
+        let successful =
+            of(false, |id| format!("<member><Id>{id}</Id><MessageId>m</MessageId></member>"));
         let failed = of(true, |id| {
             format!(
                 "<member><Id>{id}</Id><Code>InvalidParameter</Code>\
@@ -113,10 +112,7 @@ async fn publish(topic: &Topic, messages: Vec<String>) -> Vec<bool> {
     }
     let mut answers = publishing.join_all().await;
     answers.sort();
-    answers
-        .into_iter()
-        .map(|(_, published)| published)
-        .collect()
+    answers.into_iter().map(|(_, published)| published).collect()
 }
 
 #[tokio::test]

@@ -21,18 +21,14 @@ pub async fn handle(notification: Notification, banner: bool) -> Result<(), Fail
 
 fn fulfil(order: &Order, attempt: u32, banner: bool) {
     if banner {
-        tracing::info!(
-            "fulfilling the order of\n{}",
-            large(&order.customer).trim_end()
-        );
+        tracing::info!("fulfilling the order of\n{}", large(&order.customer).trim_end());
     }
     tracing::info!(order.id = %order.id, amount = %order.amount, attempt, "order fulfilled");
 }
 
 /// The name in slanted letters, or as it is if the font lacks one of them.
 fn large(customer: &CustomerName) -> String {
-    let letters = FIGlet::slant()
-        .ok()
-        .and_then(|font| Some(font.convert(customer.as_str())?.to_string()));
+    let letters =
+        FIGlet::slant().ok().and_then(|font| Some(font.convert(customer.as_str())?.to_string()));
     letters.unwrap_or_else(|| customer.to_string())
 }

@@ -31,8 +31,6 @@ async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
     let settings = Settings::from_env()?;
     let banner = env::switch("BANNER", true)?;
     let aws = pubsub::aws::config().await;
-    subscribe(&aws, settings, shutdown, move |notification| {
-        fulfil::handle(notification, banner)
-    })
-    .await
+    subscribe(&aws, settings, shutdown, move |notification| fulfil::handle(notification, banner))
+        .await
 }

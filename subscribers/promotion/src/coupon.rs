@@ -59,16 +59,10 @@ mod tests {
 
     #[test]
     fn a_code_can_be_read_aloud_and_is_never_the_same() {
-        let codes: HashSet<String> = (0..1_000)
-            .map(|_| CouponCode::random().to_string())
-            .collect();
+        let codes: HashSet<String> = (0..1_000).map(|_| CouponCode::random().to_string()).collect();
         assert_eq!(codes.len(), 1_000);
         for code in codes {
-            assert_eq!(
-                code.split('-').map(str::len).collect::<Vec<_>>(),
-                [4, 4, 4],
-                "{code}"
-            );
+            assert_eq!(code.split('-').map(str::len).collect::<Vec<_>>(), [4, 4, 4], "{code}");
             assert!(!code.contains(['0', 'O', '1', 'I']), "{code}");
         }
     }

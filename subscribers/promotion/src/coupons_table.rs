@@ -22,10 +22,7 @@ pub struct CouponsTable {
 impl CouponsTable {
     /// The table called `name`.
     pub fn new(aws: &SdkConfig, name: String) -> Self {
-        Self {
-            dynamodb: Client::new(aws),
-            name,
-        }
+        Self { dynamodb: Client::new(aws), name }
     }
 
     /// The coupon of the order `id`: a new one, unless the order has one already.
@@ -38,10 +35,7 @@ impl CouponsTable {
     /// If the table is out of reach. Whether a coupon was stored is then open, and granting again
     /// settles it.
     pub async fn grant(&self, id: OrderId) -> anyhow::Result<Coupon> {
-        let coupon = Coupon {
-            code: CouponCode::random(),
-            percent: Coupon::PERCENT,
-        };
+        let coupon = Coupon { code: CouponCode::random(), percent: Coupon::PERCENT };
         let put = self
             .dynamodb
             .put_item()
@@ -65,20 +59,8 @@ impl CouponsTable {
 type Item = std::collections::HashMap<String, AttributeValue>;
 
 fn read(item: Option<&Item>) -> anyhow::Result<Coupon> {
-    let attribute = |name: &str| {
-        item.and_then(|item| item.get(name))
-            .context("it is incomplete")
-    };
-    let code = attribute("code")?
-        .as_s()
-        .ok()
-        .context("its code is not text")?;
-    let percent = attribute("percent")?
-        .as_n()
-        .ok()
-        .context("its percentage is not a number")?;
-    Ok(Coupon {
-        code: CouponCode::from_stored(code.clone()),
-        percent: percent.parse()?,
-    })
+    let attribute = |name: &str| item.and_then(|item| item.get(name)).context("it is incomplete");
+    let code = attribute("code")?.as_s().ok().context("its code is not text")?;
+    let percent = attribute("percent")?.as_n().ok().context("its percentage is not a number")?;
+    Ok(Coupon { code: CouponCode::from_stored(code.clone()), percent: percent.parse()? })
 }

@@ -14,22 +14,14 @@ pub struct Made {
 impl Made {
     /// A table.
     pub fn table(name: &str, arn: String) -> Self {
-        Self {
-            reference: name.to_owned(),
-            attributes: [("Arn", arn)].into(),
-        }
+        Self { reference: name.to_owned(), attributes: [("Arn", arn)].into() }
     }
 
     /// A queue.
     pub fn queue(name: &str, url: String, arn: String) -> Self {
         Self {
             reference: url.clone(),
-            attributes: [
-                ("Arn", arn),
-                ("QueueName", name.to_owned()),
-                ("QueueUrl", url),
-            ]
-            .into(),
+            attributes: [("Arn", arn), ("QueueName", name.to_owned()), ("QueueUrl", url)].into(),
         }
     }
 
@@ -43,9 +35,6 @@ impl Made {
 
     /// Something that nothing refers to.
     pub fn nothing() -> Self {
-        Self {
-            reference: String::new(),
-            attributes: BTreeMap::new(),
-        }
+        Self { reference: String::new(), attributes: BTreeMap::new() }
     }
 }

@@ -38,10 +38,7 @@ pub enum Request<'a> {
 impl<'a> Known<'a> {
     /// The request that makes a resource; `None` if what it refers to does not exist yet.
     pub(super) fn request(&self, pending: &Pending<'a>) -> Result<Option<Request<'a>>, Mistake> {
-        let read = Reader {
-            known: self,
-            place: &pending.place,
-        };
+        let read = Reader { known: self, place: &pending.place };
         let outcome = match &pending.resource.value {
             Resource::Table(table) => read
                 .name(pending.id, table.table_name.as_ref())
@@ -53,9 +50,9 @@ impl<'a> Known<'a> {
                 let document = read.json(&policy.policy_document)?;
                 Ok(Request::QueuePolicy(urls, document.to_string()))
             }),
-            Resource::Topic(topic) => read
-                .name(pending.id, topic.topic_name.as_ref())
-                .map(Request::Topic),
+            Resource::Topic(topic) => {
+                read.name(pending.id, topic.topic_name.as_ref()).map(Request::Topic)
+            }
             Resource::Subscription(it) => read.text(&it.topic_arn).and_then(|topic| {
                 Ok(Request::Subscription {
                     topic,
@@ -70,11 +67,7 @@ impl<'a> Known<'a> {
             Err((Unknown::Yet, _)) => Ok(None),
             Err((Unknown::Ever(why), text)) => {
                 let file = &pending.resource.file;
-                Err(Mistake::at(
-                    file,
-                    text.location,
-                    format!("{}: {why}", pending.id),
-                ))
+                Err(Mistake::at(file, text.location, format!("{}: {why}", pending.id)))
             }
         }
     }
@@ -111,10 +104,7 @@ impl Reader<'_, '_> {
 
     fn attributes(&self, queue: &Queue) -> Read<BTreeMap<&'static str, String>> {
         let seconds = [
-            (
-                "MessageRetentionPeriod",
-                queue.message_retention_period.map(|it| it.0),
-            ),
+            ("MessageRetentionPeriod", queue.message_retention_period.map(|it| it.0)),
             ("VisibilityTimeout", queue.visibility_timeout.map(|it| it.0)),
             ("DelaySeconds", queue.delay_seconds.map(|it| it.0)),
             (

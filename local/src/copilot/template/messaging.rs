@@ -87,10 +87,7 @@ enum Protocol {
 impl Queue {
     /// A queue of which only its name is known.
     pub fn named(name: Text) -> Self {
-        Self {
-            queue_name: Some(name),
-            ..Self::default()
-        }
+        Self { queue_name: Some(name), ..Self::default() }
     }
 }
 
@@ -102,18 +99,12 @@ impl QueuePolicy {
         let topics = topics.into_iter().map(Value::text).collect();
         let statement = Value::map([
             ("Effect", Value::literal("Allow")),
-            (
-                "Principal",
-                Value::map([("Service", Value::literal("sns.amazonaws.com"))]),
-            ),
+            ("Principal", Value::map([("Service", Value::literal("sns.amazonaws.com"))])),
             ("Action", Value::literal("sqs:SendMessage")),
             ("Resource", Value::text(Text::made(queue_arn))),
             (
                 "Condition",
-                Value::map([(
-                    "ArnEquals",
-                    Value::map([("aws:SourceArn", Value::list(topics))]),
-                )]),
+                Value::map([("ArnEquals", Value::map([("aws:SourceArn", Value::list(topics))]))]),
             ),
         ]);
         Self {
@@ -129,21 +120,13 @@ impl QueuePolicy {
 impl Topic {
     /// A topic of which only its name is known.
     pub fn named(name: Text) -> Self {
-        Self {
-            topic_name: Some(name),
-            ..Self::default()
-        }
+        Self { topic_name: Some(name), ..Self::default() }
     }
 }
 
 impl Subscription {
     /// A topic's messages for a queue, both by ARN.
     pub fn of(topic_arn: Text, endpoint: Text, filter_policy: Option<FilterPolicy>) -> Self {
-        Self {
-            topic_arn,
-            endpoint,
-            filter_policy,
-            _protocol: Some(Protocol::Sqs),
-        }
+        Self { topic_arn, endpoint, filter_policy, _protocol: Some(Protocol::Sqs) }
     }
 }

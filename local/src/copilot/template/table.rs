@@ -144,17 +144,7 @@ impl Table {
         let unused = defined.iter().find(|name| differs(name, &keys));
         undefined
             .map(|key| (key, "AttributeDefinitions does not define it"))
-            .or(unused.map(|name| {
-                (
-                    name,
-                    "it is no key, so AttributeDefinitions may not name it",
-                )
-            }))
-            .map(|(name, why)| {
-                (
-                    name.referenced,
-                    format!("AttributeName {:?}: {why}", name.value),
-                )
-            })
+            .or(unused.map(|name| (name, "it is no key, so AttributeDefinitions may not name it")))
+            .map(|(name, why)| (name.referenced, format!("AttributeName {:?}: {why}", name.value)))
     }
 }

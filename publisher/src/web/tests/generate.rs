@@ -251,12 +251,6 @@ fn percent_encoded(bytes: &[u8]) -> Vec<u8> {
 
 fn uuid(bits: u128) -> String {
     let hex = format!("{bits:032x}");
-    let parts = [
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..],
-    ];
+    let parts = [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]];
     parts.join("-")
 }

@@ -63,10 +63,7 @@ fn json(sent: &Sent) -> Option<Typed> {
     let [customer, amount] = only(["customer", "amount"], members.into_iter())?;
     let amount = amount?;
     let amount = serde_json::from_str(amount.get()).unwrap_or(amount.get().to_owned());
-    typed(
-        &serde_json::from_str::<String>(customer?.get()).ok()?,
-        &amount,
-    )
+    typed(&serde_json::from_str::<String>(customer?.get()).ok()?, &amount)
 }
 
 fn is_key(key: &[u8]) -> bool {

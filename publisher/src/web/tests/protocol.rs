@@ -18,10 +18,7 @@ impl Site {
     async fn start() -> Self {
         let bed = Bed::start().await;
         let (app, _) = bed.app(&bed.aws);
-        Self {
-            router: crate::web::router(app),
-            _bed: bed,
-        }
+        Self { router: crate::web::router(app), _bed: bed }
     }
 
     async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
@@ -64,10 +61,7 @@ async fn a_method_that_is_not_allowed_is_told_with_those_that_are() {
         let response = site.ask(method, path, &[]).await;
         assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
         assert_eq!(response.headers()[header::ALLOW], allow, "{path}");
-        assert_eq!(
-            response.headers()[header::CONTENT_TYPE],
-            "application/problem+json"
-        );
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
     }
 }
 
@@ -76,29 +70,16 @@ async fn accept_chooses_between_page_and_json() {
     let site = Site::start().await;
     for (accept, expected) in [
         ("text/html", "text/html; charset=utf-8"),
-        (
-            "text/html,application/xhtml+xml,*/*;q=0.8",
-            "text/html; charset=utf-8",
-        ),
-        (
-            "text/html, application/json;q=0",
-            "text/html; charset=utf-8",
-        ),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", "text/html; charset=utf-8"),
+        ("text/html, application/json;q=0", "text/html; charset=utf-8"),
         ("*/*", "application/problem+json"),
         ("text/html;q=0", "application/problem+json"),
         ("text/html;q=0, */*", "application/problem+json"),
-        (
-            "application/json, text/html;q=0.5",
-            "application/problem+json",
-        ),
+        ("application/json, text/html;q=0.5", "application/problem+json"),
         ("not a media type", "application/problem+json"),
     ] {
         let response = site.ask("GET", "/nothing", &[("accept", accept)]).await;
-        assert_eq!(
-            response.headers()[header::CONTENT_TYPE],
-            expected,
-            "{accept}"
-        );
+        assert_eq!(response.headers()[header::CONTENT_TYPE], expected, "{accept}");
     }
 }
 

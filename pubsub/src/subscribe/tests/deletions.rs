@@ -61,10 +61,9 @@ async fn a_thousand_messages_take_at_most_a_quarter_of_a_request_each() {
     for number in 0..1_000 {
         sqs.send(&number.to_string());
     }
-    let subscription = start(&sqs, settings(), |_| {
-        work_for(Duration::from_millis(rand::random_range(10..200)))
-    })
-    .await;
+    let subscription =
+        start(&sqs, settings(), |_| work_for(Duration::from_millis(rand::random_range(10..200))))
+            .await;
     subscription.until_empty().await;
     let requests = sqs.calls(RECEIVE) + sqs.calls(DELETE);
     assert!(requests <= 250, "{requests}");

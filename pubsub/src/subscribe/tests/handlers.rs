@@ -57,10 +57,7 @@ async fn a_handler_that_hangs_is_dropped_at_its_deadline_and_tried_again() {
     subscription.until_empty().await;
     let starts = subscription.handled.starts("a");
     let dropped = dropped.lock().unwrap().unwrap() - starts[0];
-    assert!(
-        dropped >= seconds(25) && dropped < seconds(26),
-        "{dropped:?}"
-    );
+    assert!(dropped >= seconds(25) && dropped < seconds(26), "{dropped:?}");
     assert_eq!(starts.len(), 2);
     subscription.end().await;
 }
@@ -81,9 +78,7 @@ async fn failures_come_again_after_a_random_time_that_grows() {
             pause.push(pair[1] - pair[0]);
         }
     }
-    let most = pauses
-        .each_ref()
-        .map(|pauses| *pauses.iter().max().unwrap());
+    let most = pauses.each_ref().map(|pauses| *pauses.iter().max().unwrap());
     assert!(most[0] <= seconds(3) && most[1] <= seconds(5), "{most:?}");
     // SQS counts in whole seconds: 0 to 2 for the first failure, 0 to 4 for the second.
     assert!(most[1] > most[0] && most[0] >= seconds(1), "{most:?}");

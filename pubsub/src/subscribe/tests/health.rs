@@ -7,11 +7,7 @@ use super::*;
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_works_or_waits_is_well() {
     let sqs = ScriptedSqs::default();
-    let narrow = Settings {
-        max_in_flight: 1,
-        handler_deadline: seconds(300),
-        ..settings()
-    };
+    let narrow = Settings { max_in_flight: 1, handler_deadline: seconds(300), ..settings() };
     let subscription = start(&sqs, narrow, |_| work_for(seconds(200))).await;
     for second in 0..500 {
         if second == 100 {
@@ -61,10 +57,7 @@ async fn a_handler_past_twice_its_deadline_turns_it_red_and_is_not_started_twice
     sqs.send("a");
     let (release, blocked) = mpsc::channel();
     let blocked = Arc::new(Mutex::new(blocked));
-    let hasty = Settings {
-        handler_deadline: Duration::from_millis(50),
-        ..settings()
-    };
+    let hasty = Settings { handler_deadline: Duration::from_millis(50), ..settings() };
     let subscription = start(&sqs, hasty, move |_| {
         let blocked = Arc::clone(&blocked);
         async move {
@@ -91,9 +84,7 @@ async fn a_handler_past_twice_its_deadline_turns_it_red_and_is_not_started_twice
     };
     timeout(seconds(5), again).await.unwrap();
     release.send(()).unwrap();
-    timeout(seconds(5), subscription.until_empty())
-        .await
-        .unwrap();
+    timeout(seconds(5), subscription.until_empty()).await.unwrap();
     assert_eq!(subscription.handled.starts("a").len(), 1);
     assert!(subscription.worker.examine().is_ok());
 }

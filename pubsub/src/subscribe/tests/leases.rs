@@ -8,10 +8,7 @@ async fn a_handler_may_outlive_the_visibility_timeout() {
     for number in 0..25 {
         sqs.send(&number.to_string());
     }
-    let patient = Settings {
-        handler_deadline: seconds(600),
-        ..settings()
-    };
+    let patient = Settings { handler_deadline: seconds(600), ..settings() };
     let subscription = start(&sqs, patient, |_| work_for(seconds(300))).await;
     subscription.until_empty().await;
     for number in 0..25 {
@@ -29,10 +26,7 @@ async fn renewals_without_an_answer_cost_no_other_message_its_lease() {
     for number in 0..90 {
         sqs.send(&number.to_string());
     }
-    let patient = Settings {
-        handler_deadline: seconds(600),
-        ..settings()
-    };
+    let patient = Settings { handler_deadline: seconds(600), ..settings() };
     let subscription = start(&sqs, patient, |_| work_for(seconds(100))).await;
     sleep(seconds(45)).await;
     sqs.disturb(CHANGE, 6, Fault::Silent);
@@ -46,10 +40,7 @@ async fn renewals_without_an_answer_cost_no_other_message_its_lease() {
 async fn a_lost_lease_cancels_the_handler_and_deletes_nothing() {
     let sqs = ScriptedSqs::default();
     sqs.send("a");
-    let patient = Settings {
-        handler_deadline: seconds(600),
-        ..settings()
-    };
+    let patient = Settings { handler_deadline: seconds(600), ..settings() };
     let (alive, held) = (Arc::new(()), Arc::new(Mutex::new(None)));
     *held.lock().unwrap() = Some(Arc::clone(&alive));
     let subscription = start(&sqs, patient, move |_| {
@@ -70,10 +61,7 @@ async fn a_lost_lease_cancels_the_handler_and_deletes_nothing() {
     assert_eq!(sqs.calls(DELETE), 0);
     assert_eq!(subscription.free_permits(), 90);
     let hidden = sqs.waiting().remove(0).1;
-    assert!(
-        hidden > seconds(30),
-        "it is left to whoever has it: {hidden:?}"
-    );
+    assert!(hidden > seconds(30), "it is left to whoever has it: {hidden:?}");
     subscription.end().await;
 }
 
@@ -112,10 +100,7 @@ async fn without_the_right_to_change_visibility_all_is_done_by_timeouts() {
     for id in ["good", "later", "poison", "long"] {
         sqs.send(id);
     }
-    let patient = Settings {
-        handler_deadline: seconds(600),
-        ..settings()
-    };
+    let patient = Settings { handler_deadline: seconds(600), ..settings() };
     let subscription = start(&sqs, patient, async |notification| {
         match (notification.message.as_str(), notification.attempt) {
             ("poison", _) => Err(poison()),

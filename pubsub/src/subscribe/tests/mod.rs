@@ -78,13 +78,7 @@ where
         handler(notification)
     };
     let running = run(Arc::clone(&worker), shutdown.clone(), Arc::new(recording));
-    Subscription {
-        sqs: sqs.clone(),
-        worker,
-        shutdown,
-        ended: tokio::spawn(running),
-        handled,
-    }
+    Subscription { sqs: sqs.clone(), worker, shutdown, ended: tokio::spawn(running), handled }
 }
 
 impl Subscription {

@@ -39,10 +39,7 @@ async fn no_more_is_received_than_there_is_room_for() {
     for number in 0..50 {
         sqs.send(&number.to_string());
     }
-    let narrow = Settings {
-        max_in_flight: 13,
-        ..settings()
-    };
+    let narrow = Settings { max_in_flight: 13, ..settings() };
     let subscription = start(&sqs, narrow, |_| work_for(seconds(10))).await;
     sleep(seconds(5)).await;
     let received = (0..50).filter(|number| sqs.receives(&number.to_string()) > 0);

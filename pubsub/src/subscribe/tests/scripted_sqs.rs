@@ -156,13 +156,7 @@ impl ScriptedSqs {
         let state = self.state();
         let messages = state.messages.iter();
         messages
-            .map(|it| {
-                (
-                    it.id.clone(),
-                    it.visible_at.saturating_duration_since(now),
-                    it.receives,
-                )
-            })
+            .map(|it| (it.id.clone(), it.visible_at.saturating_duration_since(now), it.receives))
             .collect()
     }
 
@@ -271,11 +265,7 @@ impl State {
             message.receives += 1;
             *self.receives.entry(message.id.clone()).or_default() += 1;
             message.visible_at = now + visibility;
-            let copies = if std::mem::take(&mut message.twice) {
-                2
-            } else {
-                1
-            };
+            let copies = if std::mem::take(&mut message.twice) { 2 } else { 1 };
             for _ in 0..copies {
                 self.handles += 1;
                 message.handle = format!("{}-{}", message.id, self.handles);

@@ -45,10 +45,7 @@ async fn what_is_not_finished_when_the_drain_ends_is_cancelled_and_visible_at_on
     }
     let alive = Arc::new(());
     let held = Arc::clone(&alive);
-    let patient = Settings {
-        handler_deadline: seconds(600),
-        ..settings()
-    };
+    let patient = Settings { handler_deadline: seconds(600), ..settings() };
     let subscription = start(&sqs, patient, move |_| {
         let held = Arc::clone(&held);
         async move {
@@ -74,10 +71,7 @@ async fn a_drain_shorter_than_the_polls_is_kept_all_the_same() {
     for number in 0..100 {
         sqs.send(&number.to_string());
     }
-    let hasty = Settings {
-        drain: seconds(10),
-        ..settings()
-    };
+    let hasty = Settings { drain: seconds(10), ..settings() };
     let subscription = start(&sqs, hasty, async |_| Ok(())).await;
     sleep(seconds(1)).await;
     let worker = Arc::downgrade(&subscription.worker);
