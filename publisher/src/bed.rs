@@ -88,6 +88,16 @@ impl Bed {
         }
     }
 
+    /// Overwrites the customer of the order `id` with what no order can have.
+    pub async fn spoil(&self, id: OrderId) {
+        let update = self.dynamodb.update_item().table_name(self.table());
+        let update = update
+            .key("id", AttributeValue::S(id.to_string()))
+            .update_expression("SET customer = :nobody")
+            .expression_attribute_values(":nobody", AttributeValue::S("\u{7}".to_owned()));
+        update.send().await.unwrap();
+    }
+
     /// Takes every announcement that arrived at a subscriber: the ids of the orders.
     pub async fn announced(&self) -> Vec<OrderId> {
         let sqs = aws_sdk_sqs::Client::new(&self.aws);

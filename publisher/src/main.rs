@@ -56,7 +56,7 @@ async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
     let outbox = Outbox::new(orders.clone(), Topic::new(&aws, orders_arn));
     let (fresh, waiting) = mpsc::channel(outbox::MAX_WAITING);
     let served = CancellationToken::new();
-    let outbox = tokio::spawn(outbox.run(waiting, shutdown.clone(), served.clone()));
+    let mut outbox = tokio::spawn(outbox.run(waiting, shutdown.clone(), served.clone()));
 
     let listener = listen(port).await?;
     tracing::info!(address = %listener.local_addr()?, "listening");
@@ -70,6 +70,8 @@ async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
     tokio::select! {
         served = server => served.context("serving")?,
         () = ended => tracing::warn!("closing connections that are still open"),
+        // Nothing would be announced any more: a new process has to.
+        broken = &mut outbox => return broken.context("the outbox ended badly"),
     }
     served.cancel();
     outbox.await.context("the outbox ended badly")

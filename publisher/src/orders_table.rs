@@ -20,7 +20,7 @@ use pubsub::order::{Order, OrderId};
 /// The sparse index of what is not announced.
 const OUTBOX_INDEX: &str = "outbox";
 /// How many partitions the index is spread over: DynamoDB limits writes to a single one to 1,000
-/// a second.
+/// a second. It may be raised at any time, and lowered only while the outbox is empty.
 pub const OUTBOX_SHARDS: u32 = 4;
 /// How long a new order has for its way through the fast path before the sweep looks at it.
 const FIRST_DUE: Duration = Duration::from_secs(5);
@@ -56,20 +56,23 @@ pub enum Stored {
     Taken,
 }
 
-/// An order that is not announced, and the due time it had when it was seen.
+/// An order that should have been announced by now.
 #[derive(Debug)]
 pub struct Overdue {
-    /// The order.
-    pub placed: PlacedOrder,
-    /// The value of `outbox_due`: whoever changes it first has the claim.
+    /// The order. One that cannot be read holds up no other.
+    pub placed: anyhow::Result<PlacedOrder>,
+    /// Its id, as it is stored.
+    pub id: String,
+    /// The value of `outbox_due` that was seen: whoever changes it first has the claim.
     due: u64,
 }
 
 impl Overdue {
-    /// For how long it has waited to be announced.
+    /// For how long it has waited to be announced; zero if that cannot be read.
     pub fn age(&self) -> Duration {
-        let placed_at = self.placed.placed_at.to_millis().ok().and_then(|it| it.try_into().ok());
-        Duration::from_millis(now().saturating_sub(placed_at.unwrap_or_default()))
+        let placed_at = self.placed.as_ref().map(|placed| placed.placed_at.to_millis());
+        let placed_at = placed_at.ok().and_then(Result::ok).and_then(|it| it.try_into().ok());
+        placed_at.map_or(Duration::ZERO, |at| Duration::from_millis(now().saturating_sub(at)))
     }
 }
 
@@ -141,7 +144,8 @@ impl OrdersTable {
         let found =
             query.await.map_err(SdkError::into_service_error).context("reading the outbox")?;
         let overdue = |item: &Item| {
-            anyhow::Ok(Overdue { placed: read(item)?, due: parsed(item, "outbox_due")? })
+            let (id, due) = (parsed(item, "id")?, parsed(item, "outbox_due")?);
+            anyhow::Ok(Overdue { placed: read(item), id, due })
         };
         found.items().iter().map(overdue).collect()
     }
@@ -158,7 +162,7 @@ impl OrdersTable {
             .dynamodb
             .update_item()
             .table_name(&self.name)
-            .key("id", text(overdue.placed.order.id))
+            .key("id", text(&overdue.id))
             .update_expression("SET outbox_due = :until")
             .condition_expression("outbox_due = :seen")
             .expression_attribute_values(":until", number(after(now(), lease)))

@@ -66,11 +66,11 @@ impl Outbox {
         let sweep = shutdown.run_until_cancelled(self.sweep_for_ever());
         let announce = async {
             while let Some(Some(order)) = served.run_until_cancelled(fresh.recv()).await {
-                self.spawn(order, None).await;
+                self.spawn_fresh(order).await;
             }
             fresh.close();
             while let Some(order) = fresh.recv().await {
-                self.spawn(order, None).await;
+                self.spawn_fresh(order).await;
             }
         };
         tokio::join!(sweep, announce);
@@ -95,41 +95,52 @@ impl Outbox {
     /// Announces the overdue orders of one shard.
     async fn sweep(&self, shard: u32) -> anyhow::Result<()> {
         let overdue = self.orders.overdue(shard).await?;
-        if let Some(oldest) = overdue.first() {
+        if let Some(oldest) = overdue.iter().map(Overdue::age).max() {
             tracing::info!(
                 outbox.shard = shard,
                 outbox.overdue = overdue.len(),
-                outbox.oldest_seconds = oldest.age().as_secs(),
+                outbox.oldest_seconds = oldest.as_secs(),
                 "announcing orders that are overdue"
             );
         }
         for overdue in overdue {
-            self.spawn(overdue.placed.order.clone(), Some(overdue)).await;
+            let (outbox, id) = (self.clone(), overdue.id.clone());
+            self.spawn(id, async move { outbox.announce_overdue(overdue).await }).await;
         }
         Ok(())
     }
 
-    /// Announces an order in the background, as soon as there is a slot.
-    async fn spawn(&self, order: Order, overdue: Option<Overdue>) {
+    /// Does `work` on the order `id` in the background, as soon as there is a slot.
+    async fn spawn(
+        &self,
+        id: String,
+        work: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    ) {
         let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
             return;
         };
-        let outbox = self.clone();
         self.announcing.spawn(async move {
-            let id = order.id;
-            if let Err(error) = outbox.announce(&order, overdue).await {
-                tracing::warn!(order.id = %id, error = format!("{error:#}"), "not announced yet");
+            if let Err(error) = work.await {
+                tracing::warn!(order.id = id, error = format!("{error:#}"), "not announced yet");
             }
             drop(slot);
         });
     }
 
-    async fn announce(&self, order: &Order, overdue: Option<Overdue>) -> anyhow::Result<()> {
-        if let Some(overdue) = overdue
-            && !self.orders.claim(&overdue, random(CLAIM_LEASE_MS)).await?
-        {
+    async fn spawn_fresh(&self, order: Order) {
+        let outbox = self.clone();
+        let id = order.id.to_string();
+        self.spawn(id, async move { outbox.announce(&order).await }).await;
+    }
+
+    async fn announce_overdue(&self, overdue: Overdue) -> anyhow::Result<()> {
+        if !self.orders.claim(&overdue, random(CLAIM_LEASE_MS)).await? {
             return Ok(());
         }
+        self.announce(&overdue.placed?.order).await
+    }
+
+    async fn announce(&self, order: &Order) -> anyhow::Result<()> {
         self.topic.publish(event::order_placed(order)).await?;
         tracing::info!(order.id = %order.id, amount = %order.amount, "order announced");
         self.orders.announced(order.id).await

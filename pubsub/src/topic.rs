@@ -33,8 +33,8 @@ pub struct Announcement {
     pub message: String,
     /// What subscriptions filter on.
     pub attributes: Vec<(&'static str, Attribute)>,
-    /// Messages of one group do not hold up those of another: in order on a FIFO topic, fairly on
-    /// a standard one.
+    /// Messages of one group do not hold up those of another: a FIFO topic keeps their order, and
+    /// queues on a standard one are fair between groups.
     pub group: String,
     /// Names the message, so that a FIFO topic drops a second copy.
     pub deduplication_id: String,

@@ -113,7 +113,7 @@ pub async fn audit(stage: &Stage, accepted: &[Accepted]) -> anyhow::Result<Audit
             row("fulfilled again after a duplicate", again(&fulfilled), None),
             row(
                 "stored, but never accepted",
-                { stored.keys().filter(|id| !accepted.contains_key(*id)).count() },
+                stored.keys().filter(|id| !accepted.contains_key(*id)).count(),
                 Some(0),
             ),
             row(

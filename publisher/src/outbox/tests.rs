@@ -166,7 +166,7 @@ async fn dies(bed: &Bed, order: &Order, work: Work, death: Death) -> bool {
                 Work::Fresh => {
                     let stored = orders.store(order).await.unwrap();
                     assert!(matches!(stored, Stored::New(_)), "{stored:?}");
-                    outbox.spawn(order.clone(), None).await;
+                    outbox.spawn_fresh(order.clone()).await;
                 }
                 Work::Overdue => sweep(&outbox).await,
             }
@@ -200,6 +200,25 @@ async fn three_publishers_announce_each_overdue_order_once() {
     announced.sort();
     ids.sort();
     assert_eq!(announced, ids);
+}
+
+#[tokio::test]
+async fn an_item_that_cannot_be_read_holds_up_no_other() {
+    let bed = Bed::start().await;
+    let spoilt = order();
+    let shard = spoilt.id.shard(OUTBOX_SHARDS);
+    let good = std::iter::repeat_with(order).find(|it| it.id.shard(OUTBOX_SHARDS) == shard);
+    let good = good.unwrap();
+    for order in [&spoilt, &good] {
+        store_overdue(&bed, order).await;
+    }
+    bed.spoil(spoilt.id).await;
+    let outbox = Outbox::new(bed.orders(&bed.aws), bed.topic(&bed.aws));
+    sweep(&outbox).await;
+    outbox.announcing.close();
+    outbox.announcing.wait().await;
+    assert_eq!(bed.announced().await, [good.id]);
+    assert!(waits(&bed, spoilt.id).await, "it is still to be mended and announced");
 }
 
 async fn sweep(outbox: &Outbox) {

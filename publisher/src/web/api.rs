@@ -24,6 +24,11 @@ const MEDIA_TYPE: &str = "application/json";
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
 const IDEMPOTENCY_KEY_MAX_CHARS: usize = 255;
 
+const SAFE_TO_REPEAT: &str =
+    "Sending again with the same Idempotency-Key is safe: it will be the same order.";
+const UNSAFE_TO_REPEAT: &str =
+    "Whether the order was stored is open: an Idempotency-Key would make sending again safe.";
+
 /// `POST /orders`: 201 for a new order, 200 for one that the same request placed before.
 pub async fn create(
     State(app): State<App>,
@@ -33,7 +38,10 @@ pub async fn create(
     let id = order_id(&headers)?;
     let Json(body) =
         body.map_err(|refused| Problem::of_body(refused.status(), &refused, MEDIA_TYPE))?;
-    let (placed, arrival) = app.place(&body.parse(id)?).await?;
+    let advice =
+        if headers.contains_key(IDEMPOTENCY_KEY) { SAFE_TO_REPEAT } else { UNSAFE_TO_REPEAT };
+    let placed = app.place(&body.parse(id)?).await;
+    let (placed, arrival) = placed.map_err(|problem| problem.advising(advice))?;
     let status = match arrival {
         Arrival::First => StatusCode::CREATED,
         Arrival::Again => StatusCode::OK,

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use axum::{
     extract::{FromRequestParts, Request},
-    http::{HeaderMap, HeaderValue, header, request::Parts},
+    http::{HeaderMap, HeaderValue, Method, header, request::Parts},
     middleware::Next,
     response::{IntoResponse as _, Response},
 };
@@ -51,7 +51,9 @@ impl<S: Sync> FromRequestParts<S> for Audience {
 
 /// Tells a [`Problem`] in the form that the one who asked reads.
 pub async fn tell_problems(request: Request, next: Next) -> Response {
-    let audience = Audience::of(request.headers());
+    // Only programs place orders there, whatever they accept.
+    let api = request.method() == Method::POST && request.uri().path() == "/orders";
+    let audience = if api { Audience::Program } else { Audience::of(request.headers()) };
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let told = match audience {

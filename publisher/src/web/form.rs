@@ -14,6 +14,9 @@ use serde::Deserialize;
 
 use super::{App, problem::Problem};
 
+/// The form keeps its order id.
+const SAFE_TO_REPEAT: &str = "Sending again is safe: it will be the same order.";
+
 const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
 
 /// The totals that the form suggests, in cents: as many below 80 as above.
@@ -51,7 +54,7 @@ pub async fn submit(
                 id: order.id.to_string(),
                 customer: typed.customer,
                 total: typed.total,
-                notice: problem.detail.clone(),
+                notice: problem.clone().advising(SAFE_TO_REPEAT).detail,
                 ..OrderForm::default()
             };
             Ok((problem.headers(), page(problem.status, form)?).into_response())

@@ -31,7 +31,7 @@ pub async fn add_security_headers(request: Request, next: Next) -> Response {
 /// Refuses what another site makes a browser send: an order would not be its customer's will.
 pub async fn refuse_other_sites(request: Request, next: Next) -> Response {
     if request.method() == Method::POST && comes_from_another_site(request.headers()) {
-        let detail = "This order was sent from a page of another site.";
+        let detail = "This request was sent by a page of another site.";
         return Problem::new(StatusCode::FORBIDDEN, detail).into_response();
     }
     next.run(request).await

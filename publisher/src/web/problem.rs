@@ -67,9 +67,17 @@ impl Problem {
     /// AWS does not answer, or not with what was asked.
     pub fn out_of_reach(error: anyhow::Error) -> Self {
         tracing::error!(error = format!("{error:#}"), "AWS is out of reach");
-        let detail = "We cannot reach our books right now. Sending again is safe: \
-                      it will be the same order.";
+        let detail = "We cannot reach our books right now. Try again in a moment.";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    }
+
+    /// Adds what the sender of an order should know before sending it again, if this is a problem
+    /// that may pass: whether the order was stored is open then.
+    pub fn advising(mut self, advice: &str) -> Self {
+        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+            self.detail = format!("We cannot reach our books right now. {advice}");
+        }
+        self
     }
 
     /// A mistake of ours.
