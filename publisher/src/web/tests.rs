@@ -66,7 +66,7 @@ async fn check(
     sent: Sent,
 ) -> Result<(), TestCaseError> {
     let expected = oracle::read(&sent);
-    let page = sent.accept.contains("html");
+    let page = sent.path == "/" && sent.accept.contains("html");
     let response = router.clone().oneshot(request(&sent)).await.unwrap();
     let (status, headers) = (response.status(), response.headers().clone());
     let body = body::to_bytes(response.into_body(), usize::MAX).await;
