@@ -1,4 +1,5 @@
 //! The whole system for one test: its own AWS account, real binaries, free ports.
+#![expect(dead_code, reason = "each suite uses a part of it")]
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -101,9 +102,18 @@ impl Bed {
 
     /// Puts a message into a worker's queue, past the topic.
     pub async fn send_to_queue(&self, service: &str, body: &str) -> anyhow::Result<()> {
+        self.send(self.queue(service)?.url, body).await
+    }
+
+    /// Puts a message into a worker's dead-letter queue, as if no try could have handled it.
+    pub async fn send_to_dead_letters(&self, service: &str, body: &str) -> anyhow::Result<()> {
+        let url = self.queue(service)?.dead_letter_url;
+        self.send(url.context("no dead-letter queue")?, body).await
+    }
+
+    async fn send(&self, url: String, body: &str) -> anyhow::Result<()> {
         let sqs = aws_sdk_sqs::Client::new(&self.aws);
-        let queue = self.queue(service)?;
-        sqs.send_message().queue_url(queue.url).message_body(body).send().await?;
+        sqs.send_message().queue_url(url).message_body(body).send().await?;
         Ok(())
     }
 
