@@ -20,6 +20,7 @@ use tokio::time::{interval, sleep};
 
 use crate::{
     build,
+    dead_letters::DeadLetters,
     endpoint::{self, Endpoint},
     log::Log,
     provision::{Account, Target, provision},
@@ -155,6 +156,17 @@ impl Stage {
 }
 
 impl Stage {
+    /// The dead-letter queues.
+    async fn dead_letters(&self) -> Vec<DeadLetters> {
+        let sqs = aws_sdk_sqs::Client::new(&self.target.config().await);
+        let queues = self.account.services.iter().filter_map(|service| service.queue.as_ref());
+        let with_dead_letters = queues.filter_map(|queue| {
+            let url = queue.dead_letter_url.clone()?;
+            Some(DeadLetters::new(sqs.clone(), url, queue.url.clone()))
+        });
+        with_dead_letters.collect()
+    }
+
     /// The table whose name `service` finds in `variable`.
     fn table(&self, service: &str, variable: &str) -> anyhow::Result<&str> {
         let found = self.account.service(service).and_then(|it| it.variables.get(variable));

@@ -10,7 +10,7 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use pubsub::{event::Event, notification::Notification, order::Amount};
 
-use super::{Stage, load::Accepted};
+use super::{Stage, load::Accepted, quiet};
 use crate::provision::Account;
 
 const AUDIT_QUEUE: &str = "chaos-audit";
@@ -109,6 +109,7 @@ pub async fn audit(stage: &Stage, accepted: &[Accepted]) -> anyhow::Result<Audit
                 coupons.keys().filter(|id| !rewarded.contains(id)).count(),
                 Some(0),
             ),
+            row("dead letters left", quiet::dead_letters(stage).await?, Some(0)),
             row("announced more than once", again(&announced), None),
             row("fulfilled again after a duplicate", again(&fulfilled), None),
             row(

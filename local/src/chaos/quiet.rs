@@ -7,7 +7,6 @@ use aws_sdk_dynamodb::types::Select;
 use aws_sdk_sqs::types::QueueAttributeName;
 
 use super::{Stage, pause};
-use crate::dead_letters::DeadLetters;
 
 /// After so long without quiet something is stuck.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -89,17 +88,20 @@ async fn waiting(stage: &Stage) -> anyhow::Result<usize> {
     Ok(waiting)
 }
 
-/// Sends every dead letter back to its queue.
+/// How many dead letters there are.
+pub async fn dead_letters(stage: &Stage) -> anyhow::Result<usize> {
+    let mut count = 0;
+    for letters in stage.dead_letters().await {
+        count += letters.count().await?;
+    }
+    Ok(count)
+}
+
+/// Sends every dead letter back to its queue; returns how many there were.
 async fn redrive(stage: &Stage) -> anyhow::Result<usize> {
-    let sqs = aws_sdk_sqs::Client::new(&stage.target.config().await);
-    let mut moved = 0;
-    for queue in stage.account.services.iter().filter_map(|service| service.queue.as_ref()) {
-        let Some(url) = queue.dead_letter_url.clone() else {
-            continue;
-        };
-        let letters = DeadLetters::new(sqs.clone(), url, queue.url.clone());
-        moved += letters.count().await?;
+    let count = dead_letters(stage).await?;
+    for letters in stage.dead_letters().await {
         letters.redrive().await?;
     }
-    Ok(moved)
+    Ok(count)
 }
