@@ -35,10 +35,11 @@ const PROGRAM: Program = Program {
     about: "Takes orders over HTTP, stores them in DynamoDB and announces them on SNS.",
     health_port: PORT,
     health_path: "/ping",
-    variables: "  COPILOT_SNS_TOPIC_ARNS  the topics, as JSON: ordersTopic and ping
-  ORDERS_TABLE_NAME       the DynamoDB table of orders
-  PORT                    the port to listen on (5000)
-  RUST_LOG                what is logged (info)",
+    variables: &[
+        ("COPILOT_SNS_TOPIC_ARNS", "the topics, as JSON: ordersTopic and ping"),
+        ("ORDERS_TABLE_NAME", "the DynamoDB table of orders"),
+        ("PORT", "the port to listen on (5000)"),
+    ],
 };
 
 fn main() -> ExitCode {

@@ -22,8 +22,8 @@ pub struct Program {
     pub health_port: (&'static str, u16),
     /// The path its health is asked on.
     pub health_path: &'static str,
-    /// The variables it reads, a line each: name and meaning.
-    pub variables: &'static str,
+    /// The variables it reads beside `RUST_LOG`: name, meaning and default.
+    pub variables: &'static [(&'static str, &'static str)],
 }
 
 /// Runs a service: `serve` until it ends, or one of the arguments `healthcheck`, `--version` and
@@ -75,11 +75,15 @@ async fn check_health(program: &Program) -> anyhow::Result<()> {
 
 fn help(program: &Program) -> String {
     let Program { name, about, variables, .. } = program;
-    format!(
+    let mut help = format!(
         "{about}\n\nUsage: {name} [healthcheck | --version | --help]\n\n\
          Without an argument it serves until SIGTERM or Ctrl-C; `healthcheck` asks the one that\n\
-         runs here whether it is well.\n\nVariables:\n{variables}"
-    )
+         runs here whether it is well.\n\nVariables:"
+    );
+    for (variable, meaning) in variables.iter().chain([&telemetry::VARIABLE]) {
+        help += &format!("\n  {variable:<22}  {meaning}");
+    }
+    help
 }
 
 fn exit_code(outcome: anyhow::Result<()>) -> ExitCode {

@@ -6,6 +6,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::env::{self, Misconfigured};
 
+/// The variable that says what is logged.
+pub const VARIABLE: (&str, &str) = ("RUST_LOG", "what is logged (info)");
+
 /// Starts logging. Colours are for a terminal only.
 ///
 /// # Errors

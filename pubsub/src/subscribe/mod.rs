@@ -89,6 +89,13 @@ pub struct Settings {
 impl Settings {
     /// The variable that holds the port of the health check, and the port if it is not set.
     pub const HEALTH_PORT: (&str, u16) = ("HEALTH_PORT", 8081);
+    /// The variables that [`Settings::from_env`] reads: name, meaning and default.
+    pub const VARIABLES: [(&str, &str); 4] = [
+        ("COPILOT_QUEUE_URI", "the queue to receive from"),
+        ("HEALTH_PORT", "the port on loopback that answers the health check (8081)"),
+        ("MAX_IN_FLIGHT", "how many messages are handled at once (100)"),
+        ("RECEIVE_WAIT_SECONDS", "how long a receive waits for messages, up to 20 (20)"),
+    ];
     /// The longest wait that SQS allows.
     const MAX_RECEIVE_WAIT_SECONDS: u64 = 20;
 

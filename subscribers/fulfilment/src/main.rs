@@ -10,17 +10,19 @@ use tokio_util::sync::CancellationToken;
 
 mod fulfil;
 
+const VARIABLES: [(&str, &str); 5] = {
+    let [queue, health, in_flight, wait] = Settings::VARIABLES;
+    let banner = ("BANNER", "on or off: the customer's name in large letters (on)");
+    [queue, banner, health, in_flight, wait]
+};
+
 const PROGRAM: Program = Program {
     name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
     about: "Fulfils every order that the publisher announces.",
     health_port: Settings::HEALTH_PORT,
     health_path: "/",
-    variables: "  COPILOT_QUEUE_URI  the queue to receive from
-  HEALTH_PORT        the port on loopback that answers the health check (8081)
-  MAX_IN_FLIGHT      how many messages are handled at once (100)
-  BANNER             on or off: the customer's name in large letters (on)
-  RUST_LOG           what is logged (info)",
+    variables: &VARIABLES,
 };
 
 fn main() -> ExitCode {

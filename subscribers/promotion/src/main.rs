@@ -16,17 +16,19 @@ mod coupon;
 
 use coupons_table::CouponsTable;
 
+const VARIABLES: [(&str, &str); 5] = {
+    let [queue, health, in_flight, wait] = Settings::VARIABLES;
+    let coupons = ("COUPONS_TABLE_NAME", "the DynamoDB table of coupons");
+    [queue, coupons, health, in_flight, wait]
+};
+
 const PROGRAM: Program = Program {
     name: env!("CARGO_PKG_NAME"),
     version: env!("CARGO_PKG_VERSION"),
     about: "Makes one coupon for every announced order of 80 or more.",
     health_port: Settings::HEALTH_PORT,
     health_path: "/",
-    variables: "  COPILOT_QUEUE_URI   the queue to receive from
-  COUPONS_TABLE_NAME  the DynamoDB table of coupons
-  HEALTH_PORT         the port on loopback that answers the health check (8081)
-  MAX_IN_FLIGHT       how many messages are handled at once (100)
-  RUST_LOG            what is logged (info)",
+    variables: &VARIABLES,
 };
 
 fn main() -> ExitCode {
