@@ -1,6 +1,6 @@
 //! One message's way through its handler, and what its outcome means for the queue.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use anyhow::anyhow;
 use tokio::{sync::mpsc, time::timeout};
@@ -49,7 +49,7 @@ pub struct Outgoing {
 pub async fn handle(
     worker: &Worker,
     outgoing: &Outgoing,
-    handler: &impl Handler,
+    handler: Arc<impl Handler>,
     message: Received,
 ) {
     let lease = message.lease.clone();
@@ -59,7 +59,8 @@ pub async fn handle(
         Admission::Delete => outgoing.delete(lease.id).await,
         Admission::Poison => outgoing.release(lease.clone(), worker.after_poison(&lease)).await,
         Admission::Handle(cancelled) => {
-            let work = handler.call(message.into_notification());
+            // The call is part of the work: it may panic before there is a future.
+            let work = async move { handler.call(message.into_notification()).await };
             let outcome = run(work, worker.settings.handler_deadline, cancelled).await;
             settle(worker, outgoing, lease, outcome).await;
         }
@@ -156,8 +157,9 @@ impl Worker {
     /// When a message that failed is to be visible again.
     fn after_failure(&self, lease: &Lease) -> Duration {
         match self.rules.tries {
-            // SQS moves it at the receive after this one, so waiting would only delay that.
-            Some(tries) if lease.attempt >= tries => Duration::ZERO,
+            // SQS moves it at the receive after this one, so waiting would only delay that. One
+            // that it has not moved by then stays: the tries are assumed, and are not the queue's.
+            Some(tries) if lease.attempt == tries => Duration::ZERO,
             _ => full_jitter(RETRY_BASE, RETRY_MAX, lease.attempt),
         }
     }
@@ -165,9 +167,9 @@ impl Worker {
     /// When a message that no try can handle is to be visible again.
     fn after_poison(&self, lease: &Lease) -> Duration {
         match self.rules.tries {
-            Some(_) => Duration::ZERO,
+            Some(tries) if lease.attempt <= tries => Duration::ZERO,
             // Without a dead-letter queue it would come again at once, for ever.
-            None => self.after_failure(lease),
+            _ => self.after_failure(lease),
         }
     }
 }

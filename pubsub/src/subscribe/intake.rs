@@ -10,7 +10,7 @@ use std::{
 
 use tokio::{
     sync::OwnedSemaphorePermit,
-    time::{sleep, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -21,8 +21,10 @@ use super::{
     queue::BATCH,
 };
 
-/// How long a poll waits for room for a whole batch.
+/// How long a poll waits for room that is worth its price.
 const GATHER: Duration = Duration::from_millis(200);
+/// The time between empty polls, if the queue is told not to wait, or does not.
+const EMPTY_INTERVAL: Duration = Duration::from_millis(200);
 const RETRY_BASE: Duration = Duration::from_millis(200);
 const RETRY_MAX: Duration = Duration::from_secs(20);
 
@@ -62,11 +64,15 @@ impl<H: Handler> Intake<H> {
     pub async fn poll_until_shutdown(self) {
         let mut failures = 0;
         while let Some(room) = self.room().await {
+            let next_if_empty = Instant::now() + EMPTY_INTERVAL;
             match self.poll(room).await {
-                Ok(Poll { full, .. }) => {
+                Ok(Poll { full, empty }) => {
                     failures = 0;
                     if full {
                         self.add_poller();
+                    }
+                    if empty {
+                        self.shutdown.run_until_cancelled(sleep_until(next_if_empty)).await;
                     }
                 }
                 Err(()) => {
@@ -103,20 +109,20 @@ impl<H: Handler> Intake<H> {
         self.pollers.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Permits for the next poll: as many as a batch takes, or after a while those that are free, at
-    /// least one. `None` when it is time to stop.
+    /// Permits for the next poll: those that are free, at least one. `None` when it is time to stop.
     ///
-    /// Under load permits come back one by one, and a poll for each would be a request a message.
+    /// Under load permits come back one by one, and a poll for each would be a request a message. So
+    /// it waits a moment for a tenth of them, which leaves the rest at work.
     async fn room(&self) -> Option<OwnedSemaphorePermit> {
         let permits = &self.worker.permits;
-        let batch = BATCH.min(self.worker.settings.max_in_flight);
+        let worthwhile = (self.worker.settings.max_in_flight / BATCH).clamp(1, BATCH);
         let gathered = async {
-            let whole = Arc::clone(permits).acquire_many_owned(u32::try_from(batch).ok()?);
-            if let Ok(room) = timeout(GATHER, whole).await {
-                return room.ok();
-            }
-            let mut room = Arc::clone(permits).acquire_owned().await.ok()?;
-            while room.num_permits() < batch {
+            let whole = Arc::clone(permits).acquire_many_owned(u32::try_from(worthwhile).ok()?);
+            let mut room = match timeout(GATHER, whole).await {
+                Ok(room) => room.ok()?,
+                Err(_) => Arc::clone(permits).acquire_owned().await.ok()?,
+            };
+            while room.num_permits() < BATCH {
                 let Ok(one) = Arc::clone(permits).try_acquire_owned() else {
                     break;
                 };
@@ -147,7 +153,7 @@ impl<H: Handler> Intake<H> {
             let (worker, outgoing) = (Arc::clone(&self.worker), self.outgoing.clone());
             let handler = Arc::clone(&self.handler);
             self.handlers.spawn(async move {
-                handle(&worker, &outgoing, &*handler, message).await;
+                handle(&worker, &outgoing, handler, message).await;
                 drop(permit);
             });
         }

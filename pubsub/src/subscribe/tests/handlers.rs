@@ -129,3 +129,32 @@ async fn a_slow_message_does_not_hold_up_the_others() {
     subscription.until_empty().await;
     subscription.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_before_the_future_is_made_is_a_failure_as_well() {
+    let sqs = ScriptedSqs::default();
+    sqs.send("a");
+    let subscription = start(&sqs, settings(), |notification| {
+        assert!(notification.attempt > 1, "the first try panics");
+        async { Ok(()) }
+    })
+    .await;
+    sleep(seconds(10)).await;
+    assert_eq!(ids(&sqs.deleted()), ["a"]);
+    subscription.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_dead_letter_queue_that_we_know_of_nothing_comes_again_at_once_for_ever() {
+    for failure in [retry as fn() -> Failure, poison] {
+        let sqs = ScriptedSqs::default();
+        sqs.keep_dead_letters();
+        sqs.disturb(ATTRIBUTES, usize::MAX, Fault::Denied);
+        sqs.send("a");
+        let subscription = start(&sqs, settings(), move |_| async move { Err(failure()) }).await;
+        sleep(seconds(60)).await;
+        let receives = sqs.receives("a");
+        assert!((4..50).contains(&receives), "{receives} receives in a minute");
+        subscription.end().await;
+    }
+}

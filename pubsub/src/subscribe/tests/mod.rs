@@ -32,7 +32,7 @@ mod permits;
 
 mod health;
 
-use scripted_sqs::{CHANGE, DELETE, Fault, RECEIVE, ScriptedSqs, TRIES, VISIBILITY};
+use scripted_sqs::{ATTRIBUTES, CHANGE, DELETE, Fault, RECEIVE, ScriptedSqs, TRIES, VISIBILITY};
 
 /// A worker under test.
 struct Subscription {

@@ -75,3 +75,22 @@ proptest! {
         });
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_message_does_not_slow_a_worker_that_holds_few() {
+    let sqs = ScriptedSqs::default();
+    sqs.send("slow");
+    let few = Settings { max_in_flight: 2, handler_deadline: seconds(600), ..settings() };
+    let subscription = start(&sqs, few, async |notification| {
+        let slow = notification.message == "slow";
+        work_for(if slow { seconds(500) } else { Duration::from_millis(10) }).await
+    })
+    .await;
+    sleep(seconds(1)).await;
+    for number in 0..100 {
+        sqs.send(&number.to_string());
+    }
+    sleep(seconds(5)).await;
+    assert_eq!(sqs.deleted().len(), 100);
+    subscription.end().await;
+}

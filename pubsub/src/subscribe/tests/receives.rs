@@ -49,3 +49,14 @@ async fn no_more_is_received_than_there_is_room_for() {
     assert_eq!(sqs.deleted().len(), 50);
     subscription.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn polls_that_are_empty_at_once_are_spaced() {
+    let sqs = ScriptedSqs::default();
+    let eager = Settings { receive_wait: Duration::ZERO, ..settings() };
+    let subscription = start(&sqs, eager, async |_| Ok(())).await;
+    sleep(seconds(10)).await;
+    let polls = sqs.calls(RECEIVE);
+    assert!((10..=60).contains(&polls), "{polls} polls in ten seconds");
+    subscription.end().await;
+}

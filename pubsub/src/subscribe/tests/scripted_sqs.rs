@@ -67,6 +67,8 @@ struct State {
     faults: HashMap<&'static str, (usize, Fault)>,
     handles: usize,
     receives: HashMap<String, u32>,
+    /// There is no dead-letter queue.
+    endless: bool,
 }
 
 struct Message {
@@ -101,6 +103,11 @@ impl ScriptedSqs {
             twice: false,
         });
         self.changed.notify_waiters();
+    }
+
+    /// From now on a message comes again however often it was received.
+    pub fn keep_dead_letters(&self) {
+        self.state().endless = true;
     }
 
     /// The next `times` calls of this operation go wrong; `usize::MAX`: all, until `mend`.
@@ -252,9 +259,10 @@ impl State {
     /// The messages, and when the next one becomes visible.
     fn receive(&mut self, max: usize, visibility: Duration) -> (Vec<Value>, Option<Instant>) {
         let now = Instant::now();
-        let (dead, kept) = std::mem::take(&mut self.messages)
-            .into_iter()
-            .partition::<Vec<_>, _>(|it| it.visible_at <= now && it.receives >= TRIES);
+        let (dead, kept) =
+            std::mem::take(&mut self.messages).into_iter().partition::<Vec<_>, _>(|it| {
+                it.visible_at <= now && it.receives >= TRIES && !self.endless
+            });
         self.messages = kept;
         self.dead.extend(dead.into_iter().map(|it| (it.id, now)));
         let mut received = Vec::new();
