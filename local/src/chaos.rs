@@ -90,14 +90,14 @@ pub async fn run(args: &Args) -> anyhow::Result<bool> {
 
     let loaded = load::place_orders(args, fleet.urls(), Arc::clone(&progress));
     let (accepted, killed) = tokio::join!(loaded, fleet.kill_by(&progress));
-    let (accepted, killed) = (accepted?, killed?);
+    let (accepted, mut killed) = (accepted?, killed?);
     reporter.abort();
 
     stage.proxy.calm();
     println!("all orders are accepted after {} s; waiting for quiet", started.elapsed().as_secs());
     let redriven = quiet::wait(&stage).await?;
-    let audit = audit::audit(&stage, &accepted).await?;
-    fleet.stop().await;
+    let unclean = fleet.stop(&mut killed).await?;
+    let audit = audit::audit(&stage, &accepted, unclean).await?;
     let logs = keep_logs(&stage, args.keep_logs.clone(), audit.passed()).await?;
 
     println!("\n{}", proxy_table(&stage.proxy, &killed, redriven));

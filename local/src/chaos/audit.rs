@@ -75,7 +75,7 @@ pub async fn subscribe(aws: &SdkConfig, account: &Account) -> anyhow::Result<Str
 }
 
 /// Compares what was accepted with what became of it.
-pub async fn audit(stage: &Stage, accepted: &[Accepted]) -> anyhow::Result<Audit> {
+pub async fn audit(stage: &Stage, accepted: &[Accepted], unclean: usize) -> anyhow::Result<Audit> {
     let accepted: BTreeMap<String, Amount> =
         accepted.iter().map(|order| (order.id.to_string(), order.amount)).collect();
     let stored = column(stage, "publisher", "ORDERS_TABLE_NAME", "id", "amount").await?;
@@ -85,8 +85,11 @@ pub async fn audit(stage: &Stage, accepted: &[Accepted]) -> anyhow::Result<Audit
     let granted = codes_by_order(stage);
 
     let threshold = Amount::from_cents(THRESHOLD_CENTS).context("the threshold is an amount")?;
-    let rewarded: BTreeSet<_> =
-        accepted.iter().filter(|(_, amount)| **amount >= threshold).map(|(id, _)| id).collect();
+    let rewarded: BTreeSet<_> = accepted
+        .iter()
+        .filter(|(_, amount)| **amount >= threshold)
+        .map(|(id, _)| id.as_str())
+        .collect();
     let of_accepted = |ids: &dyn Fn(&str) -> bool| accepted.keys().filter(|id| ids(id)).count();
     let as_accepted =
         |id: &str| stored.get(id).and_then(|it| it.parse().ok()) == accepted.get(id).copied();
@@ -106,7 +109,7 @@ pub async fn audit(stage: &Stage, accepted: &[Accepted]) -> anyhow::Result<Audit
             row("coupons", coupons.len(), Some(rewarded.len())),
             row(
                 "coupons of orders that earned none",
-                coupons.keys().filter(|id| !rewarded.contains(id)).count(),
+                coupons.keys().filter(|id| !rewarded.contains(id.as_str())).count(),
                 Some(0),
             ),
             row("dead letters left", quiet::dead_letters(stage).await?, Some(0)),
@@ -124,10 +127,12 @@ pub async fn audit(stage: &Stage, accepted: &[Accepted]) -> anyhow::Result<Audit
                         !as_accepted(id)
                             || !announced.contains_key(id)
                             || !fulfilled.contains_key(id)
+                            || (rewarded.contains(id) && !coupons.contains_key(id))
                     })
                 },
                 Some(0),
             ),
+            row("processes that ended badly", unclean, Some(0)),
             row("effects made twice (a second coupon)", two_codes.count(), Some(0)),
         ],
     })

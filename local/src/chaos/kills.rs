@@ -21,6 +21,8 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 const STOP_TIMEOUT: Duration = Duration::from_secs(60);
 const POLITE: &str = "SIGTERM";
 const RUDE: &str = "SIGKILL";
+/// What became of some whose end was asked for: killed after all, or another exit code than 0.
+const UNCLEAN: &str = "unclean ends after SIGTERM";
 
 /// All processes.
 pub struct Fleet {
@@ -103,8 +105,9 @@ impl Fleet {
                     while progress.accepted() < when {
                         sleep(Duration::from_millis(5)).await;
                     }
-                    instance.kill(how).await?;
+                    let clean = instance.kill(how).await?;
                     *counts.entry(how).or_insert(0) += 1;
+                    *counts.entry(UNCLEAN).or_insert(0) += usize::from(!clean);
                 }
                 anyhow::Ok((instance, counts))
             });
@@ -120,31 +123,48 @@ impl Fleet {
         Ok(total)
     }
 
-    /// Ends all of them.
-    pub async fn stop(mut self) {
+    /// Ends all of them, and adds those that did not end cleanly to `killed`; returns how many
+    /// there were in all.
+    pub async fn stop(
+        mut self,
+        killed: &mut BTreeMap<&'static str, usize>,
+    ) -> anyhow::Result<usize> {
+        let unclean = killed.entry(UNCLEAN).or_insert(0);
         for instance in &mut self.instances {
             instance.process.terminate();
         }
         for instance in &mut self.instances {
-            // One that does not end is killed when it is dropped.
-            let _ = timeout(STOP_TIMEOUT, instance.process.wait()).await;
+            *unclean += usize::from(!instance.ended().await?);
         }
+        Ok(*unclean)
     }
 }
 
 impl Instance {
-    async fn kill(&mut self, how: &'static str) -> anyhow::Result<()> {
-        if how == POLITE {
+    /// Ends the process and starts it again. False if it was asked to end, and did so badly.
+    async fn kill(&mut self, how: &'static str) -> anyhow::Result<bool> {
+        let clean = if how == POLITE {
             self.process.terminate();
-            if timeout(STOP_TIMEOUT, self.process.wait()).await.is_err() {
-                self.process.kill();
-            }
+            self.ended().await?
         } else {
             self.process.kill();
-        }
-        self.process.wait().await?;
+            self.process.wait().await?;
+            true
+        };
         self.process = self.start.spawn(&self.service)?;
-        self.healthy().await
+        self.healthy().await?;
+        Ok(clean)
+    }
+
+    /// Waits as long as ECS would for a process that was asked to end; to be asked again would end
+    /// it at once. True if it ended with code 0; one that had crashed before did not.
+    async fn ended(&mut self) -> anyhow::Result<bool> {
+        if let Ok(status) = timeout(STOP_TIMEOUT, self.process.wait()).await {
+            return Ok(status?.success());
+        }
+        self.process.kill();
+        self.process.wait().await?;
+        Ok(false)
     }
 
     async fn healthy(&self) -> anyhow::Result<()> {

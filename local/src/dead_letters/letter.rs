@@ -51,7 +51,7 @@ fn subject(message: &Message, attempt: u32) -> String {
     match Event::read(&Notification::read(body, id, attributes, attempt)) {
         Ok(Event::OrderPlaced(order)) => format!("order {}", order.id),
         Ok(Event::Ping(_)) => "a ping".to_owned(),
-        // The outermost sentence alone: the causes may quote the message.
-        Err(Failure::Poison(why) | Failure::Retry(why)) => format!("unreadable: {why}"),
+        // Reasons are logged, so they quote nothing that a customer typed.
+        Err(Failure::Poison(why) | Failure::Retry(why)) => format!("unreadable: {why:#}"),
     }
 }
