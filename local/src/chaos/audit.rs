@@ -120,6 +120,7 @@ pub async fn audit(stage: &Stage, accepted: &[Accepted], unclean: usize) -> anyh
                 stored.keys().filter(|id| !accepted.contains_key(*id)).count(),
                 Some(0),
             ),
+            row("processes that ended badly", unclean, Some(0)),
             row(
                 "accepted and lost",
                 {
@@ -132,7 +133,6 @@ pub async fn audit(stage: &Stage, accepted: &[Accepted], unclean: usize) -> anyh
                 },
                 Some(0),
             ),
-            row("processes that ended badly", unclean, Some(0)),
             row("effects made twice (a second coupon)", two_codes.count(), Some(0)),
         ],
     })
