@@ -114,7 +114,9 @@ async fn settle(worker: &Worker, outgoing: &Outgoing, lease: Lease, outcome: Out
         }
         Outcome::Failed(reason) => {
             let reason = format!("{reason:#}");
-            tracing::warn!(message.id = %message_id, attempt, reason, "not handled; it comes again");
+            let last = worker.rules.tries.is_some_and(|tries| attempt >= tries);
+            let next = if last { "that was its last try" } else { "it comes again" };
+            tracing::warn!(message.id = %message_id, attempt, reason, "not handled: {next}");
         }
         Outcome::Poison(reason) => {
             let reason = format!("{reason:#}");

@@ -120,7 +120,7 @@ impl Settings {
     pub fn from_env() -> Result<Self, Misconfigured> {
         let defaults = Self::new(env::required("COPILOT_QUEUE_URI")?);
         let (health_port, default_port) = Self::HEALTH_PORT;
-        let settings = Self {
+        Ok(Self {
             health_port: Some(env::parsed(health_port, default_port, "a port number")?),
             max_in_flight: env::parsed(
                 "MAX_IN_FLIGHT",
@@ -133,14 +133,17 @@ impl Settings {
                 "a number of seconds up to 20",
             )?),
             ..defaults
-        };
-        if settings.max_in_flight == 0 || settings.max_in_flight > Semaphore::MAX_PERMITS {
+        })
+    }
+
+    fn check(&self) -> Result<(), Misconfigured> {
+        if !(1..=Semaphore::MAX_PERMITS).contains(&self.max_in_flight) {
             return Err(Misconfigured("MAX_IN_FLIGHT should be a number from 1 up".to_owned()));
         }
-        if settings.receive_wait.as_secs() > Self::MAX_RECEIVE_WAIT_SECONDS {
+        if self.receive_wait.as_secs() > Self::MAX_RECEIVE_WAIT_SECONDS {
             return Err(Misconfigured("RECEIVE_WAIT_SECONDS should be at most 20".to_owned()));
         }
-        Ok(settings)
+        Ok(())
     }
 }
 
@@ -195,7 +198,7 @@ impl Worker {
 ///
 /// # Errors
 ///
-/// [`Misconfigured`] if the health port is taken. A queue that is out of reach, or that refuses, is
+/// [`Misconfigured`] if a setting is out of bounds or the health port is taken. A queue that is out of reach, or that refuses, is
 /// no error: the worker turns unhealthy, says why, and keeps trying.
 pub async fn subscribe<F>(
     aws: &SdkConfig,
@@ -206,6 +209,7 @@ pub async fn subscribe<F>(
 where
     F: Future<Output = Result<(), Failure>> + Send + 'static,
 {
+    settings.check()?;
     let health = match settings.health_port {
         Some(port) => Some(health::listen(Settings::HEALTH_PORT.0, port).await?),
         None => None,

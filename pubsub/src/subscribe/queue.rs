@@ -1,7 +1,7 @@
 //! The calls on the queue, with every option and time limit they have.
 
 use std::{
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -21,7 +21,7 @@ use aws_sdk_sqs::{
 use aws_smithy_types::{error::operation::BuildError, timeout::TimeoutConfig};
 use serde::Deserialize;
 use thiserror::Error;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::{
     Settings,
@@ -34,6 +34,8 @@ pub const BATCH: usize = 10;
 /// Longer than a healthy call takes. The SDK sets no limit, so that a connection that died without
 /// a word would hold its caller for good.
 const CALL_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long a refusal is taken for granted.
+const REFUSAL_PAUSE: Duration = Duration::from_secs(60);
 /// What a receive may take beyond the wait that SQS was asked for.
 const RECEIVE_MARGIN: Duration = Duration::from_secs(15);
 
@@ -44,8 +46,9 @@ pub struct Queue {
     /// Does not try again by itself: backing off is the intake's business.
     receives: Client,
     calls: Client,
-    /// Copilot's own policy does not allow it: see `overrides/cfn.patches.yml`.
-    may_change_visibility: AtomicBool,
+    /// When SQS last refused to change visibility, which Copilot's own policy does not allow: see
+    /// `overrides/cfn.patches.yml`.
+    refused: Mutex<Option<Instant>>,
 }
 
 impl Queue {
@@ -69,13 +72,19 @@ impl Queue {
             wait: settings.receive_wait,
             receives: client(settings.receive_wait + RECEIVE_MARGIN, Some(RetryConfig::disabled())),
             calls: client(CALL_TIMEOUT, None),
-            may_change_visibility: AtomicBool::new(true),
+            refused: Mutex::new(None),
         }
     }
 
-    /// False once SQS refused it: then messages wait for the end of their visibility timeout.
+    /// False for a while after SQS refused it: then messages wait for the end of their visibility
+    /// timeout. A policy that was just changed takes about a minute to be in force.
     pub fn may_change_visibility(&self) -> bool {
-        self.may_change_visibility.load(Ordering::Relaxed)
+        self.refused().is_none_or(|at| at.elapsed() >= REFUSAL_PAUSE)
+    }
+
+    fn refused(&self) -> MutexGuard<'_, Option<Instant>> {
+        // No code that can panic runs under the lock.
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for messages, at most `max` of them, and hides them for `visibility`.
@@ -145,7 +154,7 @@ impl Queue {
     }
 
     fn note_refusal(&self, error: &CallFailed) {
-        if error.refused && self.may_change_visibility.swap(false, Ordering::Relaxed) {
+        if error.refused && self.refused().replace(Instant::now()).is_none() {
             tracing::warn!(
                 reason = %error,
                 "may not change visibility: leases are not renewed, and failures wait for timeouts"
@@ -299,6 +308,7 @@ impl From<BuildError> for CallFailed {
     }
 }
 
+/// Whole seconds, as SQS takes them: at least as long as `duration`.
 fn seconds(duration: Duration) -> i32 {
-    i32::try_from(duration.as_secs()).unwrap_or(i32::MAX)
+    i32::try_from(duration.as_millis().div_ceil(1_000)).unwrap_or(i32::MAX)
 }

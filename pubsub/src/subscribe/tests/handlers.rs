@@ -80,10 +80,10 @@ async fn failures_come_again_after_a_random_time_that_grows() {
     }
     let most = pauses.each_ref().map(|pauses| *pauses.iter().max().unwrap());
     assert!(most[0] <= seconds(3) && most[1] <= seconds(5), "{most:?}");
-    // SQS counts in whole seconds: 0 to 2 for the first failure, 0 to 4 for the second.
+    // SQS counts in whole seconds: 1 to 2 for the first failure, 1 to 4 for the second.
     assert!(most[1] > most[0] && most[0] >= seconds(1), "{most:?}");
-    let none = pauses[1].iter().min().unwrap();
-    assert!(*none < seconds(1), "{none:?}");
+    let least = pauses.each_ref().map(|pauses| *pauses.iter().min().unwrap());
+    assert!(least.iter().all(|pause| (seconds(1)..seconds(2)).contains(pause)), "{least:?}");
     assert_eq!(sqs.dead().len(), 40);
     subscription.end().await;
 }
