@@ -310,5 +310,5 @@ impl From<BuildError> for CallFailed {
 
 /// Whole seconds, as SQS takes them: at least as long as `duration`.
 fn seconds(duration: Duration) -> i32 {
-    i32::try_from(duration.as_millis().div_ceil(1_000)).unwrap_or(i32::MAX)
+    i32::try_from(duration.as_nanos().div_ceil(1_000_000_000)).unwrap_or(i32::MAX)
 }
