@@ -71,8 +71,8 @@ fn order_id(headers: &HeaderMap) -> Result<OrderId, Problem> {
     let Some(key) = headers.get(IDEMPOTENCY_KEY) else {
         return Ok(OrderId::new());
     };
-    let key = key.to_str().unwrap_or_default().trim();
-    if key.is_empty() || key.len() > IDEMPOTENCY_KEY_MAX_CHARS {
+    let key = key.to_str().unwrap_or_default().trim_ascii();
+    if key.is_empty() || key.len() > IDEMPOTENCY_KEY_MAX_CHARS || key.contains('\t') {
         let detail = "An Idempotency-Key has 1 to 255 visible ASCII characters.";
         return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
     }

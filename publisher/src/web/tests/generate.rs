@@ -118,7 +118,11 @@ fn sent(
     body: impl Strategy<Value = Vec<u8>>,
 ) -> impl Strategy<Value = Sent> {
     let content_type = prop_oneof![9 => Just(Some(right)), 1 => select(OTHER_TYPES.as_slice())];
-    let key = option::weighted(0.1, vec(prop_oneof![32..=255_u8, Just(b'\t')], 0..20));
+    let blank = vec(prop_oneof![Just(b' '), Just(b'\t')], 0..3);
+    // The end is random, so that no two of them name the same order.
+    let any = (vec(prop_oneof![32..=255_u8, Just(b'\t')], 0..20), vec(b'a'..=b'z', 12));
+    let any = any.prop_map(|(start, end)| [start, end].concat());
+    let key = option::weighted(0.1, prop_oneof![blank, any]);
     let key = key.prop_map(|key| key.map(|it| it.into_iter().filter(|b| *b != 127).collect()));
     (content_type, select(ACCEPTS.as_slice()), key, body).prop_map(
         move |(content_type, accept, idempotency_key, body)| Sent {
