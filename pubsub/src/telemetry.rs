@@ -21,6 +21,9 @@ pub fn start() -> Result<(), Misconfigured> {
         .with_env_filter(filter)
         .with_ansi(std::io::stdout().is_terminal())
         .with_target(false)
+        // Whoever read the log may be gone. To complain of it on standard error would panic there,
+        // and take the task with it that listens for SIGTERM.
+        .log_internal_errors(false)
         .init();
     Ok(())
 }
