@@ -318,13 +318,20 @@ enum Rolling {
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "read to be checked; there is no X-Ray here")]
 pub struct Observability {
-    tracing: Option<Tracing>,
+    tracing: Tracing,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Tracing {
-    AwsXray,
+/// Copilot knows one vendor, and looks at no other: a slip means that nothing is traced.
+#[derive(Clone, Debug)]
+struct Tracing;
+
+impl<'de> Deserialize<'de> for Tracing {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "awsxray" => Ok(Self),
+            vendor => Err(wrong(format!("{vendor:?} traces nothing: Copilot knows only awsxray"))),
+        }
+    }
 }
 
 /// A whole number between `MIN` and `MAX`: AWS refuses others when a stack is deployed.

@@ -110,6 +110,20 @@ fn mistakes_in_a_manifest_are_found_where_they_stand() {
 }
 
 #[test]
+fn traces_go_to_x_ray_or_are_a_mistake() {
+    let copy = Copy::new();
+    let file = copy.0.join("fulfilment/manifest.yml");
+    let traced = fs::read_to_string(&file)
+        .unwrap()
+        .replace("exec: false", "observability:\n  tracing: awsxray\nexec: false");
+    fs::write(&file, &traced).unwrap();
+    Workspace::read(&copy.0, "test").unwrap();
+    fs::write(&file, traced.replace("awsxray", "aws-xray")).unwrap();
+    let said = Workspace::read(&copy.0, "test").unwrap_err().to_string();
+    assert!(said.contains("observability.tracing: ") && said.contains("awsxray"), "{said}");
+}
+
+#[test]
 fn mistakes_in_a_filter_policy_are_found_where_they_stand() {
     let file = "promotion/manifest.yml";
     check(file, "- 80", "- \"80\"", 0, "80");
