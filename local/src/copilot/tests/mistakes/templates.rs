@@ -1,0 +1,83 @@
+//! Patches and addons that do not fit what Copilot makes of the manifests.
+
+use super::{FULFILMENT, PROMOTION, found, found_in};
+
+#[test]
+fn patches_that_fit_nothing_are_found() {
+    let file = "fulfilment/overrides/cfn.patches.yml";
+    let cases = [
+        ("/QueuePolicy/", "/QueuePolcy/", "  path", "has no /Resources/QueuePolcy here"),
+        ("Statement/0/", "Statement/7/", "  path", "PolicyDocument/Statement/7 here"),
+        ("/StopTimeout", "/StopTimeot", "  path: /Resources/TaskD", "knows no StopTimeot"),
+        ("tions/0/Stop", "tions/00/Stop", "  path: /Resources/TaskD", "Definitions/00 here"),
+        ("/Runtime", "/Runtim", "  path: /Resources/Env", "Properties/Runtim here"),
+        ("/EnvC", "/RulePriorityFunction/C", "  path: /Resources/Rule", "no /Resources/Rule"),
+        ("op: replace", "op: remove", "- op: remove", "a patch that removes has no value"),
+        ("Queue.QueueName", "Queu.QueueName", "Value: !GetAtt", "no DeadLetterQueu here"),
+        (
+            "# What",
+            "- op: add\n  path: /Resources/TaskRole/Properties/Policies/-\n  value: {PolicyName: \
+             queue, PolicyDocument: {Resource: !GetAtt EventsQueue.Arn}}\n# What",
+            "  path: /Resources/TaskRole",
+            "EventsKMSKey → TaskRole",
+        ),
+    ];
+    found_in(file, &cases);
+
+    let edit = (FULFILMENT, "    dead_letter:\n      tries: 3\n", "");
+    found(&[edit], file, "Value: !GetAtt", "has no DeadLetterQueue here (environment test)");
+    let edit = (FULFILMENT, "    count:\n      range: 1-2", "    count: 1");
+    found(&[edit], file, "path: /Resources/Dynamic", "no /Resources/DynamicDesiredCountFunction");
+}
+
+#[test]
+fn addons_that_do_not_fit_together_are_found() {
+    let file = "promotion/addons/couponsTable.yml";
+    let other = "promotion/addons/other.yml";
+    let arguments = "promotion/addons/addons.parameters.yml";
+    let extra = (file, "  Name:\n", "  Extra:\n    Type: String\n  Name:\n");
+
+    let parameter = "Parameters:\n  App:\n    Type: String\nResources: {}\n";
+    found(&[(other, "", parameter)], other, "    Type", "Parameters.App: Copilot merges");
+    found(&[extra], file, "    Type: String\n  Name", "Parameters.Extra: it has no Default");
+    let cases = [
+        ("Name: !Ref WorkloadName", "Parameters.Name: Copilot passes it by itself"),
+        ("Extr: !Ref WorkloadName", "Parameters.Extr: no addon has such a parameter"),
+        ("Extra: !GetAtt Queue.Arn", "Parameters.Extra: Copilot's template has no Queue here"),
+        (
+            "Extra: !GetAtt EventsQueue.Arn",
+            "Parameters.Extra: with it, the resources refer to one another in a circle: \
+             AddonsStack → EventsQueue →",
+        ),
+        ("Extra: !Ref Service", "AddonsStack → Service → TaskDefinition → EventsQueue → "),
+    ];
+    for (argument, what) in cases {
+        let text = format!("Parameters:\n  {argument}\n");
+        found(&[extra, (arguments, "", &text)], arguments, argument, what);
+    }
+
+    // Even without a policy: the task waits for what the addon tells it.
+    let addon = "fulfilment/addons/alarm.yml";
+    let text = "Parameters:\n  App: {Type: String}\n  Env: {Type: String}\n  Name: {Type: String}\n  \
+                Extra: {Type: String}\nResources: {}\nOutputs: {name: {Value: !Ref Extra}}\n";
+    let arguments = "fulfilment/addons/addons.parameters.yml";
+    let argument = "Parameters:\n  Extra: !GetAtt Service.Name\n";
+    let what = "AddonsStack → Service → TaskDefinition → AddonsStack";
+    found(&[(addon, "", text), (arguments, "", argument)], arguments, "  Extra", what);
+}
+
+#[test]
+fn outputs_with_the_name_of_another_variable_are_found() {
+    let file = "promotion/addons/couponsTable.yml";
+    let second = "\nOutputs:\n  CouponsTableName:\n    Value: !Ref couponsTable";
+    let cases = [
+        ("\nOutputs:", second, "!Ref couponsTable\n    Desc", "among the output CouponsTableName"),
+        ("  couponsTableName:", "  copilotLbDns:", "!Ref couponsTable\n", "variables of Copilot"),
+    ];
+    for (old, new, _, what) in cases {
+        found(&[(file, old, new)], file, "!Ref couponsTable\n  couponsTableAccessPolicy", what);
+    }
+    let edit = (PROMOTION, "  RUST_LOG: info", "  COUPONS_TABLE_NAME: mine");
+    let marker = "!Ref couponsTable\n  couponsTableAccessPolicy";
+    found(&[edit], file, marker, "COUPONS_TABLE_NAME is also among the manifest's variables");
+}
