@@ -12,7 +12,7 @@ use std::{
 use super::{
     expression::{Data, Value},
     manifest::{Kind, Manifest},
-    references,
+    patches, references,
     stack::Stack,
     yaml::{self, Wrong},
 };
@@ -71,20 +71,35 @@ impl Outline {
             ("Resources", Value::made(Data::Map(resources))),
             ("Outputs", Value::map([])),
         ]);
-        Self { template }
+        let mut outline = Self { template };
+        outline.let_topics_send(manifest);
+        outline
+    }
+
+    /// One statement more in the queue's policy for each topic.
+    fn let_topics_send(&mut self, manifest: &Manifest) {
+        let path = ["Resources", "QueuePolicy", "Properties", "PolicyDocument", "Statement"];
+        if let Some(Value { data: Data::List(statements), .. }) = self.at(&path) {
+            let subscribe = manifest.subscribe.iter();
+            let topics = subscribe.flat_map(|it| it.value.topics.iter().flatten());
+            statements.extend(topics.map(|_| {
+                let keys = ["Effect", "Principal", "Action", "Resource", "Condition"];
+                Value::map(keys.map(|key| (key, nothing())))
+            }));
+        }
     }
 
     /// Passes `argument` to the nested stack of the addons.
     pub fn tell_addons(&mut self, name: &str, argument: Value) {
         let path = ["Resources", "AddonsStack", "Properties", "Parameters"];
-        let parameters =
-            path.into_iter().try_fold(&mut self.template, |value, key| match &mut value.data {
-                Data::Map(entries) => entries.get_mut(key),
-                _ => None,
-            });
-        if let Some(Value { data: Data::Map(parameters), .. }) = parameters {
+        if let Some(Value { data: Data::Map(parameters), .. }) = self.at(&path) {
             parameters.insert(name.to_owned(), argument);
         }
+    }
+
+    /// What is at `path` in the template.
+    fn at(&mut self, path: &[&str]) -> Option<&mut Value> {
+        path.iter().try_fold(&mut self.template, |value, token| patches::child(value, token))
     }
 
     /// Whether everything that `value` refers to exists.
@@ -146,11 +161,16 @@ fn pruned(value: Value, parts: &BTreeSet<&str>) -> Value {
     Value { data, ..value }
 }
 
+/// A list of which nothing is left does not hold either.
 fn holds(value: &Value, parts: &BTreeSet<&str>) -> bool {
-    let Data::Map(entries) = &value.data else {
-        return true;
-    };
-    entries.get("when").and_then(references::literal).is_none_or(|part| parts.contains(part))
+    match &value.data {
+        Data::Map(entries) => {
+            let when = entries.get("when").and_then(references::literal);
+            when.is_none_or(|part| parts.contains(part))
+        }
+        Data::List(values) => values.is_empty() || values.iter().any(|value| holds(value, parts)),
+        Data::Plain(_) | Data::Text(_) => true,
+    }
 }
 
 /// A topic and its policy.

@@ -15,6 +15,9 @@ use super::{
     yaml::{self, Wrong, wrong},
 };
 
+/// The longest time that Fargate lets pass between SIGTERM and SIGKILL.
+const MAX_STOP_TIMEOUT_SECONDS: u64 = 120;
+
 /// What a service changes.
 #[derive(Clone, Debug, Default)]
 pub struct Patches(Vec<Patch>);
@@ -73,12 +76,28 @@ impl Patch {
             place = child(place, token)
                 .ok_or_else(|| format!("Copilot's template has no {walked} here"))?;
         }
+        self.check_stop_timeout(last)?;
         let done = match &mut place.data {
             Data::Map(entries) => self.change_entry(entries, last)?,
             Data::List(values) => self.change_item(values, last),
             Data::Plain(_) | Data::Text(_) => false,
         };
         if done { Ok(()) } else { Err(format!("Copilot's template has no {walked}/{last} here")) }
+    }
+
+    fn check_stop_timeout(&self, name: &str) -> Result<(), String> {
+        let (Change::Add(value) | Change::Replace(value)) = &self.change else {
+            return Ok(());
+        };
+        match &value.data {
+            Data::Plain(seconds) if name == "StopTimeout" => {
+                let waits = seconds.as_u64().is_some_and(|it| it <= MAX_STOP_TIMEOUT_SECONDS);
+                let what =
+                    format!("Fargate waits 0 to {MAX_STOP_TIMEOUT_SECONDS} s, not {seconds}");
+                if waits { Ok(()) } else { Err(what) }
+            }
+            _ => Ok(()),
+        }
     }
 
     fn change_entry(
@@ -123,7 +142,8 @@ impl Patch {
     }
 }
 
-fn child<'a>(value: &'a mut Value, token: &str) -> Option<&'a mut Value> {
+/// What `token` of a pointer leads to in `value`.
+pub fn child<'a>(value: &'a mut Value, token: &str) -> Option<&'a mut Value> {
     match &mut value.data {
         Data::Map(entries) => entries.get_mut(token),
         Data::List(values) => values.get_mut(index(token)?),

@@ -12,6 +12,9 @@ use crate::copilot::{
     yaml::{Wrong, wrong},
 };
 
+/// How many attributes a filter policy may look at.
+const MAX_FILTERED_ATTRIBUTES: usize = 5;
+
 /// The topics that a service owns.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -126,6 +129,14 @@ impl Subscribe {
                 let what = format!(
                     "subscribe.topics.name: {:?} is a second time one of {}",
                     topic.0, subscription.service.value
+                );
+                return Err((subscription.name.referenced, what));
+            }
+            let attributes = subscription.filter_policy.as_ref().map_or(0, |it| it.attributes());
+            if attributes > MAX_FILTERED_ATTRIBUTES {
+                let what = format!(
+                    "subscribe.topics.filter_policy: SNS looks at {MAX_FILTERED_ATTRIBUTES} \
+                     attributes, not {attributes}"
                 );
                 return Err((subscription.name.referenced, what));
             }

@@ -101,6 +101,12 @@ fn topics_that_are_one_and_queues_without_topics_are_found() {
         ),
     ];
     found_in(FULFILMENT, &cases);
+    let six = "amount: [1], a: [1], b: [1], c: [1], d: [1], e: [1]";
+    let policy = format!("filter_policy: {{{six}}}");
+    let list = "filter_policy: # matched against the message's attributes, before the queue\n        \
+                amount:\n          - numeric:\n              - \">=\"\n              - 80";
+    let what = "subscribe.topics.filter_policy: SNS looks at 5 attributes, not 6";
+    found_in(PROMOTION, &[(list, &policy, "    - name: ordersTopic", what)]);
     let twice = ("- name: ping", "- name: ping\n    - name: pi-ng", "- name: pi-ng", "are one for");
     found_in(PUBLISHER, &[twice]);
 }

@@ -8,6 +8,8 @@ fn patches_that_fit_nothing_are_found() {
     let cases = [
         ("/QueuePolicy/", "/QueuePolcy/", "  path", "has no /Resources/QueuePolcy here"),
         ("Statement/0/", "Statement/7/", "  path", "PolicyDocument/Statement/7 here"),
+        ("  value: 60", "  value: 180", "  path: /Resources/TaskD", "Fargate waits 0 to 120 s"),
+        ("/0/StopTimeout", "/0/PortMappings/-", "  path: /Resources/TaskD", "0/PortMappings here"),
         ("/StopTimeout", "/StopTimeot", "  path: /Resources/TaskD", "knows no StopTimeot"),
         ("tions/0/Stop", "tions/00/Stop", "  path: /Resources/TaskD", "Definitions/00 here"),
         ("/Runtime", "/Runtim", "  path: /Resources/Env", "Properties/Runtim here"),
