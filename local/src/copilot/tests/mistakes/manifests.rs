@@ -19,10 +19,10 @@ fn sizes_platforms_and_images_that_fargate_does_not_run_are_found() {
         ("  build:", "  location: x\n  build:", "  location: x", "it excludes image.build"),
         ("  build:", "  port: 80\n  build:", "  port: 80", "image.port: Copilot ignores it"),
         (
-            "exec: false",
-            "observability:\n  tracing: jaeger\nexec: false",
-            "  tracing: jaeger",
-            "observability.tracing: \"jaeger\" traces nothing",
+            "  test:",
+            "  test:\n    observability: {tracing: aws-xray}",
+            "    observability",
+            "observability.tracing: \"aws-xray\" traces nothing",
         ),
     ];
     found_in(FULFILMENT, &cases);

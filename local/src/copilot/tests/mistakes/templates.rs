@@ -54,32 +54,42 @@ fn addons_that_do_not_fit_together_are_found() {
         ("Extra: !Ref Service", "AddonsStack → Service → TaskDefinition → EventsQueue → "),
     ];
     for (argument, what) in cases {
-        let text = format!("Parameters:\n  {argument}\n");
-        found(&[extra, (arguments, "", &text)], arguments, argument, what);
+        let edit = (arguments, "Parameters:\n", &*format!("Parameters:\n  {argument}\n"));
+        found(&[extra, edit], arguments, argument, what);
     }
 
     // Even without a policy: the task waits for what the addon tells it.
-    let addon = "fulfilment/addons/alarm.yml";
-    let text = "Parameters:\n  App: {Type: String}\n  Env: {Type: String}\n  Name: {Type: String}\n  \
-                Extra: {Type: String}\nResources: {}\nOutputs: {name: {Value: !Ref Extra}}\n";
-    let arguments = "fulfilment/addons/addons.parameters.yml";
-    let argument = "Parameters:\n  Extra: !GetAtt Service.Name\n";
+    let addon = "fulfilment/addons/statusSubscription.yml";
+    let (resources, output) =
+        ("\nResources:\n", "\nOutputs: {it: {Value: !Ref Extra}}\nResources:\n");
+    let edits = [
+        (addon, "  Name:\n", "  Extra:\n    Type: String\n  Name:\n"),
+        (addon, resources, output),
+        (
+            "fulfilment/addons/addons.parameters.yml",
+            "Parameters:\n",
+            "Parameters:\n  Extra: !GetAtt Service.Name\n",
+        ),
+    ];
     let what = "AddonsStack → Service → TaskDefinition → AddonsStack";
-    found(&[(addon, "", text), (arguments, "", argument)], arguments, "  Extra", what);
+    found(&edits, "fulfilment/addons/addons.parameters.yml", "  Extra", what);
 }
 
 #[test]
 fn outputs_with_the_name_of_another_variable_are_found() {
     let file = "promotion/addons/couponsTable.yml";
     let second = "\nOutputs:\n  CouponsTableName:\n    Value: !Ref couponsTable";
-    let cases = [
-        ("\nOutputs:", second, "!Ref couponsTable\n    Desc", "among the output CouponsTableName"),
-        ("  couponsTableName:", "  copilotLbDns:", "!Ref couponsTable\n", "variables of Copilot"),
-    ];
-    for (old, new, _, what) in cases {
-        found(&[(file, old, new)], file, "!Ref couponsTable\n  couponsTableAccessPolicy", what);
-    }
-    let edit = (PROMOTION, "  RUST_LOG: info", "  COUPONS_TABLE_NAME: mine");
     let marker = "!Ref couponsTable\n  couponsTableAccessPolicy";
+    let cases = [
+        ("\nOutputs:", second, marker, "is also among the output CouponsTableName"),
+        (
+            "  couponsTableName:",
+            "  copilotLbDns:",
+            marker,
+            "is also among the variables of Copilot",
+        ),
+    ];
+    found_in(file, &cases);
+    let edit = (PROMOTION, "  RUST_LOG: info", "  COUPONS_TABLE_NAME: mine");
     found(&[edit], file, marker, "COUPONS_TABLE_NAME is also among the manifest's variables");
 }
