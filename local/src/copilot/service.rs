@@ -9,7 +9,7 @@ use heck::ToShoutySnakeCase as _;
 use serde_saphyr::Spanned;
 
 use super::{
-    addons,
+    addons, entries,
     expression::{Expression, Value},
     interpolation,
     manifest::{Kind, Manifest},
@@ -48,6 +48,7 @@ impl Service {
         names: &Names<'_>,
         environments: &BTreeSet<String>,
     ) -> Result<Self, Mistake> {
+        check_entries(directory)?;
         let file = directory.join("manifest.yml");
         let manifest: Manifest = yaml::read(&file)?;
         let in_file = |wrong: Wrong| Mistake::from_wrong(&file, wrong);
@@ -88,6 +89,29 @@ impl Service {
             .flat_map(|publish| &publish.topics)
             .map(|topic| topic.name.value.0.as_str())
     }
+}
+
+/// Copilot looks for its files by name, and at no other: a slip in a name hides a whole file.
+fn check_entries(directory: &Path) -> Result<(), Mistake> {
+    for (name, path) in entries(directory)? {
+        let hidden = match name.as_str() {
+            "manifest.yml" => None,
+            "addons" => entries(&path)?.into_values().find(|path| {
+                let extension = path.extension().and_then(|it| it.to_str());
+                !path.is_file() || !matches!(extension, Some("yml" | "yaml"))
+            }),
+            "overrides" => {
+                let mut files = entries(&path)?.into_iter();
+                let ours = ["cfn.patches.yml", "README.md"];
+                files.find(|(name, _)| !ours.contains(&name.as_str())).map(|(_, path)| path)
+            }
+            _ => Some(path),
+        };
+        if let Some(path) = hidden {
+            return Err(Mistake::of(&path, "Copilot does not look at it"));
+        }
+    }
+    Ok(())
 }
 
 /// What Copilot says of name, type, and keys that belong to the other type.
