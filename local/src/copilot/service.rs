@@ -58,16 +58,11 @@ impl Service {
         let addons = addons::read(names, directory)?;
         check_variables(&manifest, &addons)?;
         let patches = Patches::read(directory)?;
-        // Copilot has no overrides for one environment alone: they must fit in all of them.
         for environment in environments {
             let manifest = manifest.applied(environment);
             manifest.check(kind).map_err(in_file)?;
-            let mut outline = Outline::of(kind.value, &manifest, &addons);
-            check_arguments(&mut outline, &addons)?;
-            patches.apply(&mut outline).map_err(|(place, what)| {
-                let file = directory.join("overrides/cfn.patches.yml");
-                Mistake::at(&file, place, format!("{what} (environment {environment})"))
-            })?;
+            let outline = Outline::of(kind.value, &manifest, &addons);
+            check_template(outline, &addons, &patches, environment)?;
         }
         let mut manifest = manifest.applied(names.environment);
         for value in manifest.variables.values_mut() {
@@ -177,6 +172,20 @@ fn check_variables(manifest: &Manifest, addons: &Stack) -> Result<(), Mistake> {
         return Err(Mistake::at(&output.file, output.location, what));
     }
     Ok(())
+}
+
+/// The addons and patches are the same in all environments: they have to fit in each.
+fn check_template(
+    mut outline: Outline,
+    addons: &Stack,
+    patches: &Patches,
+    environment: &str,
+) -> Result<(), Mistake> {
+    check_arguments(&mut outline, addons)?;
+    patches.apply(&mut outline).map_err(|(place, what)| {
+        let what = format!("{what} (environment {environment})");
+        Mistake::at(&patches.file, place, what)
+    })
 }
 
 /// What the addons are told has to exist, and must not wait for the addons itself.
