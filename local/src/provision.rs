@@ -15,7 +15,7 @@ use crate::copilot::{
     Service as Description, Workspace,
     manifest::Kind,
     resolve::{Known, Made, Place, Request},
-    stack::{DEAD_LETTER_QUEUE, EVENTS_QUEUE, topic_id},
+    stack::topic_id,
 };
 
 mod request;
@@ -182,10 +182,15 @@ fn told(
     target: &Target,
 ) -> anyhow::Result<Service> {
     let place = Place { service: service.name.clone(), addons: false };
-    let queue = known.get(&place, EVENTS_QUEUE).map(|made| Queue {
-        url: made.reference.clone(),
-        arn: made.attributes["Arn"].clone(),
-        dead_letter_url: (known.get(&place, DEAD_LETTER_QUEUE)).map(|made| made.reference.clone()),
+    let queue = service.queue().and_then(|ids| {
+        let place = Place { addons: ids.addons, ..place.clone() };
+        let made = known.get(&place, ids.queue)?;
+        Some(Queue {
+            url: made.reference.clone(),
+            arn: made.attributes["Arn"].clone(),
+            dead_letter_url: (ids.dead_letters)
+                .and_then(|letters| Some(known.get(&place, letters)?.reference.clone())),
+        })
     });
     let mut variables = target.variables();
     let (application, environment) = (&workspace.application, &workspace.environment);
@@ -204,7 +209,7 @@ fn told(
     if !topics.is_empty() {
         tell("COPILOT_SNS_TOPIC_ARNS", serde_json::to_string(&topics)?);
     }
-    if let Some(queue) = &queue {
+    if let (Some(queue), Kind::Worker) = (&queue, service.kind) {
         tell("COPILOT_QUEUE_URI", queue.url.clone());
     }
     for (name, value) in known.outputs(service)? {

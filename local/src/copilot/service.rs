@@ -16,7 +16,7 @@ use super::{
     names::check_name,
     outline::Outline,
     patches::Patches,
-    stack::{self, Names, Stack},
+    stack::{self, Names, QueueIds, Stack},
     yaml::{self, Mistake, Wrong},
 };
 
@@ -38,6 +38,11 @@ pub struct Service {
 }
 
 impl Service {
+    /// The queue that it receives from: Copilot's, or that of its addons.
+    pub fn queue(&self) -> Option<QueueIds<'_>> {
+        self.own.queue(false).or_else(|| self.addons.queue(true))
+    }
+
     /// Reads the service in `directory` as it is in one environment, and checks it for all.
     ///
     /// # Errors
