@@ -20,6 +20,12 @@ mod form;
 
 mod order;
 
+mod latest;
+
+mod flow;
+
+mod problems;
+
 use browser::{Browser, Scripts};
 use common::Bed;
 use webdriver::Driver;
@@ -51,12 +57,19 @@ async fn main() -> anyhow::Result<ExitCode> {
 /// Runs the checks whose names contain the first argument that is no option, else all of them.
 async fn check_all() -> anyhow::Result<ExitCode> {
     let checks = checks! {
+        On latest::without_orders_the_list_leads_to_the_form;
         On form::the_form_is_filled_in_for_a_start;
         On form::what_is_wrong_is_said_at_the_field_and_what_was_typed_stays;
-        On form::a_missing_page_leads_back_to_the_form;
         On order::an_order_of_120_is_seen_on_its_whole_way_and_its_coupon_is_copied;
         On order::an_order_of_50_has_no_promotion;
         Off order::without_scripts_the_page_refreshes_itself_until_the_order_is_done;
+        On latest::the_latest_orders_are_listed_newest_first_and_paged;
+        On flow::orders_move_through_the_picture_and_only_large_ones_to_promotion;
+        Off flow::without_scripts_the_picture_refreshes_itself;
+        On problems::a_missing_page_leads_back_to_the_form;
+        On problems::who_goes_back_and_sends_something_else_is_led_to_the_first_order;
+        On problems::a_form_of_another_site_is_refused;
+        On problems::while_our_books_are_out_of_reach_what_was_typed_stays;
     };
     let filter = env::args().skip(1).find(|it| !it.starts_with('-')).unwrap_or_default();
     let driver = Driver::start().await?;
