@@ -72,6 +72,7 @@ pub fn router(app: App) -> Router {
         .route("/flow", get(flow::show))
         .route("/ping", get(ping::answer).post(ping::publish))
         .route("/assets/style.css", asset("text/css", include_str!("../assets/style.css")))
+        .route("/assets/icon.svg", asset("image/svg+xml", include_str!("../assets/icon.svg")))
         .route("/assets/order.js", asset("text/javascript", include_str!("../assets/order.js")))
         .route("/assets/flow.js", asset("text/javascript", include_str!("../assets/flow.js")))
         .route_layer(from_fn(traced))

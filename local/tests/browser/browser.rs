@@ -1,0 +1,171 @@
+//! A browser as a person uses it: pages are visited, fields filled in and buttons pressed, and
+//! what is to be seen is waited for.
+
+use std::{fs, path::PathBuf};
+
+use anyhow::Context as _;
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::time::{sleep, timeout};
+
+use crate::{
+    common::{LOOK_EVERY, PATIENCE},
+    quiet, target,
+    webdriver::{Driver, Session},
+};
+
+/// What the W3C chose for the key of an element's reference.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// Chromium's preference "do not allow sites to use JavaScript".
+const NO_SCRIPTS: &str = "profile.managed_default_content_settings.javascript";
+
+/// Whether a browser runs the pages' scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scripts {
+    On,
+    Off,
+}
+
+/// A new browser with nothing in its history, on one site.
+pub struct Browser {
+    pub session: Session,
+    site: String,
+    _profile: TempDir,
+}
+
+impl Browser {
+    pub async fn open(driver: &Driver, site: &str, scripts: Scripts) -> anyhow::Result<Self> {
+        let profile = TempDir::new()?;
+        let user_data = format!("--user-data-dir={}", profile.path().display());
+        let preferences = match scripts {
+            Scripts::On => json!({}),
+            Scripts::Off => json!({ NO_SCRIPTS: 2 }),
+        };
+        let arguments = [
+            "--headless",
+            "--no-sandbox", // a container has no user namespaces for it
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--remote-debugging-pipe", // it ends with chromedriver, however that ends
+            &user_data,
+        ];
+        let session = driver.open(json!({ "args": arguments, "prefs": preferences })).await?;
+        Ok(Self { session, site: site.to_owned(), _profile: profile })
+    }
+
+    /// Types an address of the site.
+    pub async fn visit(&self, path: &str) -> anyhow::Result<()> {
+        let url = format!("{}{path}", self.site);
+        self.session.post("/url", json!({ "url": url })).await.map(drop)
+    }
+
+    /// Waits until an element is there, and returns the path of its commands.
+    pub async fn see(&self, css: &str) -> anyhow::Result<String> {
+        let appears = async {
+            loop {
+                let found = self.all(css).await?;
+                if let Some(element) = found.into_iter().next() {
+                    return anyhow::Ok(element);
+                }
+                sleep(LOOK_EVERY).await;
+            }
+        };
+        let seen = timeout(PATIENCE, appears).await;
+        seen.with_context(|| format!("{css} is never to be seen"))?
+    }
+
+    /// The paths of the commands of every element that is there now.
+    pub async fn all(&self, css: &str) -> anyhow::Result<Vec<String>> {
+        let query = json!({ "using": "css selector", "value": css });
+        let found = self.session.post("/elements", query).await?;
+        let found = found.as_array().context("no list of elements")?;
+        let ids = found.iter().filter_map(|it| it[ELEMENT].as_str());
+        Ok(ids.map(|id| format!("/element/{id}")).collect())
+    }
+
+    pub async fn click(&self, css: &str) -> anyhow::Result<()> {
+        let element = self.see(css).await?;
+        self.session.post(&format!("{element}/click"), json!({})).await.map(drop)
+    }
+
+    /// Types `text` in place of what is in a field.
+    pub async fn fill_in(&self, css: &str, text: &str) -> anyhow::Result<()> {
+        let element = self.see(css).await?;
+        self.session.post(&format!("{element}/clear"), json!({})).await?;
+        self.session.post(&format!("{element}/value"), json!({ "text": text })).await.map(drop)
+    }
+
+    /// The text that is to be seen in an element.
+    pub async fn text(&self, css: &str) -> anyhow::Result<String> {
+        self.string(&format!("{}/text", self.see(css).await?)).await
+    }
+
+    /// Waits until an element has this text.
+    pub async fn wait_for_text(&self, css: &str, wanted: &str) -> anyhow::Result<()> {
+        let appears = async {
+            while self.text(css).await? != wanted {
+                sleep(LOOK_EVERY).await;
+            }
+            anyhow::Ok(())
+        };
+        let seen = timeout(PATIENCE, appears).await;
+        seen.with_context(|| format!("{css} never says {wanted:?}"))?
+    }
+
+    /// Whether there is such an element, and a person can see it.
+    pub async fn is_shown(&self, css: &str) -> anyhow::Result<bool> {
+        for element in self.all(css).await? {
+            if self.session.get(&format!("{element}/displayed")).await? == true {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// What is typed into a field.
+    pub async fn typed(&self, css: &str) -> anyhow::Result<String> {
+        self.string(&format!("{}/property/value", self.see(css).await?)).await
+    }
+
+    /// The path of the page.
+    pub async fn path(&self) -> anyhow::Result<String> {
+        let url = self.string("/url").await?;
+        Ok(url.strip_prefix(&self.site).context("another site")?.to_owned())
+    }
+
+    async fn string(&self, command: &str) -> anyhow::Result<String> {
+        let value = self.session.get(command).await?;
+        value.as_str().map(str::to_owned).with_context(|| format!("{command} is {value}"))
+    }
+
+    /// What a script returns. It runs past the page's Content-Security-Policy.
+    pub async fn evaluate(&self, script: &str) -> anyhow::Result<Value> {
+        self.session.post("/execute/sync", json!({ "script": script, "args": [] })).await
+    }
+
+    /// Saves the whole page as `target/screenshots/{name}.png`.
+    pub async fn screenshot(&self, name: &str) -> anyhow::Result<PathBuf> {
+        let parameters = json!({ "captureBeyondViewport": true });
+        let taken = self.session.cdp("Page.captureScreenshot", parameters).await?;
+        let data = taken["data"].as_str().context("no picture")?;
+        let directory = target().join("screenshots");
+        fs::create_dir_all(&directory)?;
+        let file = directory.join(format!("{name}.png"));
+        fs::write(&file, BASE64_STANDARD.decode(data)?)?;
+        Ok(file)
+    }
+
+    /// Closes it, and refuses it if a page had errors or asked anyone else for anything.
+    pub async fn close(self) -> anyhow::Result<()> {
+        let said = self.session.log("browser").await;
+        let events = self.session.log("performance").await;
+        self.session.close().await?;
+        quiet::check(&self.site, &said?, &events?)
+    }
+}

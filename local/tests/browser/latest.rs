@@ -1,0 +1,57 @@
+//! The list of the latest orders.
+
+use anyhow::ensure;
+
+use crate::{Outcome, browser::Browser, common::Bed, looks};
+
+/// More than fit on a page.
+const ORDERS: usize = 25;
+
+const NAMES: &str = "return [...document.querySelectorAll('main tbody a')].map(it => it.text)";
+
+/// The first check of all: no order was sent yet.
+pub async fn without_orders_the_list_leads_to_the_form(_: &mut Bed, browser: &Browser) -> Outcome {
+    browser.visit("/orders").await?;
+    ensure!(browser.all("table").await?.is_empty(), "a table without orders");
+    looks::check(browser, "orders-none").await?;
+    browser.click("main p a[href='/']").await?;
+    browser.see("form #customer").await.map(drop)
+}
+
+pub async fn the_latest_orders_are_listed_newest_first_and_paged(
+    bed: &mut Bed,
+    browser: &Browser,
+) -> Outcome {
+    let mut sent = Vec::new();
+    for number in 1..=ORDERS {
+        let customer = format!("Customer {number}");
+        let total = (40 + 4 * number).to_string();
+        sent.push((bed.order(&customer, &total).await?, customer));
+    }
+    sent.reverse();
+    browser.visit("/orders").await?;
+    let mut listed = names(browser).await?;
+    let (newest, customer) = &sent[0];
+    let total = browser.text("tbody tr:first-child").await?;
+    ensure!(total.contains("140.00"), "the newest order is shown as {total}");
+    looks::check(browser, "orders").await?;
+
+    browser.click("a[rel=next]").await?;
+    browser.see("a[href='/orders']").await?;
+    listed.extend(names(browser).await?);
+    listed.truncate(ORDERS);
+    let expected: Vec<_> = sent.iter().map(|(_, customer)| customer.clone()).collect();
+    ensure!(listed == expected, "the orders are listed as {listed:#?}");
+    looks::check(browser, "orders-older").await?;
+
+    browser.visit("/orders").await?;
+    browser.click(&format!("tbody a[href='/orders/{newest}']")).await?;
+    browser.see("#timeline").await?;
+    ensure!(browser.text("h1").await?.contains(customer.as_str()));
+    Ok(())
+}
+
+async fn names(browser: &Browser) -> anyhow::Result<Vec<String>> {
+    browser.see("tbody a").await?;
+    Ok(serde_json::from_value(browser.evaluate(NAMES).await?)?)
+}

@@ -1,0 +1,101 @@
+//! The page of an order, on which its way is seen.
+
+use anyhow::ensure;
+
+use crate::{Outcome, browser::Browser, common::Bed, looks};
+
+/// With a break between groups of four, as people read it aloud.
+const CODE_CHARACTERS: usize = "KWQ4-77W5-2D2F".len();
+
+const CONTROL_V: &str = "\u{e009}v";
+
+/// The worker stands still until the page was seen waiting: what comes then, comes by itself.
+pub async fn an_order_of_120_is_seen_on_its_whole_way_and_its_coupon_is_copied(
+    bed: &mut Bed,
+    browser: &Browser,
+) -> Outcome {
+    stop_fulfilment(bed).await?;
+    send(browser, "Ada Lovelace", "120").await?;
+    browser.see("main[data-final=false]").await?;
+    for step in ["stored", "announced", "promotion"] {
+        browser.see(&done(step)).await?;
+    }
+    browser.see("#timeline[aria-live=polite] [data-step=fulfilment][data-state=waiting]").await?;
+    looks::check(browser, "order-waiting").await?;
+
+    browser.evaluate("window.neverLeft = true").await?;
+    bed.system.start_service("fulfilment")?;
+    browser.see(&done("fulfilment")).await?;
+    browser.see("main[data-final=true]").await?;
+    ensure!(browser.evaluate("return window.neverLeft").await? == true, "the page was reloaded");
+    looks::check(browser, "order-done").await?;
+    copies_its_coupon(bed, browser).await
+}
+
+async fn copies_its_coupon(bed: &Bed, browser: &Browser) -> Outcome {
+    let code = browser.text("#coupon code").await?;
+    ensure!(code.len() == CODE_CHARACTERS, "{code:?} is no code");
+    bed.saw("promotion", &["coupon granted", &format!("coupon.code={code}")]).await?;
+    browser.click("#coupon button#copy").await?;
+    browser.wait_for_text("#coupon [role=status]", "Copied").await?;
+    looks::check(browser, "order-copied").await?;
+    // Where a person would use it.
+    browser.visit("/").await?;
+    browser.fill_in("#customer", CONTROL_V).await?;
+    ensure!(browser.typed("#customer").await? == code, "the clipboard has something else");
+    Ok(())
+}
+
+pub async fn an_order_of_50_has_no_promotion(_: &mut Bed, browser: &Browser) -> Outcome {
+    send(browser, "Grace Hopper", "50").await?;
+    browser.see("main[data-final=true]").await?;
+    for step in ["stored", "announced", "fulfilment"] {
+        browser.see(&done(step)).await?;
+    }
+    ensure!(browser.all("[data-step=promotion]").await?.is_empty(), "50 is no large order");
+    ensure!(!browser.is_shown("#coupon").await?, "50 earns no coupon");
+    looks::check(browser, "order-small").await
+}
+
+pub async fn without_scripts_the_page_refreshes_itself_until_the_order_is_done(
+    bed: &mut Bed,
+    browser: &Browser,
+) -> Outcome {
+    stop_fulfilment(bed).await?;
+    send(browser, "Ada Lovelace", "120").await?;
+    browser.see("main[data-final=false]").await?;
+    bed.system.start_service("fulfilment")?;
+    browser.see("main[data-final=true]").await?;
+    for step in ["stored", "announced", "fulfilment", "promotion"] {
+        browser.see(&done(step)).await?;
+    }
+    ensure!(browser.text("#coupon code").await?.len() == CODE_CHARACTERS);
+    // A button that does nothing would be a lie.
+    ensure!(!browser.is_shown("#copy").await?, "there is a button that needs scripts");
+    browser.screenshot("order-without-scripts").await.map(drop)
+}
+
+/// Fills in the form and sends it, as a person does.
+pub async fn send(browser: &Browser, customer: &str, total: &str) -> Outcome {
+    browser.visit("/").await?;
+    browser.fill_in("#customer", customer).await?;
+    browser.fill_in("#total", total).await?;
+    browser.click("form button").await?;
+    browser.see("#timeline").await?;
+    let path = browser.path().await?;
+    ensure!(path.starts_with("/orders/"), "the order is shown at {path}");
+    Ok(())
+}
+
+/// A step that happened says when.
+fn done(step: &str) -> String {
+    format!("#timeline [data-step={step}][data-state=done] time")
+}
+
+async fn stop_fulfilment(bed: &mut Bed) -> Outcome {
+    let fulfilment = bed.system.process("fulfilment")?;
+    fulfilment.terminate();
+    let status = fulfilment.wait().await?;
+    ensure!(status.success(), "fulfilment ended with {status}");
+    Ok(())
+}
