@@ -26,6 +26,9 @@ use crate::printer;
 /// A service that dies again and again should not fill the terminal.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
 
+/// What each step of fulfilment takes, unless the environment says otherwise.
+const PACE: (&str, &str) = ("PACE_MS", "1000");
+
 /// What `up` can be told.
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -93,7 +96,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         endpoint_url: endpoint_url()?,
         aws_port: args.aws_port,
         port: args.port,
-        variables: BTreeMap::new(),
+        variables: variables(),
     };
     let mut system = System::start(settings, lines.clone()).await?;
     let outcome = tokio::select! {
@@ -114,6 +117,12 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     stopped?;
     Ok(died.map_or(ExitCode::SUCCESS, exit_code))
+}
+
+/// A worker that takes its time can be watched.
+fn variables() -> BTreeMap<String, String> {
+    let pace = env::var(PACE.0).unwrap_or_else(|_| PACE.1.to_owned());
+    BTreeMap::from([(PACE.0.to_owned(), pace)])
 }
 
 /// Waits for health, says so, and then restarts what dies, as ECS does.

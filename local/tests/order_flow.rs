@@ -175,11 +175,11 @@ async fn programs_get_json_and_problems() -> Outcome {
 
     let again = post(&order).await?;
     assert_eq!(again.status(), StatusCode::OK);
-    assert_eq!(again.json::<Value>().await?, created);
+    assert_eq!(identity(&again.json().await?), identity(&created));
     problem(post(&json!({ "customer": "Bob", "amount": 80.01 })).await?, 409).await?;
 
     let shown = bed.http.get(bed.url(&location)).send().await?;
-    assert_eq!(shown.json::<Value>().await?, created);
+    assert_eq!(identity(&shown.json().await?), identity(&created));
     let page = bed.http.get(bed.url(&location)).header("accept", "text/html").send().await?;
     assert!(page.text().await?.contains("Thank you, Ada"));
 
@@ -194,11 +194,16 @@ async fn programs_get_json_and_problems() -> Outcome {
     problem(bed.http.get(bed.url(unknown)).send().await?, 404).await?;
     problem(bed.http.get(bed.url("/nowhere")).send().await?, 404).await?;
     let delete = bed.http.delete(bed.url("/orders")).send().await?;
-    assert_eq!(delete.headers()[header::ALLOW], "POST");
+    assert_eq!(delete.headers()[header::ALLOW], "GET,HEAD,POST");
     problem(delete, 405).await?;
     let foreign = bed.http.post(bed.url("/")).header("sec-fetch-site", "cross-site");
     problem(foreign.form(&[("customer", "Eve"), ("total", "80")]).send().await?, 403).await?;
     bed.system.stop().await
+}
+
+/// What of an order never changes.
+fn identity(order: &Value) -> [Value; 4] {
+    ["id", "customer", "amount", "placed_at"].map(|name| order[name].clone())
 }
 
 async fn problem(answer: reqwest::Response, status: u16) -> anyhow::Result<Value> {

@@ -10,12 +10,19 @@ use local::{
 };
 use pubsub::{
     event::{ORDERS_TOPIC, PING_TOPIC},
-    order::{Order, OrderId},
+    order::OrderId,
     topic::Topic,
 };
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
-use crate::{orders_table::OrdersTable, web::App};
+use crate::{
+    live::live,
+    orders_table::{OrdersTable, PlacedOrder},
+    outbox::Outbox,
+    topology::Topology,
+    web::{App, Latest},
+};
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -44,18 +51,24 @@ impl Bed {
         OrdersTable::new(aws, self.table().to_owned())
     }
 
-    /// The topic of orders, as a publisher with the configuration `aws` has it.
-    pub fn topic(&self, aws: &SdkConfig) -> Topic {
-        Topic::new(aws, self.topic_arn(ORDERS_TOPIC))
+    /// The outbox, as a publisher with the configuration `aws` has it.
+    pub fn outbox(&self, aws: &SdkConfig) -> Outbox {
+        let orders = self.orders(aws);
+        let live = live(orders.clone(), CancellationToken::new());
+        Outbox::new(orders, Topic::new(aws, self.topic_arn(ORDERS_TOPIC)), live)
     }
 
     /// What the handlers share, and where the orders go that are to be announced.
-    pub fn app(&self, aws: &SdkConfig) -> (App, mpsc::Receiver<Order>) {
+    pub fn app(&self, aws: &SdkConfig) -> (App, mpsc::Receiver<PlacedOrder>) {
         let (fresh, waiting) = mpsc::channel(10);
+        let orders = self.orders(aws);
         let app = App {
-            orders: self.orders(aws),
+            live: live(orders.clone(), CancellationToken::new()),
+            orders,
             fresh,
             ping: Topic::new(aws, self.topic_arn(PING_TOPIC)),
+            topology: Topology::new(aws, self.topic_arn(ORDERS_TOPIC)),
+            flow: Latest::default(),
         };
         (app, waiting)
     }

@@ -7,6 +7,7 @@ use pubsub::{
     Program,
     env::{self, Misconfigured},
     event::{ORDERS_TOPIC, PING_TOPIC},
+    subscribe::{Settings, subscribe},
     topic::Topic,
 };
 use tokio::{net::TcpListener, sync::mpsc};
@@ -18,11 +19,21 @@ mod orders_table;
 
 mod outbox;
 
+mod status;
+
+mod live;
+
+mod timeline;
+
+mod topology;
+
 #[cfg(test)]
 mod bed;
 
 use orders_table::OrdersTable;
 use outbox::Outbox;
+use topology::Topology;
+use web::App;
 
 const PORT: (&str, u16) = ("PORT", 5000);
 
@@ -38,6 +49,7 @@ const PROGRAM: Program = Program {
     variables: &[
         ("COPILOT_SNS_TOPIC_ARNS", "the topics, as JSON: ordersTopic and ping"),
         ("ORDERS_TABLE_NAME", "the DynamoDB table of orders"),
+        ("STATUS_QUEUE_URL", "the queue of what the workers tell"),
         ("PORT", "the port to listen on (5000)"),
     ],
 };
@@ -51,25 +63,38 @@ async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
     let port = env::parsed(variable, default_port, "a port number")?;
     let table_name = env::required("ORDERS_TABLE_NAME")?;
     let (orders_arn, ping_arn) = (env::topic_arn(ORDERS_TOPIC)?, env::topic_arn(PING_TOPIC)?);
+    let status = Settings { drain: DRAIN, ..Settings::for_queue_in("STATUS_QUEUE_URL")? };
 
     let aws = pubsub::aws::config().await;
     let orders = OrdersTable::new(&aws, table_name);
-    let outbox = Outbox::new(orders.clone(), Topic::new(&aws, orders_arn));
+    let live = live::live(orders.clone(), shutdown.clone());
+    let outbox = Outbox::new(orders.clone(), Topic::new(&aws, orders_arn.clone()), live.clone());
     let (fresh, waiting) = mpsc::channel(outbox::MAX_WAITING);
-    let served = CancellationToken::new();
-    let mut outbox = tokio::spawn(outbox.run(waiting, shutdown.clone(), served.clone()));
-
+    let app = App {
+        orders: orders.clone(),
+        fresh,
+        ping: Topic::new(&aws, ping_arn),
+        live: live.clone(),
+        topology: Topology::new(&aws, orders_arn),
+        flow: web::Latest::default(),
+    };
     let listener = listen(port).await?;
     tracing::info!(address = %listener.local_addr()?, "listening");
-    let pages = web::router(web::App { orders, fresh, ping: Topic::new(&aws, ping_arn) });
-    let server =
-        axum::serve(listener, pages).with_graceful_shutdown(shutdown.clone().cancelled_owned());
+
+    let served = CancellationToken::new();
+    let mut outbox = tokio::spawn(outbox.run(waiting, shutdown.clone(), served.clone()));
+    let project = move |notification| status::project(notification, orders.clone(), live.clone());
+    let status = subscribe(&aws, status, shutdown.clone(), project);
+    let server = axum::serve(listener, web::router(app))
+        .with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let ended = async {
         shutdown.cancelled().await;
         tokio::time::sleep(DRAIN).await;
     };
+    let served_and_told =
+        async { tokio::try_join!(async { server.await.context("serving") }, status) };
     tokio::select! {
-        served = server => served.context("serving")?,
+        ended = served_and_told => drop(ended?),
         () = ended => tracing::warn!("closing connections that are still open"),
         // Nothing would be announced any more: a new process has to.
         broken = &mut outbox => return broken.context("the outbox ended badly"),

@@ -11,38 +11,41 @@ use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
     Client,
     error::SdkError,
-    operation::{put_item::PutItemError, update_item::UpdateItemError},
-    types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
+    operation::{
+        put_item::PutItemError,
+        update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
+    },
+    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
-use aws_smithy_types::DateTime;
-use pubsub::order::{Order, OrderId};
+use pubsub::{
+    order::{Order, OrderId},
+    status::Report,
+    trace,
+};
+
+mod item;
+
+mod latest;
+
+pub use item::PlacedOrder;
+use item::{Item, after, now, number, parsed, text, time};
 
 /// The sparse index of what is not announced.
 const OUTBOX_INDEX: &str = "outbox";
-/// How many partitions the index is spread over: DynamoDB limits writes to a single one to 1,000
-/// a second. It may be raised at any time, and lowered only while the outbox is empty.
-pub const OUTBOX_SHARDS: u32 = 4;
+/// How many partitions an index is spread over: DynamoDB limits writes to a single one to 1,000
+/// a second. It may be raised at any time. Once lowered, what is in the shards that are gone is
+/// neither swept nor listed.
+pub const SHARDS: u32 = 4;
 /// How long a new order has for its way through the fast path before the sweep looks at it.
 const FIRST_DUE: Duration = Duration::from_secs(5);
 /// How many orders the sweep takes from a shard at once.
 const SWEEP_LIMIT: i32 = 100;
-
-type Item = HashMap<String, AttributeValue>;
 
 /// The table of orders. A clone is cheap and shares the connections.
 #[derive(Clone)]
 pub struct OrdersTable {
     dynamodb: Client,
     name: String,
-}
-
-/// An order as it is stored.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PlacedOrder {
-    /// What was ordered.
-    pub order: Order,
-    /// When it was accepted.
-    pub placed_at: DateTime,
 }
 
 /// What storing an order came to.
@@ -90,7 +93,15 @@ impl OrdersTable {
     /// settles it.
     pub async fn store(&self, order: &Order) -> anyhow::Result<Stored> {
         let now = now();
-        let put = self
+        let placed = PlacedOrder {
+            order: order.clone(),
+            placed_at: time(now),
+            traceparent: trace::current(),
+            announced_at: None,
+            reports: Vec::new(),
+            version: 1,
+        };
+        let mut put = self
             .dynamodb
             .put_item()
             .table_name(&self.name)
@@ -98,16 +109,21 @@ impl OrdersTable {
             .item("customer", text(&order.customer))
             .item("amount", number(order.amount))
             .item("placed_at", number(now))
-            .item("outbox", text(order.id.shard(OUTBOX_SHARDS)))
+            .item("version", number(placed.version))
+            .item("shard", text(order.id.shard(SHARDS)))
+            .item("placed", text(format!("{now:013}-{}", order.id)))
+            .item("outbox", text(order.id.shard(SHARDS)))
             .item("outbox_due", number(after(now, FIRST_DUE)))
             .condition_expression("attribute_not_exists(id)")
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send();
-        match put.await.map_err(SdkError::into_service_error) {
-            Ok(_) => Ok(Stored::New(PlacedOrder { order: order.clone(), placed_at: time(now) })),
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        if let Some(traceparent) = &placed.traceparent {
+            put = put.item("traceparent", text(traceparent));
+        }
+        match put.send().await.map_err(SdkError::into_service_error) {
+            Ok(_) => Ok(Stored::New(placed)),
             Err(PutItemError::ConditionalCheckFailedException(taken)) => {
-                let placed = taken.item().context("DynamoDB did not show the item that is there");
-                let placed = read(placed?)?;
+                let item = taken.item().context("DynamoDB did not show the item that is there");
+                let placed = item::read(item?)?;
                 Ok(if placed.order == *order { Stored::Again(placed) } else { Stored::Taken })
             }
             Err(error) => Err(error).context("storing an order"),
@@ -122,7 +138,7 @@ impl OrdersTable {
     pub async fn get(&self, id: OrderId) -> anyhow::Result<Option<PlacedOrder>> {
         let get = self.dynamodb.get_item().table_name(&self.name).key("id", text(id));
         let found = get.consistent_read(true).send().await.map_err(SdkError::into_service_error);
-        found.context("reading an order")?.item.as_ref().map(read).transpose()
+        found.context("reading an order")?.item.as_ref().map(item::read).transpose()
     }
 
     /// Orders of a shard that should have been announced by now, the longest overdue first.
@@ -145,7 +161,7 @@ impl OrdersTable {
             query.await.map_err(SdkError::into_service_error).context("reading the outbox")?;
         let overdue = |item: &Item| {
             let (id, due) = (parsed(item, "id")?, parsed(item, "outbox_due")?);
-            anyhow::Ok(Overdue { placed: read(item), id, due })
+            anyhow::Ok(Overdue { placed: item::read(item), id, due })
         };
         found.items().iter().map(overdue).collect()
     }
@@ -175,68 +191,64 @@ impl OrdersTable {
         }
     }
 
-    /// Takes an order out of the outbox, because it was announced.
+    /// Takes an order out of the outbox, because it was announced, and returns it as it is now:
+    /// `None` if another publisher had announced it as well.
     ///
     /// # Errors
     ///
     /// If DynamoDB is out of reach. The order is then announced again, which does no harm.
-    pub async fn announced(&self, id: OrderId) -> anyhow::Result<()> {
+    pub async fn announced(&self, id: OrderId) -> anyhow::Result<Option<PlacedOrder>> {
         let update = self
             .dynamodb
             .update_item()
             .table_name(&self.name)
             .key("id", text(id))
-            .update_expression("REMOVE outbox, outbox_due")
+            .update_expression("REMOVE outbox, outbox_due SET announced_at = :now ADD version :one")
             .condition_expression("attribute_exists(outbox)")
-            .send();
-        match update.await.map_err(SdkError::into_service_error) {
-            // Another publisher announced it as well.
-            Ok(_) | Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(()),
-            Err(error) => Err(error).context("taking an order out of the outbox"),
-        }
+            .expression_attribute_values(":now", number(now()))
+            .expression_attribute_values(":one", number(1));
+        changed(update).await.context("taking an order out of the outbox")
+    }
+
+    /// Projects what a worker told on the order it is about, and returns the order as it is now:
+    /// `None` if nothing changed, because the report is known or there is no such order.
+    ///
+    /// Each attempt has an attribute of its own, and of two reports of an attempt the one with
+    /// more steps stays: so neither the order in which reports arrive nor repetition matters.
+    ///
+    /// # Errors
+    ///
+    /// If DynamoDB is out of reach.
+    pub async fn project(&self, report: &Report) -> anyhow::Result<Option<PlacedOrder>> {
+        let name = item::report_name(report);
+        let value = HashMap::from([
+            ("steps".to_owned(), number(report.steps.len())),
+            ("told".to_owned(), text(serde_json::to_string(report)?)),
+        ]);
+        let update = self
+            .dynamodb
+            .update_item()
+            .table_name(&self.name)
+            .key("id", text(report.order_id))
+            .update_expression("SET #report = :report ADD version :one")
+            .condition_expression(
+                "attribute_exists(id) AND \
+                 (attribute_not_exists(#report) OR #report.steps < :steps)",
+            )
+            .expression_attribute_names("#report", name)
+            .expression_attribute_values(":report", AttributeValue::M(value))
+            .expression_attribute_values(":steps", number(report.steps.len()))
+            .expression_attribute_values(":one", number(1));
+        changed(update).await.context("projecting what a worker told")
     }
 }
 
-fn read(item: &Item) -> anyhow::Result<PlacedOrder> {
-    Ok(PlacedOrder {
-        order: Order {
-            id: parsed(item, "id")?,
-            customer: parsed(item, "customer")?,
-            amount: parsed(item, "amount")?,
-        },
-        placed_at: time(parsed(item, "placed_at")?),
-    })
-}
-
-fn parsed<T>(item: &Item, name: &str) -> anyhow::Result<T>
-where
-    T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>,
-{
-    let value = match item.get(name) {
-        Some(AttributeValue::S(value) | AttributeValue::N(value)) => value,
-        _ => anyhow::bail!("the stored order has no {name}"),
-    };
-    value.parse().with_context(|| format!("the {name} of the stored order cannot be read"))
-}
-
-fn text(value: impl ToString) -> AttributeValue {
-    AttributeValue::S(value.to_string())
-}
-
-fn number(value: impl ToString) -> AttributeValue {
-    AttributeValue::N(value.to_string())
-}
-
-/// Milliseconds since 1970.
-fn now() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
-}
-
-fn after(now: u64, delay: Duration) -> u64 {
-    now.saturating_add(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX))
-}
-
-fn time(millis: u64) -> DateTime {
-    DateTime::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
+/// Makes a change, and returns the order after it; `None` if its condition does not hold.
+async fn changed(update: UpdateItemFluentBuilder) -> anyhow::Result<Option<PlacedOrder>> {
+    let updated = update.return_values(ReturnValue::AllNew).send().await;
+    match updated.map_err(SdkError::into_service_error) {
+        Ok(output) => item::read(&output.attributes.context("the order is not shown")?).map(Some),
+        Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -10,15 +10,19 @@
 
 use std::{sync::Arc, time::Duration};
 
-use pubsub::{event, order::Order, topic::Topic};
+use pubsub::{event, telemetry::SPANS, topic::Topic, trace};
 use rand::RngExt as _;
 use tokio::{
     sync::{Semaphore, mpsc},
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Instrument as _;
 
-use crate::orders_table::{OUTBOX_SHARDS, OrdersTable, Overdue};
+use crate::{
+    live::Live,
+    orders_table::{OrdersTable, Overdue, PlacedOrder, SHARDS},
+};
 
 #[cfg(test)]
 mod tests;
@@ -40,16 +44,18 @@ const DRAIN: Duration = Duration::from_secs(15);
 pub struct Outbox {
     orders: OrdersTable,
     topic: Topic,
+    live: Live,
     slots: Arc<Semaphore>,
     announcing: TaskTracker,
 }
 
 impl Outbox {
     /// An outbox that is idle until it runs.
-    pub fn new(orders: OrdersTable, topic: Topic) -> Self {
+    pub fn new(orders: OrdersTable, topic: Topic, live: Live) -> Self {
         Self {
             orders,
             topic,
+            live,
             slots: Arc::new(Semaphore::new(MAX_ANNOUNCING)),
             announcing: TaskTracker::new(),
         }
@@ -59,7 +65,7 @@ impl Outbox {
     /// finishes what is under way. What is left stays in the index for the next process.
     pub async fn run(
         self,
-        mut fresh: mpsc::Receiver<Order>,
+        mut fresh: mpsc::Receiver<PlacedOrder>,
         shutdown: CancellationToken,
         served: CancellationToken,
     ) {
@@ -84,7 +90,7 @@ impl Outbox {
     async fn sweep_for_ever(&self) {
         loop {
             sleep(random(SWEEP_EVERY_MS)).await;
-            for shard in 0..OUTBOX_SHARDS {
+            for shard in 0..SHARDS {
                 if let Err(error) = self.sweep(shard).await {
                     tracing::warn!(shard, error = format!("{error:#}"), "cannot sweep the outbox");
                 }
@@ -127,23 +133,35 @@ impl Outbox {
         });
     }
 
-    async fn spawn_fresh(&self, order: Order) {
+    async fn spawn_fresh(&self, placed: PlacedOrder) {
         let outbox = self.clone();
-        let id = order.id.to_string();
-        self.spawn(id, async move { outbox.announce(&order).await }).await;
+        let id = placed.order.id.to_string();
+        self.spawn(id, async move { outbox.announce(placed).await }).await;
     }
 
     async fn announce_overdue(&self, overdue: Overdue) -> anyhow::Result<()> {
         if !self.orders.claim(&overdue, random(CLAIM_LEASE_MS)).await? {
             return Ok(());
         }
-        self.announce(&overdue.placed?.order).await
+        self.announce(overdue.placed?).await
     }
 
-    async fn announce(&self, order: &Order) -> anyhow::Result<()> {
-        self.topic.publish(event::order_placed(order)).await?;
-        tracing::info!(order.id = %order.id, amount = %order.amount, "order announced");
-        self.orders.announced(order.id).await
+    /// Announces an order, in the trace of the request that placed it.
+    async fn announce(&self, placed: PlacedOrder) -> anyhow::Result<()> {
+        let PlacedOrder { order, traceparent, .. } = placed;
+        let span =
+            tracing::info_span!(target: SPANS, parent: None, "announce", order.id = %order.id);
+        trace::set_parent(&span, traceparent.as_deref());
+        async {
+            self.topic.publish(event::order_placed(&order)).await?;
+            tracing::info!(order.id = %order.id, amount = %order.amount, "order announced");
+            if let Some(placed) = self.orders.announced(order.id).await? {
+                self.live.changed(&order.id, placed);
+            }
+            Ok(())
+        }
+        .instrument(span)
+        .await
     }
 }
 

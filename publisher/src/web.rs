@@ -1,34 +1,50 @@
 //! The publisher's web pages and its API.
 
+use askama::Template;
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
-    http::header::CONTENT_TYPE,
-    middleware::from_fn,
-    response::IntoResponse,
-    routing::{get, post},
+    extract::{DefaultBodyLimit, MatchedPath, Request},
+    http::{Method, StatusCode, header::CONTENT_TYPE},
+    middleware::{Next, from_fn, from_fn_with_state},
+    response::{Html, IntoResponse as _, Response},
+    routing::{MethodRouter, get},
 };
-use pubsub::{order::Order, topic::Topic};
+use pubsub::{
+    order::{Order, OrderId},
+    telemetry::SPANS,
+    topic::Topic,
+    trace::{self, TRACEPARENT},
+};
 use tokio::sync::mpsc;
+use tracing::Instrument as _;
+use web_service::{
+    Problem,
+    audience::{Telling, tell_problems},
+    guard,
+};
 
-use crate::orders_table::{OrdersTable, PlacedOrder, Stored};
+use crate::{
+    live::Live,
+    orders_table::{OrdersTable, PlacedOrder, Stored},
+    topology::Topology,
+};
 
 mod form;
 
 mod api;
 
+mod order;
+
+mod latest;
+
+mod flow;
+
 mod ping;
-
-mod audience;
-
-mod guard;
-
-mod problem;
 
 #[cfg(test)]
 mod tests;
 
-use problem::Problem;
+pub use flow::Latest;
 
 /// The largest body of a request, in bytes: a form has a few hundred.
 const MAX_BODY_BYTES: usize = 16 * 1024;
@@ -39,24 +55,36 @@ pub struct App {
     /// Where orders are stored.
     pub orders: OrdersTable,
     /// Where stored orders go to be announced.
-    pub fresh: mpsc::Sender<Order>,
+    pub fresh: mpsc::Sender<PlacedOrder>,
     /// The topic `ping`.
     pub ping: Topic,
+    /// The orders that somebody looks at.
+    pub live: Live,
+    /// Who subscribes to the orders.
+    pub topology: Topology,
+    /// The picture of the last moment.
+    pub flow: Latest,
 }
 
 /// Every page and every operation.
 pub fn router(app: App) -> Router {
+    let telling = Telling { page: problem_page, programs_only: (Method::POST, "/orders") };
     Router::new()
         .route("/", get(form::show).post(form::submit))
-        .route("/orders", post(api::create))
-        .route("/orders/{id}", get(api::show))
+        .route("/orders", get(latest::list).post(api::create))
+        .route("/orders/{id}", get(order::show))
+        .route("/orders/{id}/events", get(order::events))
+        .route("/flow", get(flow::show))
         .route("/ping", get(ping::answer).post(ping::publish))
-        .route("/assets/style.css", get(style))
+        .route("/assets/style.css", asset("text/css", include_str!("../assets/style.css")))
+        .route("/assets/order.js", asset("text/javascript", include_str!("../assets/order.js")))
+        .route("/assets/flow.js", asset("text/javascript", include_str!("../assets/flow.js")))
+        .route_layer(from_fn(traced))
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(from_fn(guard::refuse_other_sites))
-        .layer(from_fn(audience::tell_problems))
+        .layer(from_fn_with_state(telling, tell_problems))
         .layer(from_fn(guard::add_security_headers))
         .with_state(app)
 }
@@ -68,11 +96,11 @@ impl App {
             Stored::New(placed) => {
                 tracing::info!(order.id = %order.id, amount = %order.amount, "order stored");
                 // If too many wait already, the outbox finds this one in its index.
-                let _ = self.fresh.try_send(order.clone());
+                let _ = self.fresh.try_send(placed.clone());
                 Ok((placed, Arrival::First))
             }
             Stored::Again(placed) => Ok((placed, Arrival::Again)),
-            Stored::Taken => Err(Problem::taken(order.id)),
+            Stored::Taken => Err(taken(order.id)),
         }
     }
 }
@@ -84,6 +112,43 @@ enum Arrival {
     Again,
 }
 
-async fn style() -> impl IntoResponse {
-    ([(CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../assets/style.css"))
+fn taken(id: OrderId) -> Problem {
+    let detail = "Another order was sent with this id before; nothing was changed.";
+    let mut problem = Problem::new(StatusCode::CONFLICT, detail);
+    problem.see = Some(format!("/orders/{id}"));
+    problem
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage<'a> {
+    problem: &'a Problem,
+}
+
+fn problem_page(problem: &Problem) -> Response {
+    let page = ProblemPage { problem }.render();
+    page.map_or_else(|error| Problem::internal(error).json(), |it| Html(it).into_response())
+}
+
+/// Each request is a span, in the trace that its sender names or in one of its own.
+async fn traced(path: MatchedPath, request: Request, next: Next) -> Response {
+    let (method, path) = (request.method().as_str(), path.as_str());
+    let span = tracing::info_span!(
+        target: SPANS,
+        "request",
+        otel.name = format!("{method} {path}"),
+        otel.kind = "server",
+        http.request.method = method,
+        http.route = path,
+        http.response.status_code = tracing::field::Empty,
+    );
+    let sender = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok());
+    trace::set_parent(&span, sender);
+    let response = next.run(request).instrument(span.clone()).await;
+    span.record("http.response.status_code", response.status().as_u16());
+    response
+}
+
+fn asset(media_type: &'static str, text: &'static str) -> MethodRouter<App> {
+    get(move || async move { ([(CONTENT_TYPE, format!("{media_type}; charset=utf-8"))], text) })
 }

@@ -73,7 +73,12 @@ fn find_topic(json: &str, name: &str) -> Result<String, String> {
     })
 }
 
-fn optional(name: &str) -> Result<Option<String>, Misconfigured> {
+/// The value of the variable `name`, if it is set.
+///
+/// # Errors
+///
+/// [`Misconfigured`] if it is not Unicode.
+pub fn optional(name: &str) -> Result<Option<String>, Misconfigured> {
     match std::env::var(name) {
         Ok(value) if value.is_empty() => Ok(None),
         Ok(value) => Ok(Some(value)),

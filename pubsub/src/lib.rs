@@ -9,6 +9,10 @@ pub mod event;
 
 pub mod topic;
 
+pub mod status;
+
+pub mod trace;
+
 pub mod notification;
 
 pub mod subscribe;

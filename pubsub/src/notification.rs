@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::trace::TRACEPARENT;
+
 /// A published message, as a subscriber received it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notification {
@@ -41,6 +43,11 @@ struct Attribute {
 }
 
 impl Notification {
+    /// The trace that the message belongs to.
+    pub fn traceparent(&self) -> Option<&str> {
+        self.attributes.get(TRACEPARENT).map(String::as_str)
+    }
+
     /// Reads the body of a queue message, in either form.
     ///
     /// `sqs_message_id` and `sqs_attributes` are what SQS itself says of the message; they count

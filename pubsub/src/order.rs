@@ -21,6 +21,16 @@ pub struct Order {
     pub amount: Amount,
 }
 
+impl Order {
+    /// The smallest total that earns a coupon; promotion's filter policy says the same.
+    const COUPON_FROM: Amount = Amount(Decimal::from_parts(80, 0, 0, false, 0));
+
+    /// Whether the order is large enough to be rewarded with a coupon.
+    pub fn earns_coupon(&self) -> bool {
+        self.amount >= Self::COUPON_FROM
+    }
+}
+
 /// The name of an order: a UUID.
 ///
 /// One that the publisher makes is of version 7, so that ids sort by time.

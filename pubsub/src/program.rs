@@ -42,10 +42,12 @@ where
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match arguments[..] {
         [] => exit_code(block_on(async {
-            telemetry::start()?;
+            let telemetry = telemetry::start(program.name)?;
             let (version, revision) = (program.version, revision());
             tracing::info!(version, revision, "{} starts", program.name);
-            serve(shutdown::on_signal()?).await?;
+            let served = serve(shutdown::on_signal()?).await;
+            telemetry.stop().await;
+            served?;
             tracing::info!("{} ended cleanly", program.name);
             Ok(())
         })),
@@ -89,8 +91,8 @@ fn help(program: &Program) -> String {
          Without an argument it serves until SIGTERM or Ctrl-C; `healthcheck` asks the one that\n\
          runs here whether it is well.\n\nVariables:"
     );
-    for (variable, meaning) in variables.iter().chain([&telemetry::VARIABLE, &REVISION]) {
-        help += &format!("\n  {variable:<22}  {meaning}");
+    for (variable, meaning) in variables.iter().chain(&telemetry::VARIABLES).chain([&REVISION]) {
+        help += &format!("\n  {variable:<27}  {meaning}");
     }
     help
 }

@@ -14,6 +14,12 @@ use aws_sdk_sns::{
     types::{MessageAttributeValue, PublishBatchRequestEntry},
 };
 use tokio::sync::{Semaphore, mpsc, oneshot};
+use tracing::Instrument as _;
+
+use crate::{
+    telemetry::SPANS,
+    trace::{self, TRACEPARENT},
+};
 
 #[cfg(test)]
 mod tests;
@@ -52,6 +58,8 @@ pub enum Attribute {
 /// A topic to publish to. A clone is cheap and shares the batches.
 #[derive(Clone, Debug)]
 pub struct Topic {
+    /// For traces.
+    name: Arc<str>,
     waiting: mpsc::Sender<Request>,
 }
 
@@ -64,16 +72,36 @@ impl Topic {
     /// The topic with this ARN.
     pub fn new(aws: &SdkConfig, arn: String) -> Self {
         let (waiting, requests) = mpsc::channel(MAX_WAITING);
+        let name = arn.rsplit(':').next().unwrap_or_default().into();
         tokio::spawn(publish_what_waits(Client::new(aws), arn, requests));
-        Self { waiting }
+        Self { name, waiting }
     }
 
-    /// Publishes a message, and returns when SNS has it.
+    /// Publishes a message, and returns when SNS has it. Whoever receives it goes on with the trace
+    /// that this is called in.
     ///
     /// # Errors
     ///
     /// If SNS refuses the message or is out of reach. Whether it was published is then open.
-    pub async fn publish(&self, announcement: Announcement) -> anyhow::Result<()> {
+    pub async fn publish(&self, mut announcement: Announcement) -> anyhow::Result<()> {
+        // Named and filled as OpenTelemetry's conventions for messaging say.
+        let span = tracing::info_span!(
+            target: SPANS,
+            "send",
+            otel.name = format!("send {}", self.name),
+            otel.kind = "producer",
+            messaging.system = "aws.sns",
+            messaging.operation.name = "send",
+            messaging.operation.type = "send",
+            messaging.destination.name = &*self.name,
+        );
+        if let Some(traceparent) = trace::of(&span) {
+            announcement.attributes.push((TRACEPARENT, Attribute::Text(traceparent)));
+        }
+        self.publish_traced(announcement).instrument(span).await
+    }
+
+    async fn publish_traced(&self, announcement: Announcement) -> anyhow::Result<()> {
         let (answer, answered) = oneshot::channel();
         let request = Request { announcement, answer };
         self.waiting.send(request).await.map_err(|_| anyhow!("the topic is closed"))?;

@@ -18,7 +18,7 @@ use pubsub::order::{Order, OrderId};
 use tokio::{sync::mpsc, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{OUTBOX_SHARDS, Outbox};
+use super::{Outbox, SHARDS};
 use crate::{bed::Bed, orders_table::Stored};
 
 /// The call at which a process dies, counted from 1.
@@ -106,7 +106,7 @@ enum Work {
 
 impl Work {
     fn calls(self) -> usize {
-        let queries = usize::try_from(OUTBOX_SHARDS).unwrap();
+        let queries = usize::try_from(SHARDS).unwrap();
         match self {
             Self::Fresh => 3,
             Self::Overdue => queries + 3,
@@ -141,7 +141,7 @@ async fn check_death(work: Work, death: Death) {
     assert_eq!(stored, expected, "{work:?} {death:?}");
 
     bed.let_time_pass(order.id).await;
-    let outbox = Outbox::new(bed.orders(&bed.aws), bed.topic(&bed.aws));
+    let outbox = bed.outbox(&bed.aws);
     let (_fresh, waiting) = mpsc::channel(1);
     let restarted =
         tokio::spawn(outbox.run(waiting, CancellationToken::new(), CancellationToken::new()));
@@ -158,15 +158,14 @@ async fn dies(bed: &Bed, order: &Order, work: Work, death: Death) -> bool {
     let mortal = Mortal::new(&bed.aws, death);
     let aws = bed.aws.clone().into_builder();
     let aws = aws.http_client(mortal.clone()).build();
-    let (orders, topic) = (bed.orders(&aws), bed.topic(&aws));
-    let outbox = Outbox::new(orders.clone(), topic);
+    let (orders, outbox) = (bed.orders(&aws), bed.outbox(&aws));
     mortal
         .live(async {
             match work {
                 Work::Fresh => {
                     let stored = orders.store(order).await.unwrap();
-                    assert!(matches!(stored, Stored::New(_)), "{stored:?}");
-                    outbox.spawn_fresh(order.clone()).await;
+                    let Stored::New(placed) = stored else { panic!("{stored:?}") };
+                    outbox.spawn_fresh(placed).await;
                 }
                 Work::Overdue => sweep(&outbox).await,
             }
@@ -189,7 +188,7 @@ async fn three_publishers_announce_each_overdue_order_once() {
     }
     storing.join_all().await;
 
-    let outbox = || Outbox::new(bed.orders(&bed.aws), bed.topic(&bed.aws));
+    let outbox = || bed.outbox(&bed.aws);
     let three = [outbox(), outbox(), outbox()];
     tokio::join!(sweep(&three[0]), sweep(&three[1]), sweep(&three[2]));
     for outbox in three {
@@ -206,14 +205,14 @@ async fn three_publishers_announce_each_overdue_order_once() {
 async fn an_item_that_cannot_be_read_holds_up_no_other() {
     let bed = Bed::start().await;
     let spoilt = order();
-    let shard = spoilt.id.shard(OUTBOX_SHARDS);
-    let good = std::iter::repeat_with(order).find(|it| it.id.shard(OUTBOX_SHARDS) == shard);
+    let shard = spoilt.id.shard(SHARDS);
+    let good = std::iter::repeat_with(order).find(|it| it.id.shard(SHARDS) == shard);
     let good = good.unwrap();
     for order in [&spoilt, &good] {
         store_overdue(&bed, order).await;
     }
     bed.spoil(spoilt.id).await;
-    let outbox = Outbox::new(bed.orders(&bed.aws), bed.topic(&bed.aws));
+    let outbox = bed.outbox(&bed.aws);
     sweep(&outbox).await;
     outbox.announcing.close();
     outbox.announcing.wait().await;
@@ -222,7 +221,7 @@ async fn an_item_that_cannot_be_read_holds_up_no_other() {
 }
 
 async fn sweep(outbox: &Outbox) {
-    for shard in 0..OUTBOX_SHARDS {
+    for shard in 0..SHARDS {
         outbox.sweep(shard).await.unwrap();
     }
 }

@@ -1,22 +1,17 @@
-//! Orders for programs, and the page of one order, which is for both.
+//! Orders from programs.
 
-use askama::Template;
-use aws_smithy_types::date_time::Format;
 use axum::{
     Json,
-    extract::{
-        Path, State,
-        rejection::{JsonRejection, PathRejection},
-    },
+    extract::{State, rejection::JsonRejection},
     http::{HeaderMap, StatusCode, header},
-    response::{Html, IntoResponse, Response},
+    response::{IntoResponse as _, Response},
 };
 use pubsub::order::{Amount, CustomerName, Order, OrderId};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::value::RawValue;
+use web_service::Problem;
 
-use super::{App, Arrival, audience::Audience, problem::Problem};
-use crate::orders_table::PlacedOrder;
+use super::{App, Arrival, order::OrderView};
 
 const MEDIA_TYPE: &str = "application/json";
 
@@ -48,23 +43,6 @@ pub async fn create(
     };
     let location = [(header::LOCATION, format!("/orders/{id}"))];
     Ok((status, location, Json(OrderView::of(&placed))).into_response())
-}
-
-/// `GET /orders/{id}`: the order, as a page or as JSON.
-pub async fn show(
-    State(app): State<App>,
-    audience: Audience,
-    id: Result<Path<OrderId>, PathRejection>,
-) -> Result<Response, Problem> {
-    let Path(id) = id.map_err(|_| Problem::not_found())?;
-    let found = app.orders.get(id).await.map_err(Problem::out_of_reach)?;
-    let order = OrderView::of(&found.ok_or_else(Problem::not_found)?);
-    Ok(match audience {
-        Audience::Program => Json(order).into_response(),
-        Audience::Browser => {
-            Html(OrderPage { order }.render().map_err(Problem::internal)?).into_response()
-        }
-    })
 }
 
 fn order_id(headers: &HeaderMap) -> Result<OrderId, Problem> {
@@ -100,26 +78,4 @@ impl NewOrder {
             ])),
         }
     }
-}
-
-/// An order as it is shown.
-#[derive(Serialize)]
-struct OrderView {
-    #[serde(flatten)]
-    order: Order,
-    /// RFC 3339.
-    placed_at: String,
-}
-
-impl OrderView {
-    fn of(placed: &PlacedOrder) -> Self {
-        let placed_at = placed.placed_at.fmt(Format::DateTime).unwrap_or_default();
-        Self { order: placed.order.clone(), placed_at }
-    }
-}
-
-#[derive(Template)]
-#[template(path = "order.html")]
-struct OrderPage {
-    order: OrderView,
 }

@@ -11,8 +11,9 @@ use fake::{Fake as _, faker::name::en::Name};
 use pubsub::order::{Amount, CustomerName, Order, OrderId};
 use rand::RngExt as _;
 use serde::Deserialize;
+use web_service::Problem;
 
-use super::{App, problem::Problem};
+use super::App;
 
 /// The form keeps its order id.
 const SAFE_TO_REPEAT: &str = "Sending again is safe: it will be the same order.";

@@ -4,8 +4,9 @@ use axum::{Json, extract::State};
 use pubsub::event;
 use rand::RngExt as _;
 use serde::Serialize;
+use web_service::Problem;
 
-use super::{App, problem::Problem};
+use super::App;
 
 const RANDOM_LETTERS: usize = 5;
 

@@ -18,7 +18,7 @@ use pubsub::order::OrderId;
 use tokio::{runtime::Runtime, sync::mpsc::Receiver};
 use tower::ServiceExt as _;
 
-use crate::bed::Bed;
+use crate::{bed::Bed, orders_table::PlacedOrder};
 
 mod generate;
 
@@ -61,7 +61,7 @@ fn bad_input_is_never_stored() {
 async fn check(
     bed: &Bed,
     router: &Router,
-    fresh: &mut Receiver<pubsub::order::Order>,
+    fresh: &mut Receiver<PlacedOrder>,
     accepted: &mut Accepted,
     sent: Sent,
 ) -> Result<(), TestCaseError> {

@@ -5,12 +5,14 @@ use std::{future::Future, sync::Arc, time::Duration};
 use anyhow::anyhow;
 use tokio::{sync::mpsc, time::timeout};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+use tracing::Instrument as _;
 
 use super::{
     Failure, Worker,
     back_off::full_jitter,
     in_flight::Admission,
     received::{Lease, MessageId, Received},
+    spans,
 };
 use crate::notification::Notification;
 
@@ -59,10 +61,12 @@ pub async fn handle(
         Admission::Delete => outgoing.delete(lease.id).await,
         Admission::Poison => outgoing.release(lease.clone(), worker.after_poison(&lease)).await,
         Admission::Handle(cancelled) => {
+            let span = spans::process(worker.queue.name(), &message);
             // The call is part of the work: it may panic before there is a future.
-            let work = async move { handler.call(message.into_notification()).await };
+            let work = async move { handler.call(message.notification).await };
+            let work = work.instrument(span.clone());
             let outcome = run(work, worker.settings.handler_deadline, cancelled).await;
-            settle(worker, outgoing, lease, outcome).await;
+            settle(worker, outgoing, lease, outcome).instrument(span).await;
         }
     }
 }

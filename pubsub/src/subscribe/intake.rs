@@ -19,6 +19,7 @@ use super::{
     back_off::full_jitter,
     handle::{Handler, Outgoing, handle},
     queue::BATCH,
+    spans,
 };
 
 /// How long a poll waits for room that is worth its price.
@@ -146,6 +147,7 @@ impl<H: Handler> Intake<H> {
         let messages = received.map_err(|error| {
             tracing::warn!(reason = %error, "cannot receive; trying again");
         })?;
+        spans::receive(worker.queue.name(), &messages);
         let poll = Poll { full: messages.len() == BATCH, empty: messages.is_empty() };
         for message in messages {
             // One permit travels with each message; what is left of the room is given back.

@@ -49,6 +49,8 @@ mod queue;
 
 mod received;
 
+mod spans;
+
 mod vital_signs;
 
 mod back_off;
@@ -118,10 +120,22 @@ impl Settings {
     ///
     /// [`Misconfigured`] if a variable is missing or cannot be read.
     pub fn from_env() -> Result<Self, Misconfigured> {
-        let defaults = Self::new(env::required("COPILOT_QUEUE_URI")?);
         let (health_port, default_port) = Self::HEALTH_PORT;
         Ok(Self {
             health_port: Some(env::parsed(health_port, default_port, "a port number")?),
+            ..Self::for_queue_in("COPILOT_QUEUE_URI")?
+        })
+    }
+
+    /// Settings for a service that receives beside its own work: its queue is in `variable`, and it
+    /// says itself how it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Misconfigured`] if a variable is missing or cannot be read.
+    pub fn for_queue_in(variable: &str) -> Result<Self, Misconfigured> {
+        let defaults = Self::new(env::required(variable)?);
+        Ok(Self {
             max_in_flight: env::parsed(
                 "MAX_IN_FLIGHT",
                 defaults.max_in_flight,

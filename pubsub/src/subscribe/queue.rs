@@ -76,6 +76,11 @@ impl Queue {
         }
     }
 
+    /// Its name, for traces.
+    pub fn name(&self) -> &str {
+        self.url.rsplit('/').next().unwrap_or_default()
+    }
+
     /// False for a while after SQS refused it: then messages wait for the end of their visibility
     /// timeout. A policy that was just changed takes about a minute to be in force.
     pub fn may_change_visibility(&self) -> bool {
@@ -101,6 +106,7 @@ impl Queue {
             .visibility_timeout(seconds(visibility))
             .max_number_of_messages(i32::try_from(max.min(BATCH)).unwrap_or(1))
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
+            .message_system_attribute_names(MessageSystemAttributeName::AwsTraceHeader)
             .message_attribute_names("All")
             .send()
             .await?;

@@ -4,7 +4,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 
-use crate::notification::Notification;
+use crate::{
+    notification::Notification,
+    trace::{self, TRACEPARENT},
+};
 
 /// The id that SQS gave a message: the same for every copy of it.
 pub type MessageId = Arc<str>;
@@ -12,8 +15,8 @@ pub type MessageId = Arc<str>;
 /// A received message.
 pub struct Received {
     pub lease: Lease,
-    pub body: String,
-    pub attributes: BTreeMap<String, String>,
+    /// What the handler gets.
+    pub notification: Notification,
 }
 
 /// The right to delete a message or to change when it becomes visible, until it becomes visible.
@@ -28,29 +31,23 @@ pub struct Lease {
 impl Received {
     /// `None` for a message that could never be deleted, which SQS does not send.
     pub fn read(message: Message) -> Option<Self> {
-        let attempt = message
-            .attributes
-            .and_then(|mut system| {
-                system.remove(&MessageSystemAttributeName::ApproximateReceiveCount)
-            })
+        let mut system = message.attributes.unwrap_or_default();
+        let attempt = system
+            .remove(&MessageSystemAttributeName::ApproximateReceiveCount)
             .and_then(|count| count.parse().ok())
             .unwrap_or(1);
-        let attributes = message.message_attributes.into_iter().flatten();
-        Some(Self {
-            lease: Lease {
-                id: message.message_id?.into(),
-                receipt_handle: message.receipt_handle?,
-                attempt,
-            },
-            body: message.body.unwrap_or_default(),
-            attributes: attributes
-                .filter_map(|(name, value)| Some((name, value.string_value?)))
-                .collect(),
-        })
-    }
-
-    /// What the handler gets.
-    pub fn into_notification(self) -> Notification {
-        Notification::read(self.body, &self.lease.id, self.attributes, self.lease.attempt)
+        let attributes: BTreeMap<_, _> = (message.message_attributes.into_iter().flatten())
+            .filter_map(|(name, value)| Some((name, value.string_value?)))
+            .collect();
+        let id: MessageId = message.message_id?.into();
+        let body = message.body.unwrap_or_default();
+        let mut notification = Notification::read(body, &id, attributes, attempt);
+        let xray = system.get(&MessageSystemAttributeName::AwsTraceHeader);
+        if let Some(traceparent) = xray.and_then(|header| trace::from_xray(header)) {
+            // What a service of ours sent says more.
+            notification.attributes.entry(TRACEPARENT.to_owned()).or_insert(traceparent);
+        }
+        let lease = Lease { id, receipt_handle: message.receipt_handle?, attempt };
+        Some(Self { lease, notification })
     }
 }

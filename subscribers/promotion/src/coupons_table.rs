@@ -8,9 +8,12 @@ use aws_sdk_dynamodb::{
     operation::put_item::PutItemError,
     types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
 };
-use pubsub::order::OrderId;
+use pubsub::{order::OrderId, status::Coupon};
 
-use crate::coupon::{Coupon, CouponCode};
+use crate::coupon::random_code;
+
+/// How much a new coupon takes off, in percent.
+const PERCENT: u32 = 20;
 
 /// The table of coupons. A clone is cheap and shares the connections.
 #[derive(Clone)]
@@ -35,13 +38,13 @@ impl CouponsTable {
     /// If the table is out of reach. Whether a coupon was stored is then open, and granting again
     /// settles it.
     pub async fn grant(&self, id: OrderId) -> anyhow::Result<Coupon> {
-        let coupon = Coupon { code: CouponCode::random(), percent: Coupon::PERCENT };
+        let coupon = Coupon { code: random_code(), percent: PERCENT };
         let put = self
             .dynamodb
             .put_item()
             .table_name(&self.name)
             .item("order_id", AttributeValue::S(id.to_string()))
-            .item("code", AttributeValue::S(coupon.code.to_string()))
+            .item("code", AttributeValue::S(coupon.code.clone()))
             .item("percent", AttributeValue::N(coupon.percent.to_string()))
             .condition_expression("attribute_not_exists(order_id)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -62,5 +65,5 @@ fn read(item: Option<&Item>) -> anyhow::Result<Coupon> {
     let attribute = |name: &str| item.and_then(|item| item.get(name)).context("it is incomplete");
     let code = attribute("code")?.as_s().ok().context("its code is not text")?;
     let percent = attribute("percent")?.as_n().ok().context("its percentage is not a number")?;
-    Ok(Coupon { code: CouponCode::from_stored(code.clone()), percent: percent.parse()? })
+    Ok(Coupon { code: code.clone(), percent: percent.parse()? })
 }

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use pubsub::{
     Program, env,
+    status::Reporter,
     subscribe::{Settings, subscribe},
 };
 use tokio_util::sync::CancellationToken;
@@ -15,11 +16,13 @@ mod coupons_table;
 mod coupon;
 
 use coupons_table::CouponsTable;
+use promote::Promotion;
 
-const VARIABLES: [(&str, &str); 5] = {
+const VARIABLES: [(&str, &str); 6] = {
     let [queue, health, in_flight, wait] = Settings::VARIABLES;
     let coupons = ("COUPONS_TABLE_NAME", "the DynamoDB table of coupons");
-    [queue, coupons, health, in_flight, wait]
+    let topics = ("COPILOT_SNS_TOPIC_ARNS", "the topic, as JSON: orderStatus");
+    [queue, topics, coupons, health, in_flight, wait]
 };
 
 const PROGRAM: Program = Program {
@@ -39,9 +42,8 @@ async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
     let settings = Settings::from_env()?;
     let table_name = env::required("COUPONS_TABLE_NAME")?;
     let aws = pubsub::aws::config().await;
-    let coupons = CouponsTable::new(&aws, table_name);
-    subscribe(&aws, settings, shutdown, move |notification| {
-        promote::handle(notification, coupons.clone())
-    })
-    .await
+    let reporter = Reporter::from_env(&aws, PROGRAM.name)?;
+    let promotion = Promotion { reporter, coupons: CouponsTable::new(&aws, table_name) };
+    subscribe(&aws, settings, shutdown, move |notification| promotion.clone().handle(notification))
+        .await
 }

@@ -55,7 +55,7 @@ async fn a_method_that_is_not_allowed_is_told_with_those_that_are() {
     let site = Site::start().await;
     for (method, path, allow) in [
         ("DELETE", "/", "GET,HEAD,POST"),
-        ("GET", "/orders", "POST"),
+        ("DELETE", "/orders", "GET,HEAD,POST"),
         ("POST", "/orders/x", "GET,HEAD"),
     ] {
         let response = site.ask(method, path, &[]).await;

@@ -7,11 +7,12 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use super::problem::Problem;
+use crate::problem::Problem;
 
-/// Everything on a page comes from here, nothing runs, and nobody frames it.
+/// Everything on a page comes from here, nothing in it runs but our own files, and nobody frames it.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
-     form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+     script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; \
+     frame-ancestors 'none'; require-trusted-types-for 'script'";
 
 /// Adds the security headers to every response.
 pub async fn add_security_headers(request: Request, next: Next) -> Response {

@@ -2,12 +2,10 @@
 
 use std::{collections::BTreeMap, error::Error, fmt::Display, iter};
 
-use askama::Template;
 use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
-    response::{Html, IntoResponse, Response},
+    response::{IntoResponse, Response},
 };
-use pubsub::order::OrderId;
 use serde::Serialize;
 
 /// When a request that failed for a while is worth sending again, in seconds.
@@ -22,28 +20,24 @@ pub struct Problem {
     pub detail: String,
     /// A sentence for each field that is wrong.
     errors: BTreeMap<&'static str, String>,
-    /// Where to go on from here, if not to the form.
-    see: Option<String>,
+    /// Where to go on from here, if there is a better place than the front page.
+    pub see: Option<String>,
 }
 
 impl Problem {
+    /// A problem with this status and this sentence.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self { status, detail: detail.into(), errors: BTreeMap::new(), see: None }
     }
 
+    /// Nothing has this address.
     pub fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "There is nothing here; maybe the address is incomplete.")
     }
 
+    /// The address does not answer this method.
     pub fn method_not_allowed() -> Self {
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "This address does not answer that method.")
-    }
-
-    /// Another order has this id already.
-    pub fn taken(id: OrderId) -> Self {
-        let detail = "Another order was sent with this id before; nothing was changed.";
-        let see = Some(format!("/orders/{id}"));
-        Self { see, ..Self::new(StatusCode::CONFLICT, detail) }
     }
 
     /// Fields whose content is wrong.
@@ -57,9 +51,9 @@ impl Problem {
     /// A body that the framework could not read.
     pub fn of_body(status: StatusCode, error: &(dyn Error + 'static), media_type: &str) -> Self {
         let detail = match status {
-            StatusCode::PAYLOAD_TOO_LARGE => "An order has at most 16 KB.".to_owned(),
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => format!("An order is sent as {media_type}."),
-            _ => format!("The order cannot be read: {}.", cause(error)),
+            StatusCode::PAYLOAD_TOO_LARGE => "That is too large.".to_owned(),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => format!("This is to be sent as {media_type}."),
+            _ => format!("What was sent cannot be read: {}.", cause(error)),
         };
         Self::new(status, detail)
     }
@@ -117,14 +111,8 @@ impl Problem {
         (media_type, axum::Json(body)).into_response()
     }
 
-    /// The problem as a page.
-    pub fn page(&self) -> Response {
-        let page = ProblemPage { title: self.title(), problem: self };
-        page.render()
-            .map_or_else(|error| Self::internal(error).json(), |it| Html(it).into_response())
-    }
-
-    fn title(&self) -> &'static str {
+    /// The problem in two or three words.
+    pub fn title(&self) -> &'static str {
         self.status.canonical_reason().unwrap_or("Problem")
     }
 }
@@ -144,11 +132,4 @@ impl IntoResponse for Problem {
         response.extensions_mut().insert(self);
         response
     }
-}
-
-#[derive(Template)]
-#[template(path = "problem.html")]
-struct ProblemPage<'a> {
-    title: &'a str,
-    problem: &'a Problem,
 }

@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 
 use axum::{
-    extract::{FromRequestParts, Request},
+    extract::{FromRequestParts, Request, State},
     http::{HeaderMap, HeaderValue, Method, header, request::Parts},
     middleware::Next,
     response::{IntoResponse as _, Response},
@@ -14,7 +14,7 @@ use mediatype::{
     names::{APPLICATION, HTML, JSON, TEXT},
 };
 
-use super::problem::Problem;
+use crate::problem::Problem;
 
 /// Who asked, by the header `Accept`.
 ///
@@ -49,15 +49,28 @@ impl<S: Sync> FromRequestParts<S> for Audience {
     }
 }
 
+/// How problems are told.
+#[derive(Clone, Debug)]
+pub struct Telling {
+    /// Makes a page of a problem.
+    pub page: fn(&Problem) -> Response,
+    /// Where only programs send this, whatever they accept.
+    pub programs_only: (Method, &'static str),
+}
+
 /// Tells a [`Problem`] in the form that the one who asked reads.
-pub async fn tell_problems(request: Request, next: Next) -> Response {
-    // Only programs place orders there, whatever they accept.
-    let api = request.method() == Method::POST && request.uri().path() == "/orders";
+pub async fn tell_problems(
+    State(telling): State<Telling>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (method, path) = telling.programs_only;
+    let api = *request.method() == method && request.uri().path() == path;
     let audience = if api { Audience::Program } else { Audience::of(request.headers()) };
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
         let told = match audience {
-            Audience::Browser => problem.page(),
+            Audience::Browser => (telling.page)(&problem),
             Audience::Program => problem.json(),
         };
         // Headers that the problem brought with it stay, such as `Allow`.

@@ -1,0 +1,63 @@
+// Moves the dots. Without it, the page refreshes itself.
+"use strict";
+
+const EVERY_MS = 1000;
+const SVG = "http://www.w3.org/2000/svg";
+const dots = document.getElementById("dots");
+
+function key(order, service) {
+  return `${order} ${service}`;
+}
+
+function place(circle, dot) {
+  circle.dataset.state = dot.state;
+  circle.style.transform = `translate(${dot.x}px, ${dot.y}px)`;
+}
+
+function made(dot) {
+  const circle = document.createElementNS(SVG, "circle");
+  const title = document.createElementNS(SVG, "title");
+  title.textContent = dot.amount;
+  circle.append(title);
+  circle.setAttribute("r", 6);
+  circle.dataset.order = dot.order;
+  circle.dataset.service = dot.service;
+  if (dot.large) circle.classList.add("large");
+  // It comes from the publisher, wherever it is by now.
+  circle.style.transform = "translate(77px, 65px)";
+  dots.append(circle);
+  // The place it starts from has to be drawn once, or there is no way to be seen.
+  circle.getBoundingClientRect();
+  return circle;
+}
+
+function show(flow) {
+  const present = new Map();
+  for (const circle of dots.children) present.set(key(circle.dataset.order, circle.dataset.service), circle);
+  for (const dot of flow.dots) {
+    const known = key(dot.order, dot.service);
+    place(present.get(known) ?? made(dot), dot);
+    present.delete(known);
+  }
+  present.forEach((circle) => circle.remove());
+  for (const lane of flow.lanes) {
+    const drawn = document.querySelector(`[data-lane="${CSS.escape(lane.service)}"]`);
+    // A subscriber that is new needs a new picture.
+    if (!drawn) return location.reload();
+    drawn.querySelector(".depth").textContent = lane.queue;
+    drawn.querySelector(".dead").textContent = lane.letters;
+    drawn.querySelector(".filter text").textContent = lane.filter ?? "every order";
+  }
+}
+
+async function look() {
+  try {
+    const answer = await fetch("/flow", { headers: { accept: "application/json" } });
+    if (answer.ok) show(await answer.json());
+  } catch {
+    // It may be back at the next look.
+  }
+  setTimeout(look, EVERY_MS);
+}
+
+look();

@@ -1,0 +1,92 @@
+//! The orders by time, from an index that holds only their keys: progress is not written twice.
+
+use std::cmp::Reverse;
+
+use anyhow::Context as _;
+use aws_sdk_dynamodb::{error::SdkError, types::KeysAndAttributes};
+use futures_util::future::try_join_all;
+use pubsub::order::OrderId;
+
+use super::{
+    OrdersTable, PlacedOrder, SHARDS,
+    item::{Item, parsed, read, text},
+};
+
+/// The index of all orders by time.
+const LATEST_INDEX: &str = "latest";
+
+/// Orders by time, the latest first.
+#[derive(Debug)]
+pub struct Page {
+    /// The orders.
+    pub orders: Vec<PlacedOrder>,
+    /// Where the next page begins, if there is one.
+    pub next: Option<String>,
+}
+
+impl OrdersTable {
+    /// The latest `limit` orders, or those before the beginning of a page.
+    ///
+    /// # Errors
+    ///
+    /// If DynamoDB is out of reach.
+    pub async fn latest(&self, before: Option<&str>, limit: usize) -> anyhow::Result<Page> {
+        let shards = (0..SHARDS).map(|shard| self.latest_of_shard(shard, before, limit));
+        let mut keys: Vec<(String, OrderId)> =
+            try_join_all(shards).await?.into_iter().flatten().collect();
+        keys.sort_unstable_by(|one, other| other.cmp(one));
+        let more = keys.len() > limit;
+        keys.truncate(limit);
+        let next = keys.last().filter(|_| more).map(|(placed, _)| placed.clone());
+        let mut orders = self.get_all(keys.into_iter().map(|(_, id)| id)).await?;
+        orders.sort_unstable_by_key(|it| Reverse((it.placed_at.to_millis().ok(), it.order.id)));
+        Ok(Page { orders, next })
+    }
+
+    async fn latest_of_shard(
+        &self,
+        shard: u32,
+        before: Option<&str>,
+        limit: usize,
+    ) -> anyhow::Result<Vec<(String, OrderId)>> {
+        let query = self
+            .dynamodb
+            .query()
+            .table_name(&self.name)
+            .index_name(LATEST_INDEX)
+            .key_condition_expression("shard = :shard AND placed < :before")
+            .expression_attribute_values(":shard", text(shard))
+            // Every key begins with a digit.
+            .expression_attribute_values(":before", text(before.unwrap_or(":")))
+            .scan_index_forward(false)
+            // One more, to know whether there is a next page.
+            .limit(i32::try_from(limit + 1).unwrap_or(i32::MAX))
+            .send();
+        let found =
+            query.await.map_err(SdkError::into_service_error).context("listing the orders")?;
+        let key = |item: &Item| Ok((parsed(item, "placed")?, parsed(item, "id")?));
+        found.items().iter().map(key).collect()
+    }
+
+    async fn get_all(
+        &self,
+        ids: impl Iterator<Item = OrderId>,
+    ) -> anyhow::Result<Vec<PlacedOrder>> {
+        let keys: Vec<_> = ids.map(|id| Item::from([("id".to_owned(), text(id))])).collect();
+        let mut orders = Vec::with_capacity(keys.len());
+        let mut asked = (!keys.is_empty()).then_some(keys);
+        while let Some(keys) = asked.take() {
+            let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true);
+            let get = self.dynamodb.batch_get_item().request_items(&self.name, keys.build()?);
+            let got = get.send().await.map_err(SdkError::into_service_error);
+            let got = got.context("reading the listed orders")?;
+            let items = got.responses.unwrap_or_default().remove(&self.name).unwrap_or_default();
+            // One that cannot be read holds up no other.
+            orders.extend(items.iter().filter_map(|item| read(item).ok()));
+            // DynamoDB may leave some for a next request.
+            let left = got.unprocessed_keys.unwrap_or_default().remove(&self.name);
+            asked = left.map(|left| left.keys).filter(|keys| !keys.is_empty());
+        }
+        Ok(orders)
+    }
+}

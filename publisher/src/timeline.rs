@@ -1,0 +1,168 @@
+//! An order's way, as a person or a program sees it: what happened, what goes on, what is to come.
+
+use std::fmt;
+
+use aws_smithy_types::{DateTime, date_time::Format};
+use pubsub::status::{Coupon, Report, State};
+use serde::Serialize;
+
+use crate::orders_table::PlacedOrder;
+
+/// The workers that an order is expected to reach; what others report is shown as well.
+const FULFILMENT: &str = "fulfilment";
+const PROMOTION: &str = "promotion";
+
+/// The stations of an order.
+#[derive(Clone, Debug, Serialize)]
+pub struct Timeline {
+    /// In a word: how far the order is.
+    pub state: String,
+    /// Whether nothing is to come any more.
+    pub is_final: bool,
+    /// In the order of an order's way.
+    pub stations: Vec<Station>,
+    /// What the order earned.
+    pub coupon: Option<Coupon>,
+}
+
+/// A station of an order's way.
+#[derive(Clone, Debug, Serialize)]
+pub struct Station {
+    /// `stored`, `announced`, or the name of a service.
+    pub name: String,
+    /// How it stands, for a picture.
+    pub state: Standing,
+    /// How it stands, in a word: for a service, its latest step.
+    pub word: String,
+    /// When it came to stand so: RFC 3339.
+    pub at: Option<String>,
+    /// What each attempt did, in a sentence.
+    pub attempts: Vec<String>,
+}
+
+/// How a station stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Standing {
+    /// Nothing has happened there.
+    Waiting,
+    /// Something is under way.
+    Working,
+    /// It is behind the order.
+    Done,
+    /// It went wrong; it may be tried again.
+    Failed,
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Waiting => "waiting",
+            Self::Working => "working",
+            Self::Done => "done",
+            Self::Failed => "failed",
+        })
+    }
+}
+
+impl Timeline {
+    /// The way of an order so far.
+    pub fn of(placed: &PlacedOrder) -> Self {
+        let mut services = vec![FULFILMENT];
+        if placed.order.earns_coupon() {
+            services.push(PROMOTION);
+        }
+        for report in &placed.reports {
+            if !services.contains(&report.service.as_str()) {
+                services.push(&report.service);
+            }
+        }
+        let mut stations = vec![stored(placed), announced(placed)];
+        stations.extend(services.iter().map(|service| Station::of(service, &placed.reports)));
+        let fulfilment = &stations[2];
+        let state = match fulfilment.state {
+            Standing::Waiting if placed.announced_at.is_some() => "announced",
+            Standing::Waiting => "stored",
+            _ => &fulfilment.word,
+        };
+        Self {
+            state: state.to_owned(),
+            is_final: stations.iter().all(|station| station.state == Standing::Done),
+            coupon: placed.reports.iter().find_map(|report| report.coupon.clone()),
+            stations,
+        }
+    }
+}
+
+fn stored(placed: &PlacedOrder) -> Station {
+    Station::plain("stored", Some(placed.placed_at))
+}
+
+fn announced(placed: &PlacedOrder) -> Station {
+    Station::plain("announced", placed.announced_at)
+}
+
+impl Station {
+    /// A station that is either behind the order or about to be.
+    fn plain(name: &str, at: Option<DateTime>) -> Self {
+        let (state, word) = match at {
+            Some(_) => (Standing::Done, name),
+            None => (Standing::Working, "under way"),
+        };
+        let at = at.map(rfc3339);
+        Self { name: name.to_owned(), state, word: word.to_owned(), at, attempts: Vec::new() }
+    }
+
+    /// A worker's station, from what it reported, the earliest attempt first.
+    fn of(service: &str, reports: &[Report]) -> Self {
+        let reports: Vec<_> = reports.iter().filter(|it| it.service == service).collect();
+        // A message may be delivered again after it was handled: the first success counts.
+        let done = reports.iter().find(|report| report.state == State::Done);
+        let telling = done.or(reports.last());
+        let state = telling.map_or(Standing::Waiting, |report| match report.state {
+            State::Working => Standing::Working,
+            State::Done => Standing::Done,
+            State::Failed => Standing::Failed,
+        });
+        let step = telling.and_then(|report| report.steps.last());
+        Self {
+            name: service.to_owned(),
+            state,
+            word: step.map_or("pending", |step| &step.name).to_owned(),
+            at: step.map(|step| rfc3339(time(step.at))),
+            attempts: attempts(&reports),
+        }
+    }
+}
+
+fn attempts(reports: &[&Report]) -> Vec<String> {
+    let last = reports.len().saturating_sub(1);
+    let sentence = |(index, report): (usize, &&Report)| {
+        let steps = report
+            .steps
+            .iter()
+            .map(|step| format!("{} {}", step.name, clock(&rfc3339(time(step.at)))));
+        let steps = steps.collect::<Vec<_>>().join(", ");
+        // A worker that was killed tells no end.
+        let given_up = report.state == State::Working && index < last;
+        let end = if given_up { "; it came to no end" } else { "" };
+        format!("Attempt {}: {steps}{end}.", report.attempt)
+    };
+    reports.iter().enumerate().map(sentence).collect()
+}
+
+/// A time as programs read it, to the millisecond.
+pub fn rfc3339(time: DateTime) -> String {
+    let text = time.fmt(Format::DateTime).unwrap_or_default();
+    let (seconds, millis) = text.trim_end_matches('Z').split_once('.').unwrap_or((&text, ""));
+    format!("{}.{millis:0<3}Z", seconds.trim_end_matches('Z'))
+}
+
+/// The time of day out of an RFC 3339 time.
+pub fn clock(at: &str) -> &str {
+    at.split('T').nth(1).unwrap_or_default().trim_end_matches('Z')
+}
+
+fn time(millis: u64) -> DateTime {
+    DateTime::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
+}

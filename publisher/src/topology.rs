@@ -1,0 +1,111 @@
+//! Who subscribes to the orders, by which filter, and how much waits for them: as AWS says it.
+
+use anyhow::Context as _;
+use aws_config::SdkConfig;
+use aws_sdk_sns::{Client as Sns, error::SdkError};
+use aws_sdk_sqs::{Client as Sqs, types::QueueAttributeName as Name};
+use serde::{Deserialize, Serialize};
+
+/// The topic of orders and what hangs on it.
+#[derive(Clone)]
+pub struct Topology {
+    sns: Sns,
+    sqs: Sqs,
+    topic_arn: String,
+}
+
+/// A subscription, with its queue.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Lane {
+    /// The service behind the queue.
+    pub service: String,
+    /// The filter policy, as JSON.
+    pub filter: Option<String>,
+    /// How many messages wait, are being handled, and could not be.
+    pub depth: Option<Depth>,
+}
+
+/// How many messages a queue holds, about.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Depth {
+    pub waiting: u64,
+    pub in_flight: u64,
+    pub dead: u64,
+}
+
+impl Topology {
+    /// The topology around a topic.
+    pub fn new(aws: &SdkConfig, topic_arn: String) -> Self {
+        Self { sns: Sns::new(aws), sqs: Sqs::new(aws), topic_arn }
+    }
+
+    /// The topic's subscriptions of queues, by service.
+    ///
+    /// # Errors
+    ///
+    /// If the subscriptions cannot be read, or may not be. A queue that may not be read has no
+    /// depth.
+    pub async fn lanes(&self) -> anyhow::Result<Vec<Lane>> {
+        let list = self.sns.list_subscriptions_by_topic().topic_arn(&self.topic_arn).send().await;
+        let list = list.map_err(SdkError::into_service_error).context("listing subscriptions")?;
+        let mut lanes = Vec::new();
+        for subscription in list.subscriptions() {
+            let queue = subscription.endpoint().and_then(|arn| arn.rsplit(':').next());
+            let (Some(queue), Some(arn)) = (queue, subscription.subscription_arn()) else {
+                continue;
+            };
+            let attributes = self.sns.get_subscription_attributes().subscription_arn(arn);
+            let attributes = attributes.send().await.map_err(SdkError::into_service_error);
+            let attributes = attributes.context("reading a subscription")?;
+            let attributes = attributes.attributes.unwrap_or_default();
+            lanes.push(Lane {
+                service: service(&self.topic_arn, queue),
+                filter: attributes.get("FilterPolicy").filter(|policy| *policy != "{}").cloned(),
+                depth: self.depth(queue).await.ok(),
+            });
+        }
+        lanes.sort_by(|one, other| one.service.cmp(&other.service));
+        Ok(lanes)
+    }
+
+    async fn depth(&self, queue: &str) -> anyhow::Result<Depth> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Redrive {
+            dead_letter_target_arn: String,
+        }
+        let [waiting, in_flight, redrive] = self.attributes(queue).await?;
+        let redrive = redrive.and_then(|json| serde_json::from_str::<Redrive>(&json).ok());
+        let mut dead = 0;
+        if let Some(Redrive { dead_letter_target_arn: arn }) = redrive {
+            let [letters, ..] = self.attributes(arn.rsplit(':').next().unwrap_or_default()).await?;
+            dead = count(letters);
+        }
+        Ok(Depth { waiting: count(waiting), in_flight: count(in_flight), dead })
+    }
+
+    async fn attributes(&self, queue: &str) -> anyhow::Result<[Option<String>; 3]> {
+        let url = self.sqs.get_queue_url().queue_name(queue).send().await?;
+        let names = [
+            Name::ApproximateNumberOfMessages,
+            Name::ApproximateNumberOfMessagesNotVisible,
+            Name::RedrivePolicy,
+        ];
+        let get = self.sqs.get_queue_attributes().set_queue_url(url.queue_url);
+        let got = get.set_attribute_names(Some(names.to_vec())).send().await?;
+        let mut attributes = got.attributes.unwrap_or_default();
+        Ok(names.map(|name| attributes.remove(&name)))
+    }
+}
+
+fn count(attribute: Option<String>) -> u64 {
+    attribute.and_then(|count| count.parse().ok()).unwrap_or_default()
+}
+
+/// Copilot calls a queue `<application>-<environment>-<service>-EventsQueue…`, and a topic likewise.
+fn service(topic_arn: &str, queue: &str) -> String {
+    let topic = topic_arn.rsplit(':').next().unwrap_or_default();
+    let environment = topic.split("publisher-").next().unwrap_or_default();
+    let service = queue.strip_prefix(environment).unwrap_or(queue);
+    service.split("-EventsQueue").next().unwrap_or(service).to_owned()
+}
