@@ -4,6 +4,7 @@ use std::{collections::HashMap, path::Path};
 
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
+use flow::Flow;
 use local::{
     endpoint::{self, Endpoint},
     provision::{self, Account, Target},
@@ -20,8 +21,7 @@ use crate::{
     live::live,
     orders_table::{OrdersTable, PlacedOrder},
     outbox::Outbox,
-    topology::Topology,
-    web::{App, Latest},
+    web::App,
 };
 
 type Item = HashMap<String, AttributeValue>;
@@ -67,8 +67,7 @@ impl Bed {
             orders,
             fresh,
             ping: Topic::new(aws, self.topic_arn(PING_TOPIC)),
-            topology: Topology::new(aws, self.topic_arn(ORDERS_TOPIC)),
-            flow: Latest::default(),
+            flow: Flow::new(aws, self.topic_arn(ORDERS_TOPIC)),
         };
         (app, waiting)
     }

@@ -3,6 +3,7 @@
 use std::{net::Ipv4Addr, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
+use flow::Flow;
 use pubsub::{
     Program,
     env::{self, Misconfigured},
@@ -23,16 +24,11 @@ mod status;
 
 mod live;
 
-mod timeline;
-
-mod topology;
-
 #[cfg(test)]
 mod bed;
 
 use orders_table::OrdersTable;
 use outbox::Outbox;
-use topology::Topology;
 use web::App;
 
 const PORT: (&str, u16) = ("PORT", 5000);
@@ -75,8 +71,7 @@ async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
         fresh,
         ping: Topic::new(&aws, ping_arn),
         live: live.clone(),
-        topology: Topology::new(&aws, orders_arn),
-        flow: web::Latest::default(),
+        flow: Flow::new(&aws, orders_arn),
     };
     let listener = listen(port).await?;
     tracing::info!(address = %listener.local_addr()?, "listening");

@@ -1,32 +1,31 @@
 //! The publisher's web pages and its API.
 
+use ::flow::Flow;
 use askama::Template;
 use axum::{
-    Router,
-    extract::{DefaultBodyLimit, MatchedPath, Request},
-    http::{Method, StatusCode, header::CONTENT_TYPE},
-    middleware::{Next, from_fn, from_fn_with_state},
+    Json, Router,
+    extract::DefaultBodyLimit,
+    http::{Method, StatusCode, header},
+    middleware::{from_fn, from_fn_with_state},
     response::{Html, IntoResponse as _, Response},
     routing::{MethodRouter, get},
 };
 use pubsub::{
     order::{Order, OrderId},
-    telemetry::SPANS,
     topic::Topic,
-    trace::{self, TRACEPARENT},
 };
+use serde::Serialize;
 use tokio::sync::mpsc;
-use tracing::Instrument as _;
 use web_service::{
-    Problem,
+    Audience, Problem,
     audience::{Telling, tell_problems},
     guard,
+    spans::traced,
 };
 
 use crate::{
     live::Live,
     orders_table::{OrdersTable, PlacedOrder, Stored},
-    topology::Topology,
 };
 
 mod form;
@@ -44,8 +43,6 @@ mod ping;
 #[cfg(test)]
 mod tests;
 
-pub use flow::Latest;
-
 /// The largest body of a request, in bytes: a form has a few hundred.
 const MAX_BODY_BYTES: usize = 16 * 1024;
 
@@ -60,10 +57,8 @@ pub struct App {
     pub ping: Topic,
     /// The orders that somebody looks at.
     pub live: Live,
-    /// Who subscribes to the orders.
-    pub topology: Topology,
-    /// The picture of the last moment.
-    pub flow: Latest,
+    /// The picture of how orders flow.
+    pub flow: Flow,
 }
 
 /// Every page and every operation.
@@ -130,25 +125,17 @@ fn problem_page(problem: &Problem) -> Response {
     page.map_or_else(|error| Problem::internal(error).json(), |it| Html(it).into_response())
 }
 
-/// Each request is a span, in the trace that its sender names or in one of its own.
-async fn traced(path: MatchedPath, request: Request, next: Next) -> Response {
-    let (method, path) = (request.method().as_str(), path.as_str());
-    let span = tracing::info_span!(
-        target: SPANS,
-        "request",
-        otel.name = format!("{method} {path}"),
-        otel.kind = "server",
-        http.request.method = method,
-        http.route = path,
-        http.response.status_code = tracing::field::Empty,
-    );
-    let sender = request.headers().get(TRACEPARENT).and_then(|value| value.to_str().ok());
-    trace::set_parent(&span, sender);
-    let response = next.run(request).instrument(span.clone()).await;
-    span.record("http.response.status_code", response.status().as_u16());
-    response
+/// What is shown to both: a page for a browser, JSON for a program. It is of this moment.
+fn answer(audience: Audience, view: &(impl Template + Serialize)) -> Result<Response, Problem> {
+    let body = match audience {
+        Audience::Program => Json(view).into_response(),
+        Audience::Browser => Html(view.render().map_err(Problem::internal)?).into_response(),
+    };
+    Ok(([(header::CACHE_CONTROL, "no-cache")], body).into_response())
 }
 
 fn asset(media_type: &'static str, text: &'static str) -> MethodRouter<App> {
-    get(move || async move { ([(CONTENT_TYPE, format!("{media_type}; charset=utf-8"))], text) })
+    get(
+        move || async move { ([(header::CONTENT_TYPE, format!("{media_type}; charset=utf-8"))], text) },
+    )
 }

@@ -11,6 +11,8 @@ pub mod topic;
 
 pub mod status;
 
+pub mod timeline;
+
 pub mod trace;
 
 pub mod notification;

@@ -9,5 +9,9 @@ pub mod audience;
 
 pub mod guard;
 
+pub mod spans;
+
+pub mod live;
+
 pub use audience::Audience;
 pub use problem::Problem;

@@ -93,7 +93,13 @@ impl Value {
         Self::made(Data::Map(entries.into()))
     }
 
-    fn made(data: Data) -> Self {
+    /// `Ref` that no file contains.
+    pub fn reference(name: &str) -> Self {
+        Self::text(Text::made(Expression::Ref(name.to_owned())))
+    }
+
+    /// A value that no file contains.
+    pub fn made(data: Data) -> Self {
         Self { location: Location::UNKNOWN, data }
     }
 }

@@ -21,6 +21,11 @@ const LIMIT: f64 = 1e9;
 pub struct FilterPolicy(BTreeMap<String, Vec<Condition>>);
 
 impl FilterPolicy {
+    /// How many attributes it looks at.
+    pub fn attributes(&self) -> usize {
+        self.0.len()
+    }
+
     /// The policy as SNS reads it.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("a policy has only texts and numbers in it")

@@ -3,16 +3,31 @@
 //! Copilot drops what it does not know in silence: `dead_letter: {retries: 3}` means no
 //! dead-letter queue. Here it is a mistake, and so are values that AWS would refuse later.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
-use super::{
-    duration::{GoDuration, Seconds},
-    filter_policy::FilterPolicy,
-    yaml::{Scalar, ShortOr, wrong},
-};
+use super::yaml::{Entries, Scalar, ShortOr, Wrong, wrong};
+
+pub mod container;
+pub mod count;
+pub mod http;
+pub mod messages;
+pub mod operation;
+
+mod environments;
+mod overlay;
+
+use container::{Image, Platform, Storage};
+use count::Count;
+use http::Http;
+use messages::{Publish, Subscribe};
+use operation::{Deployment, Logging, Observability};
+use overlay::Overlay;
 
 /// What a manifest says, or what one of its `environments` overrides.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -23,7 +38,7 @@ pub struct Manifest {
     /// The kind of service.
     pub r#type: Option<Spanned<Kind>>,
     /// What its containers run.
-    pub image: Option<Image>,
+    pub image: Option<Spanned<Image>>,
     /// How the load balancer reaches it.
     pub http: Option<Spanned<Http>>,
     /// The topics it owns.
@@ -31,15 +46,15 @@ pub struct Manifest {
     /// The topics it receives from.
     pub subscribe: Option<Spanned<Subscribe>>,
     /// Processor units: 1024 are one processor.
-    pub cpu: Option<u32>,
+    pub cpu: Option<Spanned<u32>>,
     /// MiB.
-    pub memory: Option<u32>,
+    pub memory: Option<Spanned<u32>>,
     /// The system and processor of its image.
-    pub platform: Option<Platform>,
+    pub platform: Option<Spanned<Platform>>,
     /// How many tasks run.
     pub count: Option<ShortOr<u32, Count>>,
     /// Whether a shell may be opened in a task.
-    pub exec: Option<bool>,
+    pub exec: Option<Spanned<bool>>,
     /// Its file system.
     pub storage: Option<Storage>,
     /// Its variables, beside those that Copilot adds.
@@ -51,7 +66,7 @@ pub struct Manifest {
     /// What is traced.
     pub observability: Option<Observability>,
     /// What is different in an environment.
-    pub environments: BTreeMap<String, Manifest>,
+    pub environments: Entries<Manifest>,
 }
 
 /// The kinds of service that this product is made of.
@@ -63,268 +78,6 @@ pub enum Kind {
     /// Behind a queue.
     #[serde(rename = "Worker Service")]
     Worker,
-}
-
-/// What a service's containers run.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "read to be checked; the laptop runs no containers")]
-pub struct Image {
-    build: Option<ShortOr<String, Build>>,
-    location: Option<String>,
-    port: Option<u16>,
-    healthcheck: Option<ContainerHealth>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "read to be checked; the laptop builds no images")]
-struct Build {
-    dockerfile: Option<String>,
-    context: Option<String>,
-    target: Option<String>,
-    #[serde(default)]
-    args: BTreeMap<String, Scalar>,
-    #[serde(default)]
-    cache_from: Vec<String>,
-}
-
-/// Without a `command` Copilot would run `curl`, which the image does not have.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "read to be checked; it is ECS that asks")]
-struct ContainerHealth {
-    command: Vec<String>,
-    interval: Option<Seconds<5, 300>>,
-    timeout: Option<Seconds<2, 60>>,
-    retries: Option<Within<1, 10>>,
-    start_period: Option<Seconds<0, 300>>,
-}
-
-/// How the load balancer reaches a service.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "read to be checked; there is no load balancer here")]
-pub struct Http {
-    path: Option<String>,
-    healthcheck: Option<ShortOr<String, HttpHealth>>,
-    deregistration_delay: Option<Seconds<0, 3600>>,
-    stickiness: Option<bool>,
-    alias: Option<String>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "read to be checked; there is no load balancer here")]
-struct HttpHealth {
-    path: Option<String>,
-    port: Option<u16>,
-    success_codes: Option<String>,
-    healthy_threshold: Option<Within<2, 10>>,
-    unhealthy_threshold: Option<Within<2, 10>>,
-    interval: Option<Seconds<5, 300>>,
-    timeout: Option<Seconds<2, 120>>,
-    grace_period: Option<Seconds<0, 2_147_483_647>>,
-}
-
-/// The topics that a service owns.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Publish {
-    /// The topics.
-    pub topics: Vec<Topic>,
-}
-
-/// A topic that a service owns.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Topic {
-    /// Its name, unique within the service.
-    pub name: Spanned<TopicName>,
-}
-
-/// What a worker receives.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Subscribe {
-    /// The topics; an override replaces all of them.
-    pub topics: Option<Vec<Subscription>>,
-    /// The queue that they all lead to.
-    #[serde(default)]
-    pub queue: Queue,
-}
-
-/// One topic that leads to a worker's queue.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Subscription {
-    /// The topic's name.
-    pub name: Spanned<TopicName>,
-    /// The service that owns it.
-    pub service: Spanned<String>,
-    /// Which messages are wanted; without one, all are.
-    pub filter_policy: Option<FilterPolicy>,
-}
-
-/// A worker's queue. What is not set is as SQS has it.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Queue {
-    /// How long a message is kept.
-    pub retention: Option<Seconds<60, 1_209_600>>,
-    /// How long a message waits before it can be received.
-    pub delay: Option<Seconds<0, 900>>,
-    /// How long a received message is hidden.
-    pub timeout: Option<Seconds<0, 43_200>>,
-    /// Where messages go that no try could handle.
-    pub dead_letter: Option<DeadLetter>,
-}
-
-/// Where messages go that no try could handle.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DeadLetter {
-    /// How many receives a message gets.
-    pub tries: Within<1, 1000>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "read to be checked; one task of each runs here")]
-/// How many tasks run.
-pub struct Count {
-    range: Option<TaskRange>,
-    cooldown: Option<Cooldown>,
-    cpu_percentage: Option<Within<1, 100>>,
-    memory_percentage: Option<Within<1, 100>>,
-    requests: Option<u32>,
-    response_time: Option<GoDuration>,
-    queue_delay: Option<QueueDelay>,
-    spot: Option<u32>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "read to be checked")]
-struct Cooldown {
-    r#in: Option<GoDuration>,
-    out: Option<GoDuration>,
-}
-
-#[derive(Clone, Debug)]
-struct QueueDelay;
-
-impl<'de> Deserialize<'de> for QueueDelay {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(deny_unknown_fields)]
-        struct Keys {
-            acceptable_latency: GoDuration,
-            msg_processing_time: GoDuration,
-            #[serde(default, rename = "cooldown")]
-            _cooldown: Option<Cooldown>,
-        }
-        let keys = Keys::deserialize(deserializer)?;
-        if keys.msg_processing_time.0.is_zero() {
-            return Err(wrong("msg_processing_time should be above 0"));
-        }
-        if keys.msg_processing_time.0 > keys.acceptable_latency.0 {
-            return Err(wrong("msg_processing_time should not be above acceptable_latency"));
-        }
-        Ok(Self)
-    }
-}
-
-#[derive(Clone, Debug)]
-struct TaskRange;
-
-impl<'de> Deserialize<'de> for TaskRange {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let bounds = text.split_once('-');
-        let bounds =
-            bounds.and_then(|(min, max)| Some((min.parse::<u32>().ok()?, max.parse().ok()?)));
-        match bounds {
-            Some((min, max)) if min <= max => Ok(Self),
-            _ => Err(wrong(format!("{text:?} is not a range such as 1-4"))),
-        }
-    }
-}
-
-/// The system and processor of an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub enum Platform {
-    /// 64 bit Intel and AMD.
-    #[serde(rename = "linux/x86_64", alias = "linux/amd64")]
-    X86,
-    /// 64 bit ARM.
-    #[serde(rename = "linux/arm64", alias = "linux/arm")]
-    Arm,
-}
-
-/// A container's file system.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "read to be checked; the laptop runs no containers")]
-pub struct Storage {
-    readonly_fs: Option<bool>,
-    ephemeral: Option<Within<20, 200>>,
-}
-
-/// Where logs go.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "read to be checked; here they go to the terminal")]
-pub struct Logging {
-    retention: Option<RetentionDays>,
-}
-
-#[derive(Clone, Debug)]
-struct RetentionDays;
-
-impl<'de> Deserialize<'de> for RetentionDays {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        /// What CloudWatch takes, up to ten years.
-        const DAYS: [u32; 22] = [
-            1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557,
-            2922, 3288, 3653,
-        ];
-        let days = u32::deserialize(deserializer)?;
-        if DAYS.contains(&days) {
-            Ok(Self)
-        } else {
-            Err(wrong(format!("CloudWatch keeps logs for {DAYS:?} days")))
-        }
-    }
-}
-
-/// How a new version replaces an old one.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "read to be checked; nothing is deployed here")]
-pub struct Deployment {
-    rolling: Option<Rolling>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Rolling {
-    Default,
-    Recreate,
-}
-
-/// What is traced.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "read to be checked; there is no X-Ray here")]
-pub struct Observability {
-    tracing: Option<Tracing>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Tracing {
-    AwsXray,
 }
 
 /// A whole number between `MIN` and `MAX`: AWS refuses others when a stack is deployed.
@@ -342,52 +95,114 @@ impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Within<MIN, MAX> 
     }
 }
 
-/// The name of a topic, as manifests write it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct TopicName(pub String);
-
-impl<'de> Deserialize<'de> for TopicName {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let name = String::deserialize(deserializer)?;
-        let fits = |letter: char| letter.is_ascii_alphanumeric() || "-_".contains(letter);
-        if name.is_empty() || !name.chars().all(fits) {
-            return Err(wrong(format!("{name:?} is not a topic's name: letters, digits, - and _")));
-        }
-        Ok(Self(name))
-    }
-}
-
 impl Manifest {
     /// What holds in `environment`: its overrides laid over the rest.
-    ///
-    /// As Copilot does it: scalars replace, maps merge by key, lists replace as a whole.
-    pub fn applied(mut self, environment: &str) -> Self {
-        let Some(over) = self.environments.remove(environment) else {
-            return self;
+    pub fn applied(&self, environment: &str) -> Self {
+        let mut base = self.clone();
+        base.environments = Entries::default();
+        match self.environments.iter().find(|(name, _)| name.value == environment) {
+            Some((_, over)) => base.overlaid(over.clone()),
+            None => base,
+        }
+    }
+
+    /// What is wrong between two of its keys, once an environment's overrides are in it.
+    pub(super) fn check(&self, kind: &Spanned<Kind>) -> Result<(), Wrong> {
+        let missing = |what: &str| Err((kind.referenced, what.to_owned()));
+        let Some(image) = &self.image else {
+            return missing("image: it is missing");
         };
-        self.variables.extend(over.variables);
-        self.publish = over.publish.or(self.publish);
-        self.subscribe = match (self.subscribe, over.subscribe) {
-            (Some(mut base), Some(over)) => {
-                base.value = base.value.overlaid(over.value);
-                Some(base)
+        Image::check(image, kind.value)?;
+        if self.platform.is_none() {
+            return missing("platform: without it, Copilot builds for the machine it runs on");
+        }
+        container::check_size(self.cpu.as_ref(), self.memory.as_ref())?;
+        self.check_shell()?;
+        self.http.as_ref().map_or(Ok(()), Http::check)?;
+        self.publish.as_ref().map_or(Ok(()), Publish::check)?;
+        self.subscribe.as_ref().map_or(Ok(()), Subscribe::check)?;
+        match &self.count {
+            Some(ShortOr::Long(count)) => {
+                count.check(kind.value, self.platform.as_ref().map(|it| it.value))
             }
-            (base, over) => over.or(base),
+            _ => Ok(()),
+        }
+    }
+
+    /// What Copilot's template depends on: names that the outline uses.
+    pub(super) fn parts(&self) -> BTreeSet<&'static str> {
+        let image = self.image.as_ref().and_then(|image| image.value.healthcheck.as_ref());
+        let queue = self.subscribe.as_ref().map(|subscribe| &subscribe.value.queue);
+        let storage = self.storage.as_ref();
+        let count = match &self.count {
+            Some(ShortOr::Long(count)) => Some(count),
+            _ => None,
         };
-        self
+        let spot = count.is_some_and(Count::has_spot);
+        let parts = [
+            ("arm", self.platform.as_ref().is_some_and(|it| it.value == Platform::Arm)),
+            ("dead_letter", queue.is_some_and(|queue| queue.dead_letter.is_some())),
+            ("delay", queue.is_some_and(|queue| queue.delay.is_some())),
+            ("ephemeral", storage.is_some_and(|storage| storage.ephemeral.is_some())),
+            ("exec", self.exec.as_ref().is_some_and(|exec| exec.value)),
+            ("health_check", image.is_some()),
+            ("on_demand", !spot),
+            ("publish", self.publish.as_ref().is_some_and(|it| !it.topics.is_empty())),
+            ("read_only", storage.is_some_and(|storage| storage.readonly_fs == Some(true))),
+            ("retention", queue.is_some_and(|queue| queue.retention.is_some())),
+            ("spot", spot),
+            ("timeout", queue.is_some_and(|queue| queue.timeout.is_some())),
+            ("tracing", self.observability.is_some()),
+        ];
+        let parts = parts.into_iter().filter_map(|(part, holds)| holds.then_some(part));
+        (parts.chain(count.into_iter().flat_map(Count::parts)))
+            .chain(self.http.iter().flat_map(|http| http.value.parts()))
+            .collect()
+    }
+
+    /// A shell that is opened in a task writes to its file system.
+    fn check_shell(&self) -> Result<(), Wrong> {
+        let read_only = self.storage.as_ref().and_then(|storage| storage.readonly_fs);
+        match (&self.exec, read_only) {
+            (Some(exec), Some(true)) if exec.value => {
+                Err((exec.referenced, "exec: storage.readonly_fs excludes it".to_owned()))
+            }
+            _ => Ok(()),
+        }
     }
 }
 
-impl Subscribe {
+impl Overlay for Manifest {
     fn overlaid(self, over: Self) -> Self {
+        let mut variables = self.variables;
+        variables.extend(over.variables);
         Self {
-            topics: over.topics.or(self.topics),
-            queue: Queue {
-                retention: over.queue.retention.or(self.queue.retention),
-                delay: over.queue.delay.or(self.queue.delay),
-                timeout: over.queue.timeout.or(self.queue.timeout),
-                dead_letter: over.queue.dead_letter.or(self.queue.dead_letter),
-            },
+            name: self.name,
+            r#type: self.r#type,
+            image: self.image.overlaid(over.image),
+            http: self.http.overlaid(over.http),
+            publish: over.publish.or(self.publish),
+            subscribe: self.subscribe.overlaid(over.subscribe),
+            cpu: over.cpu.or(self.cpu),
+            memory: over.memory.or(self.memory),
+            platform: over.platform.or(self.platform),
+            count: self.count.overlaid(over.count),
+            exec: over.exec.or(self.exec),
+            storage: self.storage.overlaid(over.storage),
+            variables,
+            logging: self.logging.overlaid(over.logging),
+            deployment: self.deployment.overlaid(over.deployment),
+            observability: over.observability.or(self.observability),
+            environments: self.environments,
         }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Web => "Load Balanced Web Service",
+            Self::Worker => "Worker Service",
+        })
     }
 }

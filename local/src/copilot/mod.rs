@@ -10,6 +10,9 @@ use std::{
 };
 
 use serde::Deserialize;
+use serde_saphyr::Spanned;
+
+pub mod service;
 
 pub mod manifest;
 
@@ -24,13 +27,18 @@ pub mod resolve;
 #[cfg(test)]
 mod tests;
 
+mod addons;
 mod duration;
+mod environment;
+mod interpolation;
+mod names;
+mod outline;
 mod patches;
+mod pipeline;
+mod references;
 pub mod yaml;
 
-use manifest::{Kind, Manifest};
-use patches::Patch;
-use stack::Stack;
+pub use service::Service;
 pub use yaml::Mistake;
 
 /// All that is under `copilot/`, for one environment.
@@ -44,80 +52,37 @@ pub struct Workspace {
     pub services: Vec<Service>,
 }
 
-/// A service, as its files describe it.
-#[derive(Clone, Debug)]
-pub struct Service {
-    /// Its name.
-    pub name: String,
-    /// Its kind.
-    pub kind: Kind,
-    /// What its manifest says, with the environment's overrides in it.
-    pub manifest: Manifest,
-    /// Its manifest's file.
-    pub file: PathBuf,
-    /// What Copilot makes for it.
-    pub own: Stack,
-    /// What its addons make.
-    pub addons: Stack,
-}
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct WorkspaceFile {
-    application: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Environment {
-    name: serde_saphyr::Spanned<String>,
-    #[serde(rename = "type")]
-    _type: EnvironmentType,
-    #[serde(default, rename = "observability")]
-    _observability: Option<EnvironmentObservability>,
-}
-
-#[derive(Deserialize)]
-enum EnvironmentType {
-    Environment,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct EnvironmentObservability {
-    #[serde(rename = "container_insights")]
-    _container_insights: bool,
+    application: Spanned<String>,
 }
 
 impl Workspace {
-    /// Reads the directory `copilot` as `environment` has it.
+    /// Reads the directory `copilot` as `environment` has it, and checks it for all environments.
     ///
     /// # Errors
     ///
     /// The first [`Mistake`] in its files.
     pub fn read(copilot: &Path, environment: &str) -> Result<Self, Mistake> {
-        let workspace: WorkspaceFile = yaml::read(&copilot.join(".workspace"))?;
-        read_environment(copilot, environment)?;
+        let file = copilot.join(".workspace");
+        let WorkspaceFile { application } = yaml::read(&file)?;
+        names::check_name(&application).map_err(|wrong| Mistake::from_wrong(&file, wrong))?;
+        let application = application.value;
+        let environments = environment::read_all(copilot, environment)?;
         let mut services = Vec::new();
-        for name in directories(copilot)? {
-            if name != "environments" && name != "pipelines" {
-                let directory = copilot.join(&name);
-                let names = stack::Names {
-                    application: &workspace.application,
-                    environment,
-                    service: &name,
-                };
-                services.push(Service::read(&directory, &names)?);
+        for service in directories(copilot)? {
+            if !names::RESERVED.contains(&service.as_str()) {
+                let names =
+                    stack::Names { application: &application, environment, service: &service };
+                services.push(Service::read(&copilot.join(&service), &names, &environments)?);
             }
         }
         services.sort_by_key(|service| service.manifest.subscribe.is_some());
-        let workspace = Self {
-            application: workspace.application,
-            environment: environment.to_owned(),
-            services,
-        };
+        let workspace = Self { application, environment: environment.to_owned(), services };
         workspace.check_topics()?;
         resolve::check(&workspace)?;
+        pipeline::read_all(copilot, &environments, &workspace.services)?;
         Ok(workspace)
     }
 
@@ -150,102 +115,6 @@ impl Workspace {
         }
         Ok(())
     }
-}
-
-impl Service {
-    fn read(directory: &Path, names: &stack::Names<'_>) -> Result<Self, Mistake> {
-        let file = directory.join("manifest.yml");
-        let manifest: Manifest = yaml::read(&file)?;
-        let kind = check_header(&file, &manifest, names.service)?;
-        let manifest = manifest.applied(names.environment);
-        read_patches(directory)?;
-        Ok(Self {
-            name: names.service.to_owned(),
-            kind,
-            own: stack::of_manifest(names, kind, &manifest, &file),
-            addons: stack::of_addons(names, directory)?,
-            manifest,
-            file,
-        })
-    }
-
-    /// The names of the topics that it owns.
-    pub fn topics(&self) -> impl Iterator<Item = &str> {
-        (self.manifest.publish.iter())
-            .flat_map(|publish| &publish.topics)
-            .map(|topic| topic.name.value.0.as_str())
-    }
-}
-
-/// What Copilot says of name, type, and keys that belong to the other type.
-fn check_header(file: &Path, manifest: &Manifest, directory: &str) -> Result<Kind, Mistake> {
-    let Some(name) = &manifest.name else {
-        return Err(Mistake::of(file, "name: it is missing"));
-    };
-    if name.value != directory {
-        let what = format!("name: it is {:?}, but its directory {directory:?}", name.value);
-        return Err(Mistake::at(file, name.referenced, what));
-    }
-    let Some(kind) = &manifest.r#type else {
-        return Err(Mistake::of(file, "type: it is missing"));
-    };
-    for over in std::iter::once(manifest).chain(manifest.environments.values()) {
-        check_kind(file, kind.value, over)?;
-    }
-    for (environment, over) in &manifest.environments {
-        let place = [
-            over.name.as_ref().map(|it| it.referenced),
-            over.r#type.as_ref().map(|it| it.referenced),
-        ];
-        if let Some(place) = place.into_iter().flatten().next() {
-            let what = format!("environments.{environment}: name and type cannot be overridden");
-            return Err(Mistake::at(file, place, what));
-        }
-    }
-    if kind.value == Kind::Web && manifest.http.is_none() {
-        return Err(Mistake::at(
-            file,
-            kind.referenced,
-            "http: a Load Balanced Web Service needs it",
-        ));
-    }
-    Ok(kind.value)
-}
-
-fn check_kind(file: &Path, kind: Kind, manifest: &Manifest) -> Result<(), Mistake> {
-    match (kind, &manifest.http, &manifest.subscribe) {
-        (Kind::Web, _, Some(subscribe)) => Err(Mistake::at(
-            file,
-            subscribe.referenced,
-            "subscribe: Copilot ignores it in a Load Balanced Web Service",
-        )),
-        (Kind::Worker, Some(http), _) => {
-            Err(Mistake::at(file, http.referenced, "http: Copilot ignores it in a Worker Service"))
-        }
-        _ => Ok(()),
-    }
-}
-
-fn read_environment(copilot: &Path, name: &str) -> Result<(), Mistake> {
-    let file = copilot.join("environments").join(name).join("manifest.yml");
-    if !file.exists() {
-        let what = format!("there is no environment {name:?}");
-        return Err(Mistake::of(&file, what));
-    }
-    let environment: Environment = yaml::read(&file)?;
-    if environment.name.value == name {
-        return Ok(());
-    }
-    let what = format!("name: it is {:?}, but its directory {name:?}", environment.name.value);
-    Err(Mistake::at(&file, environment.name.referenced, what))
-}
-
-fn read_patches(directory: &Path) -> Result<(), Mistake> {
-    let file = directory.join("overrides/cfn.patches.yml");
-    if file.exists() {
-        yaml::read::<Vec<Patch>>(&file)?;
-    }
-    Ok(())
 }
 
 /// The directories in `directory`, sorted.

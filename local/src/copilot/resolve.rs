@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Mistake, Service, Workspace,
-    expression::{Expression, Text},
+    expression::Expression,
     stack::{Declared, Stack, topic_id},
     template::Resource,
 };
@@ -124,14 +124,11 @@ impl<'a> Known<'a> {
     pub fn outputs(&self, service: &Service) -> Result<BTreeMap<String, String>, Mistake> {
         let place = Place { service: service.name.clone(), addons: true };
         let mut outputs = BTreeMap::new();
-        for (name, output) in &service.addons.outputs {
+        for (name, output) in service.addons.variables() {
             let value = &output.value.value;
-            if service.addons.is_policy(value) {
-                continue;
-            }
             match self.evaluate(&place, &value.expression) {
                 Ok(text) => {
-                    outputs.insert(name.clone(), text);
+                    outputs.insert(name.to_owned(), text);
                 }
                 Err(Unknown::Yet) => {}
                 Err(Unknown::Ever(why)) => {
@@ -235,16 +232,6 @@ impl<'a> Known<'a> {
         } else {
             Unknown::Ever(format!("no addon exports {wanted:?}"))
         })
-    }
-}
-
-impl Stack {
-    /// Copilot attaches managed policies to the task role, and makes no variable of them.
-    fn is_policy(&self, text: &Text) -> bool {
-        matches!(&text.expression, Expression::Ref(id) if matches!(
-            self.resources.get(id).map(|it| &it.value),
-            Some(Resource::ManagedPolicy)
-        ))
     }
 }
 

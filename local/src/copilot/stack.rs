@@ -12,14 +12,12 @@ use std::{
 use serde_saphyr::Location;
 
 use super::{
-    Mistake, entries,
     expression::{Expression, Text},
-    manifest::{DeadLetter, Kind, Manifest, Within},
+    manifest::{Kind, Manifest, Within, messages::DeadLetter},
     template::{
-        Arguments, Output, Parameter, Resource, Template,
+        Output, Resource,
         messaging::{Queue, QueuePolicy, RedrivePolicy, Subscription, Topic},
     },
-    yaml,
 };
 
 /// How long a dead letter waits for a person, as Copilot has it: 14 days.
@@ -55,10 +53,34 @@ pub struct Stack {
     pub prefix: String,
     /// What it was told: texts of the stack that it is nested in.
     pub parameters: BTreeMap<String, Text>,
+    /// The file that says so, if there is one.
+    pub parameters_file: Option<PathBuf>,
     /// What it makes, by logical id.
     pub resources: BTreeMap<String, Declared<Resource>>,
     /// What it tells, by name.
     pub outputs: BTreeMap<String, Declared<Output>>,
+}
+
+impl Stack {
+    /// The outputs that become variables of the service: all but managed policies, which Copilot
+    /// attaches to the task role.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &Declared<Output>)> {
+        let outputs = self.outputs.iter().filter(|(_, output)| !self.is_policy(output));
+        outputs.map(|(name, output)| (name.as_str(), output))
+    }
+
+    /// Whether one of the outputs is a managed policy.
+    pub fn has_policy_output(&self) -> bool {
+        self.outputs.values().any(|output| self.is_policy(output))
+    }
+
+    fn is_policy(&self, output: &Declared<Output>) -> bool {
+        let Expression::Ref(id) = &output.value.value.expression else {
+            return false;
+        };
+        let resource = self.resources.get(id).map(|resource| &resource.value);
+        matches!(resource, Some(Resource::ManagedPolicy))
+    }
 }
 
 /// Something, and where it was declared.
@@ -144,7 +166,7 @@ fn subscriptions(manifest: &Manifest, resources: &mut Placed) {
     }
 }
 
-fn literal(text: String) -> Text {
+pub(super) fn literal(text: String) -> Text {
     Text::made(Expression::Literal(text))
 }
 
@@ -156,107 +178,8 @@ fn topic_arn(service: &str, topic: &str) -> Text {
     Text::made(Expression::Topic { service: service.to_owned(), topic: topic.to_owned() })
 }
 
-/// What a service's addons make: all files of its `addons` directory as one template.
-///
-/// # Errors
-///
-/// [`Mistake`] in one of the files, or between two of them.
-pub fn of_addons(names: &Names<'_>, directory: &Path) -> Result<Stack, Mistake> {
-    let mut stack = Stack { prefix: names.physical("AddonsStack-"), ..Stack::default() };
-    let directory = directory.join("addons");
-    if !directory.exists() {
-        return Ok(stack);
-    }
-    let mut arguments = None;
-    let mut parameters = BTreeMap::new();
-    for (name, file) in entries(&directory)? {
-        match name.rsplit_once('.') {
-            Some(("addons.parameters", "yml" | "yaml")) => {
-                arguments = Some((yaml::read::<Arguments>(&file)?, file));
-            }
-            Some((_, "yml" | "yaml")) => stack.add(yaml::read(&file)?, &file, &mut parameters)?,
-            _ => {}
-        }
-    }
-    let known = [("App", names.application), ("Env", names.environment), ("Name", names.service)];
-    for (name, value) in known {
-        if parameters.remove(name).is_none() && !stack.resources.is_empty() {
-            let what = format!("Parameters: {name} is missing; Copilot passes it to every addon");
-            return Err(Mistake::of(&directory, what));
-        }
-        let value = literal(value.to_owned());
-        stack.parameters.insert(name.to_owned(), value);
-    }
-    stack.tell(arguments, parameters)?;
-    Ok(stack)
-}
-
-type Parameters = BTreeMap<String, Declared<Parameter>>;
-
-impl Stack {
-    fn add(
-        &mut self,
-        template: Template,
-        file: &Path,
-        parameters: &mut Parameters,
-    ) -> Result<(), Mistake> {
-        for (name, it) in template.parameters {
-            let declared = Declared::new(it.value, file, it.referenced);
-            parameters.insert(name, declared);
-        }
-        for (id, it) in template.resources {
-            if let Resource::Table(table) = &it.value
-                && let Some((place, what)) = table.undefined_key()
-            {
-                return Err(Mistake::at(file, place, what));
-            }
-            let declared = Declared::new(it.value, file, it.referenced);
-            if let Some(other) = self.resources.insert(id.clone(), declared) {
-                let what = format!("{id}: {} has it too", other.file.display());
-                return Err(Mistake::at(file, it.referenced, what));
-            }
-        }
-        for (name, output) in template.outputs {
-            let place = output.value.location;
-            let declared = Declared::new(output, file, place);
-            if let Some(other) = self.outputs.insert(name.clone(), declared) {
-                let what = format!("{name}: {} has it too", other.file.display());
-                return Err(Mistake::at(file, place, what));
-            }
-        }
-        Ok(())
-    }
-
-    /// Gives each parameter its argument, or else its default.
-    fn tell(
-        &mut self,
-        arguments: Option<(Arguments, PathBuf)>,
-        mut parameters: Parameters,
-    ) -> Result<(), Mistake> {
-        if let Some((arguments, file)) = arguments {
-            for (name, text) in arguments.parameters {
-                if parameters.remove(&name).is_none() {
-                    let what = format!("Parameters.{name}: no addon has such a parameter");
-                    return Err(Mistake::at(&file, text.location, what));
-                }
-                self.parameters.insert(name, text);
-            }
-        }
-        for (name, declared) in parameters {
-            let Some(default) = declared.value.default else {
-                let what = format!(
-                    "Parameters.{name}: it has no Default, and addons.parameters.yml no value"
-                );
-                return Err(Mistake::at(&declared.file, declared.location, what));
-            };
-            self.parameters.insert(name, literal(default));
-        }
-        Ok(())
-    }
-}
-
 impl<T> Declared<T> {
-    fn new(value: T, file: &Path, location: Location) -> Self {
+    pub(super) fn new(value: T, file: &Path, location: Location) -> Self {
         Self { value, file: file.to_owned(), location }
     }
 }

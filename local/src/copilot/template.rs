@@ -40,7 +40,7 @@ pub struct Template {
 }
 
 /// What a template has to be told.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub struct Parameter {
     /// The value, if nobody tells another.
@@ -51,7 +51,7 @@ pub struct Parameter {
     _description: Option<String>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 enum ParameterType {
     String,
     Number,

@@ -13,7 +13,7 @@ use serde::{
     },
 };
 use serde_path_to_error::{Path as KeyPath, Segment};
-use serde_saphyr::{DefaultMessageFormatter, Location, MessageFormatter as _};
+use serde_saphyr::{DefaultMessageFormatter, Location, MessageFormatter as _, Spanned};
 use thiserror::Error;
 
 /// Something wrong in a file: one sentence that says where and what.
@@ -41,11 +41,19 @@ impl Mistake {
         }
     }
 
+    /// What is wrong in `file`.
+    pub fn from_wrong(file: &Path, (location, what): Wrong) -> Self {
+        Self::at(file, location, what)
+    }
+
     /// A mistake of a file as a whole.
     pub fn of(file: &Path, what: impl Into<String>) -> Self {
         Self { file: file.to_owned(), line: 1, column: 1, what: what.into() }
     }
 }
+
+/// What is wrong in a file, and where in it.
+pub type Wrong = (Location, String);
 
 /// Reads the file at `path`.
 ///
@@ -147,6 +155,47 @@ impl<'de, S: Deserialize<'de>, L: Deserialize<'de>> Visitor<'de> for ShortOrVisi
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
         L::deserialize(MapAccessDeserializer::new(map)).map(ShortOr::Long)
+    }
+}
+
+/// A map whose keys have a place, in the order of the file.
+#[derive(Clone, Debug)]
+pub struct Entries<V>(Vec<(Spanned<String>, V)>);
+
+impl<V> Entries<V> {
+    /// Its keys and values.
+    pub fn iter(&self) -> impl Iterator<Item = &(Spanned<String>, V)> {
+        self.0.iter()
+    }
+}
+
+impl<V> Default for Entries<V> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for Entries<V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(EntriesVisitor(PhantomData))
+    }
+}
+
+struct EntriesVisitor<V>(PhantomData<V>);
+
+impl<'de, V: Deserialize<'de>> Visitor<'de> for EntriesVisitor<V> {
+    type Value = Entries<V>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = map.next_entry()? {
+            entries.push(entry);
+        }
+        Ok(Entries(entries))
     }
 }
 

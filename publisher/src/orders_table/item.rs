@@ -5,10 +5,8 @@ use std::{collections::HashMap, str::FromStr, time::Duration};
 use anyhow::Context as _;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_types::DateTime;
-use pubsub::{order::Order, status::Report};
+use pubsub::{order::Order, status::Report, timeline::Timeline};
 use web_service::watch::Watched;
-
-use crate::timeline::Timeline;
 
 /// The attributes that hold what the workers told begin with this; then come the service, the time
 /// when the attempt began, and its number.
@@ -33,13 +31,21 @@ pub struct PlacedOrder {
     pub version: u64,
 }
 
+impl PlacedOrder {
+    /// Its way so far.
+    pub fn timeline(&self) -> Timeline {
+        let earns_coupon = self.order.earns_coupon();
+        Timeline::of(self.placed_at, self.announced_at, earns_coupon, &self.reports)
+    }
+}
+
 impl Watched for PlacedOrder {
     fn version(&self) -> u64 {
         self.version
     }
 
     fn is_final(&self) -> bool {
-        Timeline::of(self).is_final
+        self.timeline().is_final
     }
 }
 

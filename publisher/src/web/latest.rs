@@ -2,16 +2,15 @@
 
 use askama::Template;
 use axum::{
-    Json,
     extract::{Query, State, rejection::QueryRejection},
-    http::{StatusCode, header},
-    response::{Html, IntoResponse, Response},
+    http::StatusCode,
+    response::Response,
 };
 use pubsub::order::OrderId;
 use serde::{Deserialize, Serialize};
 use web_service::{Audience, Problem};
 
-use super::{App, order::OrderView};
+use super::{App, answer, order::OrderView};
 
 const PAGE_ORDERS: usize = 20;
 
@@ -39,11 +38,7 @@ pub async fn list(
         next: page.next.map(|key| format!("/orders?before={key}")),
         first: before.is_none(),
     };
-    let body = match audience {
-        Audience::Program => Json(latest).into_response(),
-        Audience::Browser => Html(latest.render().map_err(Problem::internal)?).into_response(),
-    };
-    Ok(([(header::CACHE_CONTROL, "no-cache")], body).into_response())
+    answer(audience, &latest)
 }
 
 /// Milliseconds and an order id, as the index has them.

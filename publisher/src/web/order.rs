@@ -1,36 +1,21 @@
 //! One order: its page, its JSON, and both kept current by server-sent events.
 
-use std::{convert::Infallible, time::Duration};
-
 use askama::Template;
 use axum::{
-    Json,
     extract::{Path, State, rejection::PathRejection},
-    http::{HeaderMap, HeaderName, StatusCode, header},
-    response::{
-        Html, IntoResponse, Response,
-        sse::{Event, KeepAlive, Sse},
-    },
+    http::HeaderMap,
+    response::Response,
 };
-use futures_util::StreamExt as _;
 use pubsub::{
     order::{Order, OrderId},
+    timeline::{Timeline, clock, rfc3339},
     trace,
 };
 use serde::Serialize;
-use web_service::{Audience, Problem, watch::Unseen};
+use web_service::{Audience, Problem, live};
 
-use super::App;
-use crate::{
-    orders_table::PlacedOrder,
-    timeline::{Timeline, clock, rfc3339},
-};
-
-const LAST_EVENT_ID: &str = "last-event-id";
-/// When a browser comes back after the connection ended.
-const RETRY: Duration = Duration::from_millis(2_000);
-/// Below the time after which load balancers drop a connection that says nothing.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+use super::{App, answer};
+use crate::orders_table::PlacedOrder;
 
 type Id = Result<Path<OrderId>, PathRejection>;
 
@@ -38,48 +23,23 @@ type Id = Result<Path<OrderId>, PathRejection>;
 pub async fn show(State(app): State<App>, audience: Audience, id: Id) -> Result<Response, Problem> {
     let Path(id) = id.map_err(|_| Problem::not_found())?;
     let found = app.orders.get(id).await.map_err(Problem::out_of_reach)?;
-    let order = OrderView::of(&found.ok_or_else(Problem::not_found)?);
-    let body = match audience {
-        Audience::Program => Json(order).into_response(),
-        Audience::Browser => {
-            Html(OrderPage { order }.render().map_err(Problem::internal)?).into_response()
-        }
-    };
-    Ok(([(header::CACHE_CONTROL, "no-cache")], body).into_response())
+    answer(audience, &OrderView::of(&found.ok_or_else(Problem::not_found)?))
 }
 
 /// `GET /orders/{id}/events`: the order as it is, and again whenever it changes, until nothing is to
-/// come any more. The id of an event is the order's version.
+/// come any more.
 pub async fn events(
     State(app): State<App>,
     headers: HeaderMap,
     id: Id,
 ) -> Result<Response, Problem> {
     let Path(id) = id.map_err(|_| Problem::not_found())?;
-    let known = headers.get(LAST_EVENT_ID).and_then(|it| it.to_str().ok()?.parse().ok());
-    let view = app.live.view(id, known).await.map_err(|unseen| match unseen {
-        Unseen::TooMany => {
-            let detail = "Too many are looking at orders just now. Try again in a moment.";
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
-        }
-        Unseen::Unreadable(error) => Problem::out_of_reach(error),
-    })?;
-    let states = view.ok_or_else(Problem::not_found)?;
-    let events = states.map(|placed| {
-        let event = Event::default().id(placed.version.to_string()).retry(RETRY);
-        // An order has only text and numbers in it.
-        Ok::<_, Infallible>(event.json_data(OrderView::of(&placed)).unwrap_or_default())
-    });
-    let unbuffered = [
-        (header::CACHE_CONTROL, "no-cache, no-transform"),
-        (HeaderName::from_static("x-accel-buffering"), "no"),
-    ];
-    let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
-    Ok((unbuffered, Sse::new(events).keep_alive(keep_alive)).into_response())
+    live::events(&app.live, id, &headers, OrderView::of).await
 }
 
 /// An order as it is shown.
-#[derive(Serialize)]
+#[derive(Serialize, Template)]
+#[template(path = "order.html")]
 pub struct OrderView {
     #[serde(flatten)]
     pub order: Order,
@@ -100,7 +60,7 @@ impl OrderView {
             placed_at: rfc3339(placed.placed_at),
             version: placed.version,
             trace_id: trace_id.map(|id| id.to_string()),
-            timeline: Timeline::of(placed),
+            timeline: placed.timeline(),
         }
     }
 
@@ -113,10 +73,4 @@ impl OrderView {
     pub fn time(&self) -> &str {
         clock(&self.placed_at).split('.').next().unwrap_or_default()
     }
-}
-
-#[derive(Template)]
-#[template(path = "order.html")]
-struct OrderPage {
-    order: OrderView,
 }

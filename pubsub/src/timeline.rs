@@ -3,10 +3,9 @@
 use std::fmt;
 
 use aws_smithy_types::{DateTime, date_time::Format};
-use pubsub::status::{Coupon, Report, State};
 use serde::Serialize;
 
-use crate::orders_table::PlacedOrder;
+use crate::status::{Coupon, Report, State};
 
 /// The workers that an order is expected to reach; what others report is shown as well.
 const FULFILMENT: &str = "fulfilment";
@@ -66,40 +65,41 @@ impl fmt::Display for Standing {
 }
 
 impl Timeline {
-    /// The way of an order so far.
-    pub fn of(placed: &PlacedOrder) -> Self {
+    /// The way of an order that was stored and announced then, if it was, of which `reports` tell,
+    /// the earliest attempt first.
+    pub fn of(
+        stored_at: DateTime,
+        announced_at: Option<DateTime>,
+        earns_coupon: bool,
+        reports: &[Report],
+    ) -> Self {
         let mut services = vec![FULFILMENT];
-        if placed.order.earns_coupon() {
+        if earns_coupon {
             services.push(PROMOTION);
         }
-        for report in &placed.reports {
+        for report in reports {
             if !services.contains(&report.service.as_str()) {
                 services.push(&report.service);
             }
         }
-        let mut stations = vec![stored(placed), announced(placed)];
-        stations.extend(services.iter().map(|service| Station::of(service, &placed.reports)));
+        let mut stations = vec![
+            Station::plain("stored", Some(stored_at)),
+            Station::plain("announced", announced_at),
+        ];
+        stations.extend(services.iter().map(|service| Station::of(service, reports)));
         let fulfilment = &stations[2];
         let state = match fulfilment.state {
-            Standing::Waiting if placed.announced_at.is_some() => "announced",
+            Standing::Waiting if announced_at.is_some() => "announced",
             Standing::Waiting => "stored",
             _ => &fulfilment.word,
         };
         Self {
             state: state.to_owned(),
             is_final: stations.iter().all(|station| station.state == Standing::Done),
-            coupon: placed.reports.iter().find_map(|report| report.coupon.clone()),
+            coupon: reports.iter().find_map(|report| report.coupon.clone()),
             stations,
         }
     }
-}
-
-fn stored(placed: &PlacedOrder) -> Station {
-    Station::plain("stored", Some(placed.placed_at))
-}
-
-fn announced(placed: &PlacedOrder) -> Station {
-    Station::plain("announced", placed.announced_at)
 }
 
 impl Station {

@@ -1,0 +1,106 @@
+//! What Copilot does to the texts of a manifest before it reads them.
+//!
+//! `${NAME}` becomes what the deploying shell has under that name: what is deployed would depend on
+//! who deploys. And a text that is a JSON list of texts becomes a YAML list.
+
+use super::{
+    expression::{Data, Expression, Value},
+    stack::Names,
+    yaml::Wrong,
+};
+
+const APPLICATION: &str = "COPILOT_APPLICATION_NAME";
+const ENVIRONMENT: &str = "COPILOT_ENVIRONMENT_NAME";
+
+/// What is wrong with the texts of a manifest.
+pub fn check(manifest: &Value) -> Result<(), Wrong> {
+    walk(manifest, "")
+}
+
+/// `text` as Copilot reads it: with the names that it knows itself, and without escapes.
+pub fn interpolated(text: &str, names: &Names<'_>) -> String {
+    let known = [(APPLICATION, names.application), (ENVIRONMENT, names.environment)];
+    let text = known.into_iter().fold(text.to_owned(), |text, (name, value)| {
+        let (plain, escaped) = (format!("${{{name}}}"), format!("\\${{{name}}}"));
+        text.split(&escaped)
+            .map(|part| part.replace(&plain, value))
+            .collect::<Vec<_>>()
+            .join(&escaped)
+    });
+    text.replace("\\${", "${")
+}
+
+fn walk(value: &Value, key: &str) -> Result<(), Wrong> {
+    match &value.data {
+        Data::Map(entries) => entries.iter().try_for_each(|(name, value)| {
+            let key = if key.is_empty() { name.clone() } else { format!("{key}.{name}") };
+            walk(value, &key)
+        }),
+        Data::List(values) => (values.iter().enumerate())
+            .try_for_each(|(index, value)| walk(value, &format!("{key}[{index}]"))),
+        Data::Text(text) => match &text.expression {
+            Expression::Literal(literal) => match mistake(literal) {
+                Some(what) => Err((text.location, format!("{key}: {what}"))),
+                None => Ok(()),
+            },
+            _ => Err((text.location, format!("{key}: a manifest has no functions"))),
+        },
+        Data::Plain(_) => Ok(()),
+    }
+}
+
+fn mistake(text: &str) -> Option<String> {
+    if let Some(name) = shell_variable(text) {
+        return Some(format!(
+            "Copilot would take ${{{name}}} from the shell that deploys; \\${{{name}}} is left as \
+             it is"
+        ));
+    }
+    // The text of a block ends with a line's end, and is left alone.
+    let list = serde_json::from_str::<Vec<String>>(text).is_ok_and(|texts| !texts.is_empty());
+    (list && !text.ends_with('\n'))
+        .then(|| "Copilot would make a list of this text; write it as a block, after |".to_owned())
+}
+
+/// The first name in `${}` that Copilot does not know itself.
+fn shell_variable(text: &str) -> Option<&str> {
+    text.match_indices("${").find_map(|(start, _)| {
+        let (name, _) = text[start + 2..].split_once('}')?;
+        let fits = |letter: char| letter == '_' || letter.is_ascii_alphanumeric();
+        let is_name = name.chars().all(fits)
+            && name.starts_with(|it: char| it == '_' || it.is_ascii_alphabetic());
+        let known = [APPLICATION, ENVIRONMENT].contains(&name);
+        (is_name && !known && !text[..start].ends_with('\\')).then_some(name)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{interpolated, mistake};
+    use crate::copilot::stack::Names;
+
+    #[test]
+    fn only_names_that_copilot_knows_itself_are_put_in() {
+        let names = Names { application: "pubsub", environment: "test", service: "publisher" };
+        let examples = [
+            ("plain $HOME", "plain $HOME"),
+            ("${COPILOT_APPLICATION_NAME}-${COPILOT_ENVIRONMENT_NAME}", "pubsub-test"),
+            (r"\${COPILOT_ENVIRONMENT_NAME}", "${COPILOT_ENVIRONMENT_NAME}"),
+            (r"\${HOME}", "${HOME}"),
+        ];
+        for (text, expected) in examples {
+            assert_eq!(mistake(text), None, "{text}");
+            assert_eq!(interpolated(text, &names), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn texts_that_would_change_by_themselves_are_mistakes() {
+        for text in ["${HOME}", "a ${_b1} c", r#"["a", "b"]"#] {
+            assert!(mistake(text).is_some(), "{text}");
+        }
+        for text in ["${1}", "${a-b}", "[]", "[1]", "[\"a\"]\n"] {
+            assert_eq!(mistake(text), None, "{text}");
+        }
+    }
+}

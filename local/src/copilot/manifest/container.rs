@@ -1,0 +1,163 @@
+//! `image`, `platform` and `storage`: what a task runs, and on what.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_saphyr::Spanned;
+
+use super::{Kind, Within, overlay::overlay};
+use crate::copilot::{
+    duration::Seconds,
+    yaml::{Scalar, ShortOr, Wrong},
+};
+
+/// What a service's containers run.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Image {
+    build: Option<ShortOr<String, Build>>,
+    location: Option<Spanned<String>>,
+    port: Option<Spanned<u16>>,
+    /// How ECS asks whether a container is well.
+    pub healthcheck: Option<Spanned<ContainerHealth>>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "read to be checked; the laptop builds no images")]
+struct Build {
+    dockerfile: Option<String>,
+    context: Option<String>,
+    target: Option<String>,
+    #[serde(default)]
+    args: BTreeMap<String, Scalar>,
+    #[serde(default)]
+    cache_from: Vec<String>,
+}
+
+/// How ECS asks whether a container is well.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContainerHealth {
+    command: Option<Vec<String>>,
+    interval: Option<Seconds<5, 300>>,
+    timeout: Option<Seconds<2, 60>>,
+    retries: Option<Within<1, 10>>,
+    start_period: Option<Seconds<0, 300>>,
+}
+
+overlay!(Image: merges(healthcheck), replaces(build, location, port));
+
+impl Image {
+    pub(super) fn check(image: &Spanned<Self>, kind: Kind) -> Result<(), Wrong> {
+        let Self { build, location, port, healthcheck } = &image.value;
+        match (build, location) {
+            (Some(_), Some(location)) => {
+                let what = "image.location: it excludes image.build";
+                return Err((location.referenced, what.to_owned()));
+            }
+            (None, None) => {
+                return Err((image.referenced, "image: it has neither build nor location".into()));
+            }
+            _ => {}
+        }
+        match (kind, port) {
+            (Kind::Web, None) => {
+                let what = "image.port: a Load Balanced Web Service needs it";
+                return Err((image.referenced, what.to_owned()));
+            }
+            (Kind::Worker, Some(port)) => {
+                let what = "image.port: Copilot ignores it in a Worker Service";
+                return Err((port.referenced, what.to_owned()));
+            }
+            _ => {}
+        }
+        healthcheck.as_ref().map_or(Ok(()), ContainerHealth::check)
+    }
+}
+
+overlay!(ContainerHealth:
+    merges(), replaces(command, interval, timeout, retries, start_period));
+
+impl ContainerHealth {
+    /// Without a command Copilot would run `curl`, which the images do not have.
+    fn check(health: &Spanned<Self>) -> Result<(), Wrong> {
+        let command = health.value.command.as_deref().unwrap_or_default();
+        match command.first().map(String::as_str) {
+            Some("CMD" | "CMD-SHELL") if command.len() > 1 => Ok(()),
+            _ => {
+                let what = "image.healthcheck.command: it begins with CMD or CMD-SHELL, \
+                            and what to run follows";
+                Err((health.referenced, what.to_owned()))
+            }
+        }
+    }
+}
+
+/// The system and processor of an image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub enum Platform {
+    /// 64 bit Intel and AMD.
+    #[serde(rename = "linux/x86_64", alias = "linux/amd64")]
+    X86,
+    /// 64 bit ARM.
+    #[serde(rename = "linux/arm64", alias = "linux/arm")]
+    Arm,
+}
+
+/// A container's file system.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Storage {
+    /// Whether nothing can be written.
+    pub readonly_fs: Option<bool>,
+    /// GiB.
+    pub ephemeral: Option<Within<20, 200>>,
+}
+
+overlay!(Storage: merges(), replaces(readonly_fs, ephemeral));
+
+/// Fargate's sizes, in the units of `cpu` and in MiB: the least and the most memory, and its step.
+///
+/// From the Amazon ECS developer guide, "Task CPU and memory". 256 also takes 512 MiB.
+const SIZES: [(u32, u32, u32, u32); 7] = [
+    (256, 1024, 2048, 1024),
+    (512, 1024, 4096, 1024),
+    (1024, 2048, 8192, 1024),
+    (2048, 4096, 16_384, 1024),
+    (4096, 8192, 30_720, 1024),
+    (8192, 16_384, 61_440, 4096),
+    (16_384, 32_768, 122_880, 8192),
+];
+
+/// What Copilot gives a task if nothing is said: 1024 are one processor.
+const DEFAULT_CPU_UNITS: u32 = 256;
+/// What Copilot gives a task if nothing is said.
+const DEFAULT_MEMORY_MIB: u32 = 512;
+
+/// Whether Fargate has tasks of this size.
+pub(super) fn check_size(
+    cpu: Option<&Spanned<u32>>,
+    memory: Option<&Spanned<u32>>,
+) -> Result<(), Wrong> {
+    let units = cpu.map_or(DEFAULT_CPU_UNITS, |it| it.value);
+    let mib = memory.map_or(DEFAULT_MEMORY_MIB, |it| it.value);
+    let size = SIZES.into_iter().find(|size| size.0 == units);
+    match (size, cpu, memory.or(cpu)) {
+        (None, Some(cpu), _) => {
+            let sizes = SIZES.map(|size| size.0);
+            Err((cpu.referenced, format!("cpu: Fargate has {sizes:?}, not {units}")))
+        }
+        (Some((_, least, most, step)), _, Some(place)) if (units, mib) != (256, 512) => {
+            if (least..=most).contains(&mib) && mib.is_multiple_of(step) {
+                return Ok(());
+            }
+            let what = format!(
+                "memory: with a cpu of {units} Fargate has {least} to {most} MiB in steps of \
+                 {step}, not {mib}"
+            );
+            Err((place.referenced, what))
+        }
+        _ => Ok(()),
+    }
+}

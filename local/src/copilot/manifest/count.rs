@@ -1,0 +1,215 @@
+//! `count`: how many tasks run, and what makes them more or fewer.
+
+use serde::{Deserialize, Deserializer};
+use serde_saphyr::{Location, Spanned};
+
+use super::{Kind, Platform, Within, overlay::overlay};
+use crate::copilot::{
+    duration::GoDuration,
+    yaml::{ShortOr, Wrong, wrong},
+};
+
+/// How many tasks run.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Count {
+    range: Option<Spanned<ShortOr<TaskRange, Bounds>>>,
+    cooldown: Option<Spanned<Cooldown>>,
+    /// Of the reserved processor.
+    pub cpu_percentage: Option<Spanned<Target<Within<1, 100>>>>,
+    /// Of the reserved memory.
+    pub memory_percentage: Option<Spanned<Target<Within<1, 100>>>>,
+    /// For each task.
+    pub requests: Option<Spanned<Target<u32>>>,
+    /// Of the load balancer's targets.
+    pub response_time: Option<Spanned<Target<GoDuration>>>,
+    /// Of the messages in the queue.
+    pub queue_delay: Option<Spanned<QueueDelay>>,
+    spot: Option<Spanned<u32>>,
+}
+
+/// What a metric should be, with a cooldown of its own or without.
+type Target<T> = ShortOr<T, Scaling<T>>;
+
+/// What a metric should be, and how long nothing changes after a change.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scaling<T> {
+    #[serde(rename = "value")]
+    _value: T,
+    #[serde(rename = "cooldown")]
+    _cooldown: Option<Cooldown>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cooldown {
+    r#in: Option<GoDuration>,
+    out: Option<GoDuration>,
+}
+
+/// How long a message may wait in the queue.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueueDelay {
+    acceptable_latency: Option<GoDuration>,
+    msg_processing_time: Option<GoDuration>,
+    cooldown: Option<Cooldown>,
+}
+
+/// `1-4`.
+#[derive(Clone, Debug)]
+struct TaskRange;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Bounds {
+    min: u32,
+    max: u32,
+    spot_from: Option<u32>,
+}
+
+overlay!(Count:
+    merges(cooldown, queue_delay),
+    replaces(range, cpu_percentage, memory_percentage, requests, response_time, spot)
+);
+
+overlay!(Cooldown: merges(), replaces(r#in, out));
+
+overlay!(QueueDelay: merges(cooldown), replaces(acceptable_latency, msg_processing_time));
+
+impl Count {
+    pub(super) fn check(&self, kind: Kind, platform: Option<Platform>) -> Result<(), Wrong> {
+        self.check_spot(platform)?;
+        self.check_kind(kind)?;
+        self.check_range()?;
+        self.queue_delay.as_ref().map_or(Ok(()), QueueDelay::check)
+    }
+
+    /// Whether some tasks, or all, are on spot capacity.
+    pub(super) fn has_spot(&self) -> bool {
+        let from = |range: &Spanned<_>| {
+            matches!(&range.value, ShortOr::Long(Bounds { spot_from: Some(_), .. }))
+        };
+        self.spot.is_some() || self.range.as_ref().is_some_and(from)
+    }
+
+    /// What scales the service, by the names that the outline uses.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &'static str> {
+        let scaling = self.range.as_ref().map(|_| "scaling");
+        scaling.into_iter().chain(self.metrics().map(|(key, _)| match key {
+            "cpu_percentage" => "cpu_scaling",
+            "memory_percentage" => "memory_scaling",
+            "requests" => "request_scaling",
+            "response_time" => "response_scaling",
+            _ => "backlog_scaling",
+        }))
+    }
+
+    /// Spot tasks are not scaled, and Fargate has none with ARM processors.
+    fn check_spot(&self, platform: Option<Platform>) -> Result<(), Wrong> {
+        let bounds = self.range.as_ref().filter(
+            |range| matches!(&range.value, ShortOr::Long(bounds) if bounds.spot_from.is_some()),
+        );
+        let spot = self.spot.as_ref().map(|spot| ("spot", spot.referenced));
+        let spot = spot.or(bounds.map(|range| ("range.spot_from", range.referenced)));
+        if let (Some((key, place)), Some(Platform::Arm)) = (spot, platform) {
+            return Err((place, format!("count.{key}: Fargate Spot has no ARM processors")));
+        }
+        match (&self.spot, self.places().next()) {
+            (Some(_), Some((key, place))) => {
+                Err((place, format!("count.{key}: count.spot excludes it")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_kind(&self, kind: Kind) -> Result<(), Wrong> {
+        let foreign = match kind {
+            Kind::Web => ["queue_delay"].as_slice(),
+            Kind::Worker => ["requests", "response_time"].as_slice(),
+        };
+        match self.metrics().find(|(key, _)| foreign.contains(key)) {
+            Some((key, place)) => Err((place, format!("count.{key}: a {kind} has no such metric"))),
+            None => Ok(()),
+        }
+    }
+
+    /// A range needs something to scale by, and that needs a range.
+    fn check_range(&self) -> Result<(), Wrong> {
+        let metric = self.metrics().next();
+        match (&self.range, metric, &self.cooldown) {
+            (Some(Spanned { value: ShortOr::Long(bounds), referenced, .. }), ..)
+                if bounds.min > bounds.max =>
+            {
+                Err((*referenced, "count.range: min is above max".to_owned()))
+            }
+            (Some(range), None, _) => {
+                Err((range.referenced, "count.range: it needs a metric to scale by".to_owned()))
+            }
+            (None, Some((key, place)), _) => {
+                Err((place, format!("count.{key}: without a range there is nothing to scale")))
+            }
+            (_, None, Some(cooldown)) => {
+                let what = "count.cooldown: without a metric there is nothing to cool down";
+                Err((cooldown.referenced, what.to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn metrics(&self) -> impl Iterator<Item = (&'static str, Location)> {
+        [
+            ("cpu_percentage", self.cpu_percentage.as_ref().map(|it| it.referenced)),
+            ("memory_percentage", self.memory_percentage.as_ref().map(|it| it.referenced)),
+            ("requests", self.requests.as_ref().map(|it| it.referenced)),
+            ("response_time", self.response_time.as_ref().map(|it| it.referenced)),
+            ("queue_delay", self.queue_delay.as_ref().map(|it| it.referenced)),
+        ]
+        .into_iter()
+        .filter_map(|(key, place)| Some((key, place?)))
+    }
+
+    /// Everything but `spot`.
+    fn places(&self) -> impl Iterator<Item = (&'static str, Location)> {
+        [
+            ("range", self.range.as_ref().map(|it| it.referenced)),
+            ("cooldown", self.cooldown.as_ref().map(|it| it.referenced)),
+        ]
+        .into_iter()
+        .filter_map(|(key, place)| Some((key, place?)))
+        .chain(self.metrics())
+    }
+}
+
+impl QueueDelay {
+    /// Copilot divides one by the other; with neither it would even panic.
+    fn check(delay: &Spanned<Self>) -> Result<(), Wrong> {
+        let wrong = |what: &str| Err((delay.referenced, format!("count.queue_delay: {what}")));
+        match (&delay.value.acceptable_latency, &delay.value.msg_processing_time) {
+            (Some(latency), Some(processing)) => {
+                if processing.0.is_zero() {
+                    wrong("msg_processing_time should be above 0")
+                } else if processing.0 > latency.0 {
+                    wrong("msg_processing_time should not be above acceptable_latency")
+                } else {
+                    Ok(())
+                }
+            }
+            _ => wrong("it needs acceptable_latency and msg_processing_time"),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for TaskRange {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let bounds = text.split_once('-');
+        let bounds =
+            bounds.and_then(|(min, max)| Some((min.parse::<u32>().ok()?, max.parse().ok()?)));
+        match bounds {
+            Some((min, max)) if min <= max => Ok(Self),
+            _ => Err(wrong(format!("{text:?} is not a range such as 1-4"))),
+        }
+    }
+}

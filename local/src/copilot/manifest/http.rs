@@ -1,0 +1,101 @@
+//! `http`: how the load balancer reaches a service.
+
+use serde::Deserialize;
+use serde_saphyr::Spanned;
+
+use super::{Within, overlay::overlay};
+use crate::copilot::{
+    duration::Seconds,
+    yaml::{ShortOr, Wrong},
+};
+
+/// What the load balancer waits between two questions if nothing is said.
+const DEFAULT_INTERVAL_SECONDS: u32 = 30;
+/// What it waits for an answer if nothing is said.
+const DEFAULT_TIMEOUT_SECONDS: u32 = 5;
+
+/// How the load balancer reaches a service.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    path: Option<String>,
+    healthcheck: Option<ShortOr<String, HttpHealth>>,
+    deregistration_delay: Option<Seconds<0, 3600>>,
+    stickiness: Option<bool>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HttpHealth {
+    path: Option<String>,
+    port: Option<u16>,
+    success_codes: Option<String>,
+    healthy_threshold: Option<Within<2, 10>>,
+    unhealthy_threshold: Option<Within<2, 10>>,
+    interval: Option<Spanned<Seconds<5, 300>>>,
+    timeout: Option<Spanned<Seconds<2, 120>>>,
+    grace_period: Option<Seconds<0, 2_147_483_647>>,
+}
+
+overlay!(Http: merges(healthcheck), replaces(path, deregistration_delay, stickiness));
+
+overlay!(HttpHealth:
+    merges(),
+    replaces(
+        path, port, success_codes, healthy_threshold, unhealthy_threshold, interval, timeout,
+        grace_period
+    )
+);
+
+impl Http {
+    pub(super) fn check(http: &Spanned<Self>) -> Result<(), Wrong> {
+        if http.value.path.is_none() {
+            return Err((http.referenced, "http.path: Copilot needs it".to_owned()));
+        }
+        match &http.value.healthcheck {
+            Some(ShortOr::Long(health)) => health.check(),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Http {
+    /// What the target group has, by the names that the outline uses.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &'static str> {
+        let health = match &self.healthcheck {
+            Some(ShortOr::Long(health)) => Some(health),
+            _ => None,
+        };
+        let parts = health.map(|health| {
+            [
+                ("health_check_codes", health.success_codes.is_some()),
+                ("health_check_interval", health.interval.is_some()),
+                ("health_check_port", health.port.is_some()),
+                ("health_check_timeout", health.timeout.is_some()),
+                ("healthy_threshold", health.healthy_threshold.is_some()),
+                ("unhealthy_threshold", health.unhealthy_threshold.is_some()),
+            ]
+        });
+        parts.into_iter().flatten().filter_map(|(part, holds)| holds.then_some(part))
+    }
+}
+
+impl HttpHealth {
+    /// The load balancer refuses to ask again before it gave up waiting.
+    fn check(&self) -> Result<(), Wrong> {
+        let interval = self.interval.as_ref().map_or(DEFAULT_INTERVAL_SECONDS, |it| it.value.0);
+        let timeout = self.timeout.as_ref().map_or(DEFAULT_TIMEOUT_SECONDS, |it| it.value.0);
+        let place = self.timeout.as_ref().map(|it| it.referenced);
+        let place = place.or(self.interval.as_ref().map(|it| it.referenced));
+        match place {
+            Some(place) if timeout >= interval => {
+                let what = format!(
+                    "http.healthcheck.timeout: {timeout} s should be less than the interval of \
+                     {interval} s"
+                );
+                Err((place, what))
+            }
+            _ => Ok(()),
+        }
+    }
+}

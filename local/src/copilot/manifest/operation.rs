@@ -1,0 +1,71 @@
+//! `logging`, `deployment` and `observability`: what is seen of a service, and how it is replaced.
+
+use serde::{Deserialize, Deserializer};
+
+use super::overlay::overlay;
+use crate::copilot::yaml::wrong;
+
+/// Where logs go.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Logging {
+    retention: Option<RetentionDays>,
+}
+
+overlay!(Logging: merges(), replaces(retention));
+
+#[derive(Clone, Debug)]
+struct RetentionDays;
+
+impl<'de> Deserialize<'de> for RetentionDays {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// What CloudWatch takes, up to ten years.
+        const DAYS: [u32; 22] = [
+            1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557,
+            2922, 3288, 3653,
+        ];
+        let days = u32::deserialize(deserializer)?;
+        if DAYS.contains(&days) {
+            Ok(Self)
+        } else {
+            Err(wrong(format!("CloudWatch keeps logs for {DAYS:?} days")))
+        }
+    }
+}
+
+/// How a new version replaces an old one.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Deployment {
+    rolling: Option<Rolling>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Rolling {
+    Default,
+    Recreate,
+}
+
+overlay!(Deployment: merges(), replaces(rolling));
+
+/// What is traced.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Observability {
+    #[serde(rename = "tracing")]
+    _tracing: Tracing,
+}
+
+/// Copilot knows one vendor, and looks at no other: a slip means that nothing is traced.
+#[derive(Clone, Debug)]
+struct Tracing;
+
+impl<'de> Deserialize<'de> for Tracing {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match String::deserialize(deserializer)?.as_str() {
+            "awsxray" => Ok(Self),
+            vendor => Err(wrong(format!("{vendor:?} traces nothing: Copilot knows only awsxray"))),
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! `pipelines/*/manifest.yml`: what a push to a branch deploys, and in which order.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
+
+use serde::{Deserialize, de::IgnoredAny};
+use serde_saphyr::Spanned;
+
+use super::{
+    Mistake, Service, directories,
+    manifest::container::Platform,
+    yaml::{self, Entries, Wrong},
+};
+
+mod buildspec;
+
+/// The only version that Copilot takes.
+const VERSION: u32 = 1;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Pipeline {
+    name: Spanned<String>,
+    version: Option<Spanned<u32>>,
+    #[serde(rename = "source")]
+    _source: Source,
+    #[serde(default)]
+    build: Build,
+    stages: Vec<Stage>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Source {
+    #[serde(rename = "provider")]
+    _provider: Provider,
+    #[serde(rename = "properties")]
+    _properties: Properties,
+}
+
+#[derive(Deserialize)]
+enum Provider {
+    GitHub,
+    Bitbucket,
+    CodeCommit,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Properties {
+    #[serde(rename = "branch")]
+    _branch: String,
+    #[serde(rename = "repository")]
+    _repository: String,
+    #[serde(rename = "connection_name")]
+    _connection_name: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Build {
+    image: Option<Spanned<String>>,
+    #[serde(rename = "additional_policy")]
+    _additional_policy: Option<IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stage {
+    name: Spanned<String>,
+    deployments: Option<Entries<Option<Deployment>>>,
+    #[serde(rename = "requires_approval")]
+    _requires_approval: Option<bool>,
+    #[serde(rename = "test_commands")]
+    _test_commands: Option<Vec<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Deployment {
+    #[serde(default)]
+    depends_on: Vec<Spanned<String>>,
+}
+
+/// Reads all pipelines under `copilot`, if it has any.
+///
+/// # Errors
+///
+/// The first [`Mistake`] in them, or between them and the rest.
+pub fn read_all(
+    copilot: &Path,
+    environments: &BTreeSet<String>,
+    services: &[Service],
+) -> Result<(), Mistake> {
+    let directory = copilot.join("pipelines");
+    if !directory.exists() {
+        return Ok(());
+    }
+    for name in directories(&directory)? {
+        let file = directory.join(&name).join("manifest.yml");
+        let pipeline: Pipeline = yaml::read(&file)?;
+        (pipeline.check(&name, environments, services))
+            .map_err(|wrong| Mistake::from_wrong(&file, wrong))?;
+        buildspec::read(&directory.join(&name).join("buildspec.yml"))?;
+    }
+    Ok(())
+}
+
+impl Pipeline {
+    fn check(
+        &self,
+        directory: &str,
+        environments: &BTreeSet<String>,
+        services: &[Service],
+    ) -> Result<(), Wrong> {
+        if self.name.value != directory {
+            let what =
+                format!("name: it is {:?}, but its directory {directory:?}", self.name.value);
+            return Err((self.name.referenced, what));
+        }
+        let version = self.version.as_ref();
+        if version.map(|it| it.value) != Some(VERSION) {
+            let place = version.map_or(self.name.referenced, |it| it.referenced);
+            return Err((place, format!("version: Copilot needs one, and takes only {VERSION}")));
+        }
+        self.check_image(services)?;
+        for stage in &self.stages {
+            if !environments.contains(&stage.name.value) {
+                let what = format!("stages.name: there is no environment {:?}", stage.name.value);
+                return Err((stage.name.referenced, what));
+            }
+            stage.check(services)?;
+        }
+        Ok(())
+    }
+
+    /// An image is built on a machine with its own processor: CodeBuild emulates none.
+    fn check_image(&self, services: &[Service]) -> Result<(), Wrong> {
+        let Some(image) = &self.build.image else {
+            return Ok(());
+        };
+        let is_arm = image.value.contains("aarch64");
+        let differs = |service: &&Service| {
+            let platform = service.manifest.platform.as_ref().map(|it| it.value);
+            (platform == Some(Platform::Arm)) != is_arm
+        };
+        match services.iter().find(differs) {
+            Some(service) => {
+                let what = format!("build.image: {} has another platform", service.name);
+                Err((image.referenced, what))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+impl Stage {
+    fn check(&self, services: &[Service]) -> Result<(), Wrong> {
+        // Without a list, Copilot deploys all services at once.
+        let deployments: BTreeMap<&str, (_, &[Spanned<String>])> = (self.deployments.iter())
+            .flat_map(Entries::iter)
+            .map(|(name, it)| {
+                let depends_on = it.as_ref().map_or([].as_slice(), |it| &it.depends_on);
+                (name.value.as_str(), (name.referenced, depends_on))
+            })
+            .collect();
+        for (name, (place, depends_on)) in &deployments {
+            if !services.iter().any(|service| service.name == *name) {
+                return Err((*place, format!("stages.deployments: there is no service {name:?}")));
+            }
+            let known = |it: &&Spanned<String>| deployments.contains_key(it.value.as_str());
+            if let Some(unknown) = depends_on.iter().find(|it| !known(it) || it.value == *name) {
+                let what = format!(
+                    "stages.deployments.{name}.depends_on: the stage deploys no {:?} before it",
+                    unknown.value
+                );
+                return Err((unknown.referenced, what));
+            }
+        }
+        for service in services {
+            let Some((place, depends_on)) = deployments.get(service.name.as_str()) else {
+                let what = format!("stages.deployments: {} is missing", service.name);
+                return Err((self.name.referenced, what));
+            };
+            check_order(service, depends_on).map_err(|what| (*place, what))?;
+        }
+        Ok(())
+    }
+}
+
+/// A subscription needs its topic.
+fn check_order(service: &Service, depends_on: &[Spanned<String>]) -> Result<(), String> {
+    let topics = service.manifest.subscribe.iter();
+    let mut owners = topics.flat_map(|it| it.value.topics.iter().flatten()).map(|it| &it.service);
+    match owners.find(|owner| !depends_on.iter().any(|it| it.value == owner.value)) {
+        Some(owner) => Err(format!(
+            "stages.deployments.{}: it subscribes to a topic of {}, so it depends on it",
+            service.name, owner.value
+        )),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,139 @@
+//! Mistakes between the keys of a manifest, and values that AWS would refuse.
+
+use super::{FULFILMENT, PROMOTION, PUBLISHER, found, found_in};
+
+#[test]
+fn sizes_platforms_and_images_that_fargate_does_not_run_are_found() {
+    let command = "    command: [\"CMD\", \"/usr/local/bin/fulfilment\", \"healthcheck\"]\n";
+    let build = "  build:\n    dockerfile: subscribers/fulfilment/Dockerfile\n    context: .\n";
+    let cases = [
+        ("memory: 512", "memory: 768", "memory: 768", "memory: with a cpu of 256"),
+        ("cpu: 256", "cpu: 300", "cpu: 300", "cpu: Fargate has [256, 512,"),
+        ("cpu: 256", "cpu: 1024", "memory: 512", "memory: with a cpu of 1024"),
+        ("cpu: 256", "cpu: 256\ncpu: 512", "cpu: 512", "duplicate"),
+        ("platform: linux", "# linux", "type: Worker", "platform: without it"),
+        ("exec: false", "exec: true", "exec: true", "storage.readonly_fs excludes it"),
+        (command, "", "    interval: 15s", "image.healthcheck.command: it begins with CMD"),
+        ("[\"CMD\", ", "[", "    command:", "image.healthcheck.command: it begins with CMD"),
+        (build, "", "  healthcheck:", "image: it has neither build nor location"),
+        ("  build:", "  location: x\n  build:", "  location: x", "it excludes image.build"),
+        ("  build:", "  port: 80\n  build:", "  port: 80", "image.port: Copilot ignores it"),
+        (
+            "  test:",
+            "  test:\n    observability: {tracing: aws-xray}",
+            "    observability",
+            "observability.tracing: \"aws-xray\" traces nothing",
+        ),
+    ];
+    found_in(FULFILMENT, &cases);
+}
+
+#[test]
+fn what_the_load_balancer_refuses_is_found() {
+    let cases = [
+        ("  port: 5000\n", "", "  build:", "image.port: a Load Balanced Web Service needs it"),
+        ("  path: \"/\"\n", "", "  healthcheck:\n    path: /ping", "http.path"),
+        (
+            "    timeout: 5s\n    grace",
+            "    timeout: 15s\n    grace",
+            "    timeout: 15s",
+            "http.healthcheck.timeout: 15 s should be less than the interval of 15 s",
+        ),
+        ("  path: \"/\"", "  path: /\n  alias: a.example", "  alias", "alias"),
+    ];
+    found_in(PUBLISHER, &cases);
+}
+
+#[test]
+fn counts_that_copilot_refuses_are_found() {
+    let delay = "  queue_delay:\n    acceptable_latency: 1m\n    msg_processing_time: 500ms\n";
+    let cases = [
+        (delay, "", "range: 1-2", "count.range: it needs a metric"),
+        (delay, "  spot: 1\n", "range: 1-2", "count.range: count.spot excludes it"),
+        ("    acceptable_latency: 1m\n", "", "    msg_processing", "count.queue_delay: it needs"),
+        ("latency: 1m", "latency: 9ms", "    acceptable", "not be above acceptable_latency"),
+        ("time: 500ms", "time: 0s", "    acceptable", "msg_processing_time should be above 0"),
+        (
+            "  queue_delay:",
+            "  requests: 5\n  queue_delay:",
+            "  requests: 5",
+            "count.requests: a Worker Service has no such metric",
+        ),
+        ("range: 1-2", "range: {min: 3, max: 2}", "range: {", "count.range: min is above max"),
+    ];
+    found_in(FULFILMENT, &cases);
+
+    let delay = "  queue_delay: {acceptable_latency: 1m, msg_processing_time: 1s}";
+    let what = "count.queue_delay: a Load Balanced Web Service has no such metric";
+    found_in(PUBLISHER, &[("  requests: 600", delay, "  queue_delay", what)]);
+
+    let arm = ("fulfilment/manifest.yml", "platform: linux/x86_64", "platform: linux/arm64");
+    let spot = (FULFILMENT, "range: 1-2", "range: {min: 1, max: 2, spot_from: 1}");
+    let what = "count.range.spot_from: Fargate Spot has no ARM processors";
+    found(&[arm, spot], FULFILMENT, "range: {", what);
+
+    let nowhere = [(FULFILMENT, "  range: 1-4\n", ""), (FULFILMENT, "      range: 1-2\n", "")];
+    let edits = [nowhere[0], nowhere[1], (FULFILMENT, "    count:\n", "")];
+    found(&edits, FULFILMENT, "    acceptable", "count.queue_delay: without a range");
+}
+
+#[test]
+fn texts_that_copilot_changes_are_found() {
+    let cases = [
+        ("LOG: info", "LOG: ${LEVEL}", "  RUST_LOG", "variables.RUST_LOG: Copilot would take"),
+        ("LOG: info", "LOG: '[\"a\"]'", "  RUST_LOG", "variables.RUST_LOG: Copilot would make a"),
+        ("\"healthcheck\"]", "\"${ASK}\"]", "    command", "image.healthcheck.command[2]: "),
+    ];
+    found_in(FULFILMENT, &cases);
+}
+
+#[test]
+fn topics_that_are_one_and_queues_without_topics_are_found() {
+    let topics = "  topics:\n    - name: ordersTopic\n      service: publisher\n    - name: ping\n      \
+                  service: publisher\n";
+    let cases = [
+        (topics, "", "  queue:", "subscribe: without topics Copilot ignores all of it"),
+        (
+            "- name: ping",
+            "- name: ordersTopic",
+            "- name: ordersTopic\n      service: publisher\n  queue",
+            "subscribe.topics.name: \"ordersTopic\" is a second time one of publisher",
+        ),
+    ];
+    found_in(FULFILMENT, &cases);
+    let six = "amount: [1], a: [1], b: [1], c: [1], d: [1], e: [1]";
+    let policy = format!("filter_policy: {{{six}}}");
+    let list = "filter_policy: # matched against the message's attributes, before the queue\n        \
+                amount:\n          - numeric:\n              - \">=\"\n              - 80";
+    let what = "subscribe.topics.filter_policy: SNS looks at 5 attributes, not 6";
+    found_in(PROMOTION, &[(list, &policy, "    - name: ordersTopic", what)]);
+    let twice = ("- name: ping", "- name: ping\n    - name: pi-ng", "- name: pi-ng", "are one for");
+    found_in(PUBLISHER, &[twice]);
+}
+
+#[test]
+fn overrides_that_take_away_or_meet_nothing_are_found() {
+    let cases = [
+        ("  test:", "  staging:", "  staging:", "environments.staging: there is no such"),
+        ("  test:", "  test:\n    name: x", "    name: x", "name, type and environments cannot be"),
+        (
+            "  test:",
+            "  test:\n    environments: {a: {}}",
+            "    environments:",
+            "name, type and environments cannot be",
+        ),
+        (
+            "  test:",
+            "  test:\n    subscribe:\n      topics: [{name: ping, service: publisher}]",
+            "      topics: [",
+            "environments.test: subscribe.topics replaces the whole list, and leaves ordersTopic",
+        ),
+    ];
+    found_in(FULFILMENT, &cases);
+    let topics = "  test:\n    subscribe:\n      topics: [{name: ordersTopic, service: publisher}]";
+    let what = "leaves the filter_policy of ordersTopic out";
+    found_in(PROMOTION, &[("  test:", topics, "      topics: [", what)]);
+    let topics = "  test:\n    publish:\n      topics: [{name: ping}]";
+    let what = "publish.topics replaces the whole list, and leaves ordersTopic out";
+    found_in(PUBLISHER, &[("  test:", topics, "  test:", what)]);
+}
