@@ -24,6 +24,8 @@ use request::Clients;
 
 /// The environment that the laptop plays.
 pub const ENVIRONMENT: &str = "test";
+/// The variable that says where a service sends its spans.
+const COLLECTOR: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 /// Any credentials do for an endpoint on a laptop, but the SDK wants some.
 const DUMMY_CREDENTIAL: &str = "local";
 
@@ -208,8 +210,12 @@ fn told(
     for (name, value) in known.outputs(service)? {
         tell(&name.to_shouty_snake_case(), value);
     }
+    // The collector of spans is a sidecar of Copilot's. An account has none.
+    let collector = service.manifest.observability.as_ref().map(|_| COLLECTOR);
     for (name, value) in &service.manifest.variables {
-        tell(name, value.0.clone());
+        if Some(name.as_str()) != collector {
+            tell(name, value.0.clone());
+        }
     }
     Ok(Service { name: service.name.clone(), kind: service.kind, variables, queue })
 }

@@ -144,8 +144,7 @@ fn queues(names: &Names<'_>, manifest: &Manifest, resources: &mut Placed) {
 }
 
 fn subscriptions(manifest: &Manifest, resources: &mut Placed) {
-    let subscribe = manifest.subscribe.iter();
-    let topics: Vec<_> = subscribe.flat_map(|it| it.value.topics.iter().flatten()).collect();
+    let topics: Vec<_> = manifest.subscriptions().collect();
     for subscription in &topics {
         let (service, topic) = (&subscription.service.value, &subscription.name.value.0);
         let resource = Resource::Subscription(Subscription::of(
