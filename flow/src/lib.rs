@@ -24,7 +24,12 @@ const FRESH: Duration = Duration::from_millis(900);
 #[derive(Clone)]
 pub struct Flow {
     topology: Topology,
-    latest: Arc<Mutex<Option<(Instant, Arc<Picture>)>>>,
+    latest: Arc<Mutex<Option<Drawn>>>,
+}
+
+struct Drawn {
+    at: Instant,
+    picture: Arc<Picture>,
 }
 
 impl Flow {
@@ -44,14 +49,14 @@ impl Flow {
         F: Future<Output = anyhow::Result<Vec<Moving>>>,
     {
         let mut latest = self.latest.lock().await;
-        if let Some((at, picture)) = &*latest
-            && at.elapsed() < FRESH
+        if let Some(drawn) = &*latest
+            && drawn.at.elapsed() < FRESH
         {
-            return Ok(Arc::clone(picture));
+            return Ok(Arc::clone(&drawn.picture));
         }
         let (moving, lanes) = tokio::join!(moving(), self.topology.lanes());
         let picture = Arc::new(Picture::draw(&moving?, lanes));
-        *latest = Some((Instant::now(), Arc::clone(&picture)));
+        *latest = Some(Drawn { at: Instant::now(), picture: Arc::clone(&picture) });
         Ok(picture)
     }
 }
