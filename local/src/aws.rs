@@ -13,7 +13,7 @@ use local::{
     endpoint,
     provision::{Account, Target, provision_workspace},
 };
-use pubsub::shutdown;
+use pubsub::{health, shutdown};
 
 use crate::up::Files;
 
@@ -29,16 +29,28 @@ pub struct Args {
     /// The host by which others reach this one, for the URLs of queues
     #[arg(long, value_name = "NAME", default_value = "127.0.0.1")]
     public_host: String,
+    /// A loopback port that answers as soon as all of the account is made; the image has 8080
+    #[arg(long, value_name = "PORT")]
+    health_port: Option<u16>,
+    /// Asks the account that runs here on --health-port, instead of running one
+    #[arg(long, requires = "health_port")]
+    healthcheck: bool,
     #[command(flatten)]
     files: Files,
 }
 
-/// Serves until Ctrl-C or SIGTERM.
+const HEALTH_PATH: &str = "/";
+
+/// Serves until Ctrl-C or SIGTERM, or asks one that does.
 ///
 /// # Errors
 ///
-/// What keeps it from starting.
+/// What keeps it from starting, or what the one that runs lacks.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    if let (true, Some(port)) = (args.healthcheck, args.health_port) {
+        println!("{}", health::check(port, HEALTH_PATH).await?);
+        return Ok(ExitCode::SUCCESS);
+    }
     let shutdown = shutdown::on_signal()?;
     let workspace = Workspace::read(&args.files.copilot(), &args.files.environment)?;
     let endpoint = endpoint::start(&endpoint::Settings {
@@ -49,6 +61,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     .await?;
     let target = Target { endpoint_url: endpoint.url.clone(), region: endpoint::region() };
     let account = provision_workspace(&workspace, &target).await?;
+    if let Some(port) = args.health_port {
+        let listener = health::listen("--health-port", port).await?;
+        tokio::spawn(health::serve(listener, || Ok("everything is made".to_owned())));
+    }
     anstream::stdout().write_all(usage(&account, &target).as_bytes()).context("printing")?;
     shutdown.cancelled().await;
     endpoint.stop().await;

@@ -16,7 +16,7 @@ use aws_sdk_sqs::{
     },
 };
 
-use crate::copilot::stack::{DEAD_LETTER_QUEUE, EVENTS_QUEUE, Names};
+use crate::copilot::stack::{Names, QueueIds};
 
 pub mod command;
 
@@ -66,9 +66,16 @@ impl DeadLetters {
     /// # Errors
     ///
     /// If the endpoint does not answer, or there is more than one queue of that name.
-    pub async fn find(sqs: &Client, names: Names<'_>) -> anyhow::Result<Option<Self>> {
-        let url = find_queue(sqs, &names.physical(DEAD_LETTER_QUEUE)).await?;
-        let source_url = find_queue(sqs, &names.physical(EVENTS_QUEUE)).await?;
+    pub async fn find(
+        sqs: &Client,
+        names: Names<'_>,
+        ids: QueueIds<'_>,
+    ) -> anyhow::Result<Option<Self>> {
+        let Some(dead_letters) = ids.dead_letters else {
+            return Ok(None);
+        };
+        let url = find_queue(sqs, &names.physical(dead_letters)).await?;
+        let source_url = find_queue(sqs, &names.physical(ids.queue)).await?;
         let both = url.zip(source_url);
         Ok(both.map(|(url, source_url)| Self::new(sqs.clone(), url, source_url)))
     }

@@ -15,7 +15,7 @@ use crate::copilot::{
     Service as Description, Workspace,
     manifest::Kind,
     resolve::{Known, Made, Place, Request},
-    stack::{DEAD_LETTER_QUEUE, EVENTS_QUEUE, topic_id},
+    stack::topic_id,
 };
 
 mod request;
@@ -24,6 +24,8 @@ use request::Clients;
 
 /// The environment that the laptop plays.
 pub const ENVIRONMENT: &str = "test";
+/// The variable that says where a service sends its spans.
+const COLLECTOR: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 /// Any credentials do for an endpoint on a laptop, but the SDK wants some.
 const DUMMY_CREDENTIAL: &str = "local";
 
@@ -180,10 +182,15 @@ fn told(
     target: &Target,
 ) -> anyhow::Result<Service> {
     let place = Place { service: service.name.clone(), addons: false };
-    let queue = known.get(&place, EVENTS_QUEUE).map(|made| Queue {
-        url: made.reference.clone(),
-        arn: made.attributes["Arn"].clone(),
-        dead_letter_url: (known.get(&place, DEAD_LETTER_QUEUE)).map(|made| made.reference.clone()),
+    let queue = service.queue().and_then(|ids| {
+        let place = Place { addons: ids.addons, ..place.clone() };
+        let made = known.get(&place, ids.queue)?;
+        Some(Queue {
+            url: made.reference.clone(),
+            arn: made.attributes["Arn"].clone(),
+            dead_letter_url: (ids.dead_letters)
+                .and_then(|letters| Some(known.get(&place, letters)?.reference.clone())),
+        })
     });
     let mut variables = target.variables();
     let (application, environment) = (&workspace.application, &workspace.environment);
@@ -202,14 +209,18 @@ fn told(
     if !topics.is_empty() {
         tell("COPILOT_SNS_TOPIC_ARNS", serde_json::to_string(&topics)?);
     }
-    if let Some(queue) = &queue {
+    if let (Some(queue), Kind::Worker) = (&queue, service.kind) {
         tell("COPILOT_QUEUE_URI", queue.url.clone());
     }
     for (name, value) in known.outputs(service)? {
         tell(&name.to_shouty_snake_case(), value);
     }
+    // The collector of spans is a sidecar of Copilot's. An account has none.
+    let collector = service.manifest.observability.as_ref().map(|_| COLLECTOR);
     for (name, value) in &service.manifest.variables {
-        tell(name, value.0.clone());
+        if Some(name.as_str()) != collector {
+            tell(name, value.0.clone());
+        }
     }
     Ok(Service { name: service.name.clone(), kind: service.kind, variables, queue })
 }

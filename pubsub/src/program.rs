@@ -10,6 +10,9 @@ use crate::{env::Misconfigured, health, shutdown, telemetry};
 const EXIT_USAGE: u8 = 64;
 const EXIT_FAILURE: u8 = 1;
 
+/// The variable that the images have it from.
+const REVISION: (&str, &str) = ("REVISION", "the revision of the source, for the log (none)");
+
 /// What a service says of itself.
 pub struct Program {
     /// The name of the binary and of the Copilot service.
@@ -40,7 +43,8 @@ where
     match arguments[..] {
         [] => exit_code(block_on(async {
             let telemetry = telemetry::start(program.name)?;
-            tracing::info!(version = program.version, "{} starts", program.name);
+            let (version, revision) = (program.version, revision());
+            tracing::info!(version, revision, "{} starts", program.name);
             let served = serve(shutdown::on_signal()?).await;
             telemetry.stop().await;
             served?;
@@ -49,7 +53,8 @@ where
         })),
         ["healthcheck"] => exit_code(block_on(check_health(program))),
         ["--version" | "-V"] => {
-            println!("{} {}", program.name, program.version);
+            let revision = revision().map(|revision| format!(" ({revision})"));
+            println!("{} {}{}", program.name, program.version, revision.unwrap_or_default());
             ExitCode::SUCCESS
         }
         ["--help" | "-h"] => {
@@ -62,6 +67,10 @@ where
             ExitCode::from(EXIT_USAGE)
         }
     }
+}
+
+fn revision() -> Option<String> {
+    std::env::var(REVISION.0).ok().filter(|revision| !revision.is_empty())
 }
 
 fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
@@ -82,7 +91,7 @@ fn help(program: &Program) -> String {
          Without an argument it serves until SIGTERM or Ctrl-C; `healthcheck` asks the one that\n\
          runs here whether it is well.\n\nVariables:"
     );
-    for (variable, meaning) in variables.iter().chain(&telemetry::VARIABLES) {
+    for (variable, meaning) in variables.iter().chain(&telemetry::VARIABLES).chain([&REVISION]) {
         help += &format!("\n  {variable:<27}  {meaning}");
     }
     help

@@ -28,6 +28,9 @@ pub fn read(names: &Names<'_>, directory: &Path) -> Result<Stack, Mistake> {
     for (name, file) in entries(&directory)? {
         match name.rsplit_once('.') {
             Some(("addons.parameters", "yml" | "yaml")) => {
+                if arguments.is_some() {
+                    return Err(Mistake::of(&file, "Copilot takes only one such file"));
+                }
                 arguments = Some((yaml::read::<Arguments>(&file)?, file));
             }
             Some((_, "yml" | "yaml")) => stack.add(yaml::read(&file)?, &file, &mut parameters)?,

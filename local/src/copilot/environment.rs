@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, path::Path};
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use super::{Mistake, directories, names::check_name, yaml};
+use super::{Mistake, directories, expression::Value, interpolation, names::check_name, yaml};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,6 +50,8 @@ pub fn read_all(copilot: &Path, wanted: &str) -> Result<BTreeSet<String>, Mistak
 
 fn read(file: &Path, name: &str) -> Result<(), Mistake> {
     let environment: Environment = yaml::read(file)?;
+    interpolation::check(&yaml::read::<Value>(file)?)
+        .map_err(|wrong| Mistake::from_wrong(file, wrong))?;
     if environment.name.value != name {
         let what = format!("name: it is {:?}, but its directory {name:?}", environment.name.value);
         return Err(Mistake::at(file, environment.name.referenced, what));

@@ -19,15 +19,11 @@ pub fn check(manifest: &Value) -> Result<(), Wrong> {
 
 /// `text` as Copilot reads it: with the names that it knows itself, and without escapes.
 pub fn interpolated(text: &str, names: &Names<'_>) -> String {
-    let known = [(APPLICATION, names.application), (ENVIRONMENT, names.environment)];
-    let text = known.into_iter().fold(text.to_owned(), |text, (name, value)| {
-        let (plain, escaped) = (format!("${{{name}}}"), format!("\\${{{name}}}"));
-        text.split(&escaped)
-            .map(|part| part.replace(&plain, value))
-            .collect::<Vec<_>>()
-            .join(&escaped)
+    let parts = text.split("\\${").map(|part| {
+        part.replace(&format!("${{{APPLICATION}}}"), names.application)
+            .replace(&format!("${{{ENVIRONMENT}}}"), names.environment)
     });
-    text.replace("\\${", "${")
+    parts.collect::<Vec<_>>().join("${")
 }
 
 fn walk(value: &Value, key: &str) -> Result<(), Wrong> {

@@ -25,7 +25,7 @@ mod overlay;
 use container::{Image, Platform, Storage};
 use count::Count;
 use http::Http;
-use messages::{Publish, Subscribe};
+use messages::{Publish, Subscribe, Subscription};
 use operation::{Deployment, Logging, Observability};
 use overlay::Overlay;
 
@@ -104,6 +104,11 @@ impl Manifest {
             Some((_, over)) => base.overlaid(over.clone()),
             None => base,
         }
+    }
+
+    /// The topics that lead to its queue.
+    pub fn subscriptions(&self) -> impl Iterator<Item = &Subscription> {
+        self.subscribe.iter().flat_map(|subscribe| subscribe.value.topics.iter().flatten())
     }
 
     /// What is wrong between two of its keys, once an environment's overrides are in it.

@@ -92,8 +92,7 @@ impl Workspace {
             .flat_map(|service| service.topics().map(|topic| (service.name.as_str(), topic)))
             .collect();
         for service in &self.services {
-            let subscriptions = service.manifest.subscribe.iter();
-            for subscription in subscriptions.flat_map(|it| it.value.topics.iter().flatten()) {
+            for subscription in service.manifest.subscriptions() {
                 let (owner, topic) = (&subscription.service, &subscription.name);
                 if published.contains(&(owner.value.as_str(), topic.value.0.as_str())) {
                     continue;
@@ -124,13 +123,16 @@ fn directories(directory: &Path) -> Result<BTreeSet<String>, Mistake> {
     })
 }
 
-/// What is in `directory`, by name.
+/// What is in `directory`, by name, without what an editor or a system hides there.
 fn entries(directory: &Path) -> Result<BTreeMap<String, PathBuf>, Mistake> {
     let unreadable = |error| Mistake::of(directory, format!("cannot be read: {error}"));
     let mut found = BTreeMap::new();
     for entry in fs::read_dir(directory).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
-        found.insert(entry.file_name().to_string_lossy().into_owned(), entry.path());
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.starts_with('.') {
+            found.insert(name, entry.path());
+        }
     }
     Ok(found)
 }

@@ -80,9 +80,7 @@ impl Outline {
     fn let_topics_send(&mut self, manifest: &Manifest) {
         let path = ["Resources", "QueuePolicy", "Properties", "PolicyDocument", "Statement"];
         if let Some(Value { data: Data::List(statements), .. }) = self.at(&path) {
-            let subscribe = manifest.subscribe.iter();
-            let topics = subscribe.flat_map(|it| it.value.topics.iter().flatten());
-            statements.extend(topics.map(|_| {
+            statements.extend(manifest.subscriptions().map(|_| {
                 let keys = ["Effect", "Principal", "Action", "Resource", "Condition"];
                 Value::map(keys.map(|key| (key, nothing())))
             }));
@@ -205,9 +203,7 @@ const SUBSCRIPTION_PROPERTIES: [&str; 5] =
     ["DeliveryPolicy", "FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "RedrivePolicy"];
 
 fn subscriptions(manifest: &Manifest) -> BTreeMap<String, Value> {
-    let subscribe = manifest.subscribe.iter();
-    let topics = subscribe.flat_map(|it| it.value.topics.iter().flatten());
-    let resources = topics.map(|topic| {
+    let resources = manifest.subscriptions().map(|topic| {
         let service: String =
             (topic.service.value.chars()).filter(char::is_ascii_alphanumeric).collect();
         let id = format!("{service}{}SNSTopicSubscription", topic.name.value.letters());

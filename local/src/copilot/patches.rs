@@ -3,7 +3,10 @@
 //! A patch whose path is not in the template fails the deployment, and one that adds a property
 //! under a wrong name fails it later.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
@@ -19,8 +22,12 @@ use super::{
 const MAX_STOP_TIMEOUT_SECONDS: u64 = 120;
 
 /// What a service changes.
-#[derive(Clone, Debug, Default)]
-pub struct Patches(Vec<Patch>);
+#[derive(Clone, Debug)]
+pub struct Patches {
+    /// The file that says so, whether there is one or not.
+    pub file: PathBuf,
+    patches: Vec<Patch>,
+}
 
 /// One change, in the manner of RFC 6902. Copilot knows three of its operations.
 #[derive(Clone, Debug)]
@@ -44,12 +51,13 @@ impl Patches {
     /// The first [`Mistake`] in them.
     pub fn read(directory: &Path) -> Result<Self, Mistake> {
         let file = directory.join("overrides/cfn.patches.yml");
-        if file.exists() { yaml::read(&file).map(Self) } else { Ok(Self::default()) }
+        let patches = if file.exists() { yaml::read(&file)? } else { Vec::new() };
+        Ok(Self { file, patches })
     }
 
     /// Applies them all to `outline`.
     pub fn apply(&self, outline: &mut Outline) -> Result<(), Wrong> {
-        for patch in &self.0 {
+        for patch in &self.patches {
             let place = patch.path.referenced;
             (patch.apply(&mut outline.template))
                 .map_err(|what| (place, format!("path: {what}")))?;
@@ -57,7 +65,7 @@ impl Patches {
                 return Err((place, format!("path: with it, {circle}")));
             }
         }
-        let mut values = self.0.iter().filter_map(|patch| match &patch.change {
+        let mut values = self.patches.iter().filter_map(|patch| match &patch.change {
             Change::Add(value) | Change::Replace(value) => Some(value),
             Change::Remove => None,
         });

@@ -192,8 +192,7 @@ impl Stage {
 
 /// A subscription needs its topic.
 fn check_order(service: &Service, depends_on: &[Spanned<String>]) -> Result<(), String> {
-    let topics = service.manifest.subscribe.iter();
-    let mut owners = topics.flat_map(|it| it.value.topics.iter().flatten()).map(|it| &it.service);
+    let mut owners = service.manifest.subscriptions().map(|topic| &topic.service);
     match owners.find(|owner| !depends_on.iter().any(|it| it.value == owner.value)) {
         Some(owner) => Err(format!(
             "stages.deployments.{}: it subscribes to a topic of {}, so it depends on it",

@@ -9,14 +9,14 @@ use heck::ToShoutySnakeCase as _;
 use serde_saphyr::Spanned;
 
 use super::{
-    addons,
+    addons, entries,
     expression::{Expression, Value},
     interpolation,
     manifest::{Kind, Manifest},
     names::check_name,
     outline::Outline,
     patches::Patches,
-    stack::{self, Names, Stack},
+    stack::{self, Names, QueueIds, Stack},
     yaml::{self, Mistake, Wrong},
 };
 
@@ -38,6 +38,11 @@ pub struct Service {
 }
 
 impl Service {
+    /// The queue that it receives from: Copilot's, or that of its addons.
+    pub fn queue(&self) -> Option<QueueIds<'_>> {
+        self.own.queue(false).or_else(|| self.addons.queue(true))
+    }
+
     /// Reads the service in `directory` as it is in one environment, and checks it for all.
     ///
     /// # Errors
@@ -48,6 +53,7 @@ impl Service {
         names: &Names<'_>,
         environments: &BTreeSet<String>,
     ) -> Result<Self, Mistake> {
+        check_entries(directory)?;
         let file = directory.join("manifest.yml");
         let manifest: Manifest = yaml::read(&file)?;
         let in_file = |wrong: Wrong| Mistake::from_wrong(&file, wrong);
@@ -57,16 +63,11 @@ impl Service {
         let addons = addons::read(names, directory)?;
         check_variables(&manifest, &addons)?;
         let patches = Patches::read(directory)?;
-        // Copilot has no overrides for one environment alone: they must fit in all of them.
         for environment in environments {
             let manifest = manifest.applied(environment);
             manifest.check(kind).map_err(in_file)?;
-            let mut outline = Outline::of(kind.value, &manifest, &addons);
-            check_arguments(&mut outline, &addons)?;
-            patches.apply(&mut outline).map_err(|(place, what)| {
-                let file = directory.join("overrides/cfn.patches.yml");
-                Mistake::at(&file, place, format!("{what} (environment {environment})"))
-            })?;
+            let outline = Outline::of(kind.value, &manifest, &addons);
+            check_template(outline, &addons, &patches, environment)?;
         }
         let mut manifest = manifest.applied(names.environment);
         for value in manifest.variables.values_mut() {
@@ -88,6 +89,29 @@ impl Service {
             .flat_map(|publish| &publish.topics)
             .map(|topic| topic.name.value.0.as_str())
     }
+}
+
+/// Copilot looks for its files by name, and at no other: a slip in a name hides a whole file.
+fn check_entries(directory: &Path) -> Result<(), Mistake> {
+    for (name, path) in entries(directory)? {
+        let hidden = match name.as_str() {
+            "manifest.yml" => None,
+            "addons" => entries(&path)?.into_values().find(|path| {
+                let extension = path.extension().and_then(|it| it.to_str());
+                !path.is_file() || !matches!(extension, Some("yml" | "yaml"))
+            }),
+            "overrides" => {
+                let mut files = entries(&path)?.into_iter();
+                let ours = ["cfn.patches.yml", "README.md"];
+                files.find(|(name, _)| !ours.contains(&name.as_str())).map(|(_, path)| path)
+            }
+            _ => Some(path),
+        };
+        if let Some(path) = hidden {
+            return Err(Mistake::of(&path, "Copilot does not look at it"));
+        }
+    }
+    Ok(())
 }
 
 /// What Copilot says of name, type, and keys that belong to the other type.
@@ -153,6 +177,20 @@ fn check_variables(manifest: &Manifest, addons: &Stack) -> Result<(), Mistake> {
         return Err(Mistake::at(&output.file, output.location, what));
     }
     Ok(())
+}
+
+/// The addons and patches are the same in all environments: they have to fit in each.
+fn check_template(
+    mut outline: Outline,
+    addons: &Stack,
+    patches: &Patches,
+    environment: &str,
+) -> Result<(), Mistake> {
+    check_arguments(&mut outline, addons)?;
+    patches.apply(&mut outline).map_err(|(place, what)| {
+        let what = format!("{what} (environment {environment})");
+        Mistake::at(&patches.file, place, what)
+    })
 }
 
 /// What the addons are told has to exist, and must not wait for the addons itself.

@@ -114,6 +114,39 @@ pub fn of_manifest(names: &Names<'_>, kind: Kind, manifest: &Manifest, file: &Pa
     }
 }
 
+/// A queue and where its messages go that no try could handle, by logical id.
+#[derive(Clone, Copy, Debug)]
+pub struct QueueIds<'a> {
+    /// Whether they are in the stack of the addons.
+    pub addons: bool,
+    /// The queue.
+    pub queue: &'a str,
+    /// Its dead-letter queue.
+    pub dead_letters: Option<&'a str>,
+}
+
+impl Stack {
+    /// The first queue that is not there for another's dead letters.
+    pub fn queue(&self, addons: bool) -> Option<QueueIds<'_>> {
+        let queues = || {
+            self.resources.iter().filter_map(|(id, resource)| match &resource.value {
+                Resource::Queue(queue) => Some((id.as_str(), dead_letters(queue))),
+                _ => None,
+            })
+        };
+        let (queue, dead_letters) =
+            queues().find(|(id, _)| queues().all(|(_, letters)| letters != Some(id)))?;
+        Some(QueueIds { addons, queue, dead_letters })
+    }
+}
+
+fn dead_letters(queue: &Queue) -> Option<&str> {
+    match &queue.redrive_policy.as_ref()?.dead_letter_target_arn.expression {
+        Expression::Attribute(id, _) => Some(id),
+        _ => None,
+    }
+}
+
 /// The logical id of a topic in Copilot's template.
 pub fn topic_id(name: &str) -> String {
     let letters: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
@@ -144,8 +177,7 @@ fn queues(names: &Names<'_>, manifest: &Manifest, resources: &mut Placed) {
 }
 
 fn subscriptions(manifest: &Manifest, resources: &mut Placed) {
-    let subscribe = manifest.subscribe.iter();
-    let topics: Vec<_> = subscribe.flat_map(|it| it.value.topics.iter().flatten()).collect();
+    let topics: Vec<_> = manifest.subscriptions().collect();
     for subscription in &topics {
         let (service, topic) = (&subscription.service.value, &subscription.name.value.0);
         let resource = Resource::Subscription(Subscription::of(

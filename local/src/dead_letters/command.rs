@@ -16,7 +16,10 @@ use serde_json::json;
 use super::{DeadLetters, Redriven, age};
 use crate::{
     build,
-    copilot::{Workspace, manifest::Kind, stack::Names},
+    copilot::{
+        Workspace,
+        stack::{Names, QueueIds},
+    },
     endpoint,
     provision::{ENVIRONMENT, Target},
 };
@@ -114,18 +117,19 @@ fn names<'a>(workspace: &'a Workspace, service: &'a str) -> Names<'a> {
     Names { application: &workspace.application, environment: &workspace.environment, service }
 }
 
-fn workers(workspace: &Workspace) -> impl Iterator<Item = &str> {
-    let workers = (workspace.services.iter()).filter(|service| service.kind == Kind::Worker);
-    workers.map(|service| service.name.as_str())
+/// The services that receive, and their queues.
+fn receivers(workspace: &Workspace) -> impl Iterator<Item = (&str, QueueIds<'_>)> {
+    let services = workspace.services.iter();
+    services.filter_map(|service| Some((service.name.as_str(), service.queue()?)))
 }
 
 async fn find(workspace: &Workspace, sqs: &Client, service: &str) -> anyhow::Result<DeadLetters> {
-    if !workers(workspace).any(|worker| worker == service) {
-        let known = workers(workspace).collect::<Vec<_>>().join(", ");
-        let message = format!("no worker is called {service:?}, only: {known}");
+    let Some((_, ids)) = receivers(workspace).find(|(name, _)| *name == service) else {
+        let known = receivers(workspace).map(|(name, _)| name).collect::<Vec<_>>().join(", ");
+        let message = format!("no service that receives is called {service:?}, only: {known}");
         return Err(Misconfigured(message).into());
-    }
-    let found = DeadLetters::find(sqs, names(workspace, service)).await?;
+    };
+    let found = DeadLetters::find(sqs, names(workspace, service), ids).await?;
     let missing = || Misconfigured(format!("{service} has no dead-letter queue in this account"));
     Ok(found.ok_or_else(missing)?)
 }
@@ -137,7 +141,8 @@ async fn list(
     json: bool,
 ) -> anyhow::Result<String> {
     let mut counts = Vec::new();
-    for worker in workers(workspace).filter(|worker| service.is_none_or(|it| it == *worker)) {
+    for (worker, _) in receivers(workspace).filter(|(name, _)| service.is_none_or(|it| it == *name))
+    {
         counts.push((worker, find(workspace, sqs, worker).await?.count().await?));
     }
     if let (Some(service), true) = (service, counts.is_empty()) {

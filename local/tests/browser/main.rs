@@ -84,7 +84,10 @@ async fn check_all() -> anyhow::Result<ExitCode> {
             Err(error) => {
                 // It is about the error; if even that fails, there is no picture of it.
                 let _ = looks::keep(&browser, &format!("failed-{name}")).await;
-                browser.session.close().await.and(Err(error))
+                browser.session.close().await?;
+                // Whatever it had stopped runs again for the others.
+                bed = Bed::start().await?;
+                Err(error)
             }
         };
         let counted = if outcome.is_ok() { &mut passed } else { &mut failed };

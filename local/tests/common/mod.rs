@@ -33,6 +33,11 @@ pub struct Bed {
 impl Bed {
     /// Starts a system, and waits until it is healthy.
     pub async fn start() -> anyhow::Result<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts a system whose services get `variables` as well.
+    pub async fn start_with(variables: &[(&str, &str)]) -> anyhow::Result<Self> {
         let (log, lines) = Log::new();
         let settings = Settings {
             copilot: build::copilot_directory(),
@@ -42,10 +47,11 @@ impl Bed {
             aws_port: 0,
             port: 0,
             // A short long poll, so that a stop is short; and all that a service could say.
-            variables: BTreeMap::from(
-                [("RECEIVE_WAIT_SECONDS", "1"), ("RUST_LOG", "info,promotion=debug")]
-                    .map(|(name, value)| (name.to_owned(), value.to_owned())),
-            ),
+            variables: [("RECEIVE_WAIT_SECONDS", "1"), ("RUST_LOG", "info,promotion=debug")]
+                .iter()
+                .chain(variables)
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
         };
         let system = System::start(settings, lines).await?;
         system.healthy().await?;
@@ -83,6 +89,42 @@ impl Bed {
         Ok(id)
     }
 
+    /// What programs see of an order.
+    pub async fn see(&self, id: &str) -> anyhow::Result<serde_json::Value> {
+        let answer = self.http.get(self.url(&format!("/orders/{id}"))).send().await?;
+        Ok(answer.error_for_status()?.json().await?)
+    }
+
+    /// Waits until an order is as `wanted` says, and returns what programs see of it then.
+    pub async fn see_until(
+        &self,
+        id: &str,
+        wanted: impl Fn(&serde_json::Value) -> bool,
+    ) -> anyhow::Result<serde_json::Value> {
+        let seen = timeout(PATIENCE, async {
+            loop {
+                let order = self.see(id).await?;
+                if wanted(&order) {
+                    return anyhow::Ok(order);
+                }
+                sleep(LOOK_EVERY).await;
+            }
+        });
+        match seen.await {
+            Ok(order) => order,
+            Err(_) => anyhow::bail!("it never is so: {}", self.see(id).await?),
+        }
+    }
+
+    /// Ends a service with SIGTERM, and waits for it.
+    pub async fn end(&mut self, service: &str) -> anyhow::Result<()> {
+        let process = self.system.process(service)?;
+        process.terminate();
+        let status = process.wait().await?;
+        ensure!(status.success(), "{service} ended with {status}");
+        Ok(())
+    }
+
     /// Waits for a line of `service` with all of `fragments` in it.
     pub async fn saw(&self, service: &str, fragments: &[&str]) -> anyhow::Result<String> {
         let has_all = |line: &str| fragments.iter().all(|fragment| line.contains(fragment));
@@ -103,6 +145,38 @@ impl Bed {
     /// Puts a message into a worker's queue, past the topic.
     pub async fn send_to_queue(&self, service: &str, body: &str) -> anyhow::Result<()> {
         self.send(self.queue(service)?.url, body).await
+    }
+
+    /// Puts what a worker would tell into the publisher's status queue, past the topic.
+    pub async fn tell(&self, report: &serde_json::Value) -> anyhow::Result<()> {
+        self.send(self.variable("publisher", "STATUS_QUEUE_URL")?, &report.to_string()).await
+    }
+
+    /// Waits until the publisher has handled all that it was told but for `dead` messages, which
+    /// are dead letters by then.
+    pub async fn status_is_handled(&self, dead: usize) -> anyhow::Result<()> {
+        let url = self.variable("publisher", "STATUS_QUEUE_URL")?;
+        let letters = url.replace("statusQueue", "statusDeadLetters");
+        let handled = async {
+            while self.depth(&url).await? != (0, 0) || self.depth(&letters).await?.0 != dead {
+                sleep(LOOK_EVERY).await;
+            }
+            anyhow::Ok(())
+        };
+        timeout(PATIENCE, handled).await.context("the status queue is never empty")?
+    }
+
+    /// A variable of a service.
+    pub fn variable(&self, service: &str, name: &str) -> anyhow::Result<String> {
+        let service = self.system.account.service(service).context("no such service")?;
+        service.variables.get(name).cloned().with_context(|| format!("no {name}"))
+    }
+
+    /// The variables that a service gets when it is started the next time.
+    pub fn variables(&mut self, name: &str) -> anyhow::Result<&mut BTreeMap<String, String>> {
+        let mut services = self.system.account.services.iter_mut();
+        let service = services.find(|it| it.name == name).context("no such service")?;
+        Ok(&mut service.variables)
     }
 
     /// Puts a message into a worker's dead-letter queue, as if no try could have handled it.

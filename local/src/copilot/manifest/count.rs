@@ -88,10 +88,17 @@ impl Count {
 
     /// Whether some tasks, or all, are on spot capacity.
     pub(super) fn has_spot(&self) -> bool {
-        let from = |range: &Spanned<_>| {
-            matches!(&range.value, ShortOr::Long(Bounds { spot_from: Some(_), .. }))
-        };
-        self.spot.is_some() || self.range.as_ref().is_some_and(from)
+        self.spot_key().is_some()
+    }
+
+    fn spot_key(&self) -> Option<(&'static str, Location)> {
+        let spot = self.spot.as_ref().map(|spot| ("spot", spot.referenced));
+        spot.or_else(|| match self.range.as_ref()? {
+            Spanned {
+                value: ShortOr::Long(Bounds { spot_from: Some(_), .. }), referenced, ..
+            } => Some(("range.spot_from", *referenced)),
+            _ => None,
+        })
     }
 
     /// What scales the service, by the names that the outline uses.
@@ -108,12 +115,7 @@ impl Count {
 
     /// Spot tasks are not scaled, and Fargate has none with ARM processors.
     fn check_spot(&self, platform: Option<Platform>) -> Result<(), Wrong> {
-        let bounds = self.range.as_ref().filter(
-            |range| matches!(&range.value, ShortOr::Long(bounds) if bounds.spot_from.is_some()),
-        );
-        let spot = self.spot.as_ref().map(|spot| ("spot", spot.referenced));
-        let spot = spot.or(bounds.map(|range| ("range.spot_from", range.referenced)));
-        if let (Some((key, place)), Some(Platform::Arm)) = (spot, platform) {
+        if let (Some((key, place)), Some(Platform::Arm)) = (self.spot_key(), platform) {
             return Err((place, format!("count.{key}: Fargate Spot has no ARM processors")));
         }
         match (&self.spot, self.places().next()) {

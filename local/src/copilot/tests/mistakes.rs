@@ -142,6 +142,17 @@ const PUBLISHER: &str = "publisher/manifest.yml";
 fn names_that_copilot_refuses_are_found() {
     found_in(".workspace", &[("pubsub", "Pubsub", "application", "is not a name")]);
     let environment = "environments/test/manifest.yml";
-    let cases = [("insights:", "insight:", "  container_insight", "container_insight")];
+    let cases = [
+        ("insights:", "insight:", "  container_insight", "container_insight"),
+        ("name: test", "name: ${USER}", "name", "name: Copilot would take ${USER} from the shell"),
+    ];
     found_in(environment, &cases);
+}
+
+#[test]
+fn files_that_copilot_does_not_look_at_are_found() {
+    let files = ["manifest.yaml", "addons/notes.txt", "overrides/patches.yml"];
+    for file in files.map(|name| format!("fulfilment/{name}")) {
+        found(&[(&file, "", "- op\n")], &file, "- op", "Copilot does not look at it");
+    }
 }

@@ -30,6 +30,11 @@ fn patches_that_fit_nothing_are_found() {
     found(&[edit], file, "Value: !GetAtt", "has no DeadLetterQueue here (environment test)");
     let edit = (FULFILMENT, "    count:\n      range: 1-2", "    count: 1");
     found(&[edit], file, "path: /Resources/Dynamic", "no /Resources/DynamicDesiredCountFunction");
+    let edits = [
+        ("environments/prod/manifest.yml", "", "name: prod\ntype: Environment\n"),
+        (FULFILMENT, "environments:\n", "environments:\n  prod:\n    count: 2\n"),
+    ];
+    found(&edits, file, "path: /Resources/Dynamic", "(environment prod)");
 }
 
 #[test]
@@ -41,6 +46,9 @@ fn addons_that_do_not_fit_together_are_found() {
 
     let parameter = "Parameters:\n  App:\n    Type: String\nResources: {}\n";
     found(&[(other, "", parameter)], other, "    Type", "Parameters.App: Copilot merges");
+    let second = "promotion/addons/addons.parameters.yaml";
+    let edits = [(second, "", "Parameters: {}\n")];
+    found(&edits, arguments, "Parameters", "Copilot takes only one such file");
     found(&[extra], file, "    Type: String\n  Name", "Parameters.Extra: it has no Default");
     let cases = [
         ("Name: !Ref WorkloadName", "Parameters.Name: Copilot passes it by itself"),

@@ -1,0 +1,160 @@
+//! One order is one trace: seen by a collector that the real binaries export to.
+
+use std::collections::HashMap;
+
+use anyhow::Context as _;
+use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::post};
+use opentelemetry_proto::tonic::{
+    collector::trace::v1::ExportTraceServiceRequest,
+    common::v1::any_value::Value as Attribute,
+    trace::v1::{Span, span::SpanKind},
+};
+use prost::Message as _;
+use tokio::{net::TcpListener, sync::watch, time::timeout};
+
+mod common;
+
+use common::{Bed, PATIENCE};
+
+type Outcome = anyhow::Result<()>;
+
+/// A span, and the service that it is of.
+#[derive(Clone, Debug)]
+struct Seen {
+    service: String,
+    span: Span,
+}
+
+/// An OpenTelemetry collector that remembers all it gets.
+struct Collector {
+    url: String,
+    seen: watch::Receiver<Vec<Seen>>,
+}
+
+impl Collector {
+    async fn start() -> anyhow::Result<Self> {
+        let (sender, seen) = watch::channel(Vec::new());
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let collector = Router::new().route("/v1/traces", post(receive)).with_state(sender);
+        tokio::spawn(async move { axum::serve(listener, collector).await });
+        Ok(Self { url, seen })
+    }
+
+    /// Waits for a span of `service` whose name begins so, in the trace `trace_id`.
+    async fn span(&mut self, trace_id: &str, service: &str, name: &str) -> anyhow::Result<Seen> {
+        let wanted = |it: &&Seen| {
+            it.service == service
+                && it.span.name.starts_with(name)
+                && hex(&it.span.trace_id) == trace_id
+        };
+        let arrived = self.seen.wait_for(|seen| seen.iter().any(|it| wanted(&it)));
+        let found = match timeout(PATIENCE, arrived).await {
+            Ok(seen) => seen?.iter().find(wanted).cloned(),
+            Err(_) => None,
+        };
+        let names = || self.seen.borrow().iter().map(|it| it.span.name.clone()).collect::<Vec<_>>();
+        found.with_context(|| format!("{service} has no {name} in {:?}", names()))
+    }
+}
+
+async fn receive(State(sender): State<watch::Sender<Vec<Seen>>>, body: Bytes) -> StatusCode {
+    let Ok(request) = ExportTraceServiceRequest::decode(body) else {
+        return StatusCode::BAD_REQUEST;
+    };
+    for resource in request.resource_spans {
+        let attributes = resource.resource.map(|it| it.attributes).unwrap_or_default();
+        let name = attributes.into_iter().find(|it| it.key == "service.name");
+        let service = match name.and_then(|it| it.value?.value) {
+            Some(Attribute::StringValue(name)) => name,
+            _ => String::new(),
+        };
+        let spans = resource.scope_spans.into_iter().flat_map(|scope| scope.spans);
+        let seen = spans.map(|span| Seen { service: service.clone(), span });
+        sender.send_modify(|all| all.extend(seen));
+    }
+    StatusCode::OK
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// What is said in text about a span.
+fn attributes(span: &Span) -> HashMap<&str, &str> {
+    span.attributes
+        .iter()
+        .filter_map(|it| match it.value.as_ref()?.value.as_ref()? {
+            Attribute::StringValue(text) => Some((it.key.as_str(), text.as_str())),
+            _ => None,
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn the_publishers_span_is_the_parent_of_both_workers_spans() -> Outcome {
+    let mut collector = Collector::start().await?;
+    let bed = Bed::start_with(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url),
+        ("OTEL_BSP_SCHEDULE_DELAY", "100"),
+    ])
+    .await?;
+    let id = bed.order("Ada Lovelace", "120").await?;
+    let order = bed.see_until(&id, |order| order["is_final"] == true).await?;
+    let trace_id = order["trace_id"].as_str().context("no trace")?.to_owned();
+
+    let request = collector.span(&trace_id, "publisher", "POST /").await?.span;
+    assert_eq!(request.kind(), SpanKind::Server);
+    assert_eq!(hex(&request.parent_span_id), "");
+    let announce = collector.span(&trace_id, "publisher", "announce").await?.span;
+    assert_eq!(announce.parent_span_id, request.span_id);
+    let send = "send pubsub-test-publisher-ordersTopic";
+    let send = collector.span(&trace_id, "publisher", send).await?.span;
+    assert_eq!((send.kind(), &send.parent_span_id), (SpanKind::Producer, &announce.span_id));
+    assert_eq!(attributes(&send)["messaging.system"], "aws.sns");
+
+    for service in ["fulfilment", "promotion"] {
+        let queue = format!("pubsub-test-{service}-EventsQueue");
+        let process = collector.span(&trace_id, service, &format!("process {queue}")).await?.span;
+        assert_eq!((process.kind(), &process.parent_span_id), (SpanKind::Consumer, &send.span_id));
+        let said = attributes(&process);
+        assert_eq!(said["messaging.system"], "aws_sqs");
+        assert_eq!(said["messaging.operation.type"], "process");
+        assert_eq!(said["messaging.destination.name"], queue);
+        assert!(!said["messaging.message.id"].is_empty());
+        let told = format!("send pubsub-test-{service}-orderStatus");
+        let told = collector.span(&trace_id, service, &told).await?.span;
+        assert_eq!(told.parent_span_id, process.span_id);
+        bed.saw(service, &[&id, &format!("trace.id={trace_id}")]).await?;
+    }
+    // And back: the publisher projects what it was told in the same trace.
+    collector.span(&trace_id, "publisher", "process pubsub-test-publisher-statusQueue").await?;
+    bed.saw("publisher", &["order stored", &id, &format!("trace.id={trace_id}")]).await?;
+    bed.saw("publisher", &["order announced", &id, &format!("trace.id={trace_id}")]).await?;
+
+    // A batch has to do with each trace in it: it is in none of them, and links to all.
+    let linked = |seen: &Vec<Seen>| {
+        let mut receives = seen.iter().filter(|it| it.span.name.starts_with("receive "));
+        receives.any(|it| it.span.links.iter().any(|link| link.span_id == send.span_id))
+    };
+    timeout(PATIENCE, collector.seen.wait_for(linked)).await.context("no link")??;
+    bed.system.stop().await
+}
+
+#[tokio::test]
+async fn a_request_goes_on_with_the_trace_of_its_sender() -> Outcome {
+    const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
+    let bed = Bed::start().await?;
+    let order = bed.http.post(bed.url("/orders")).json(&serde_json::json!({
+        "customer": "Ada", "amount": "120" }));
+    let traceparent = format!("00-{TRACE_ID}-b7ad6b7169203331-01");
+    let placed = order.header("traceparent", traceparent).send().await?;
+    let placed: serde_json::Value = placed.json().await?;
+    assert_eq!(placed["trace_id"], TRACE_ID);
+    let id = placed["id"].as_str().context("no id")?;
+    let page = bed.http.get(bed.url(&format!("/orders/{id}"))).header("accept", "text/html");
+    assert!(page.send().await?.text().await?.contains(TRACE_ID));
+    bed.saw("fulfilment", &["order fulfilled", &format!("trace.id={TRACE_ID}")]).await?;
+    bed.saw("promotion", &["coupon granted", &format!("trace.id={TRACE_ID}")]).await?;
+    bed.system.stop().await
+}
