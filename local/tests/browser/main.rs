@@ -70,6 +70,7 @@ async fn check_all() -> anyhow::Result<ExitCode> {
         On problems::a_missing_page_leads_back_to_the_form;
         On problems::who_goes_back_and_sends_something_else_is_led_to_the_first_order;
         On problems::a_form_of_another_site_is_refused;
+        On problems::a_failed_attempt_is_told_and_so_is_the_one_that_mends_it;
         On problems::while_our_books_are_out_of_reach_what_was_typed_stays;
     };
     let filter = env::args().skip(1).find(|it| !it.starts_with('-')).unwrap_or_default();
