@@ -1,8 +1,6 @@
 //! A browser as a person uses it: pages are visited, fields filled in and buttons pressed, and
 //! what is to be seen is waited for.
 
-use std::{fs, path::PathBuf};
-
 use anyhow::Context as _;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
@@ -11,7 +9,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::{
     common::{LOOK_EVERY, PATIENCE},
-    quiet, target,
+    quiet,
     webdriver::{Driver, Session},
 };
 
@@ -52,6 +50,7 @@ impl Browser {
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
+            "--hide-scrollbars", // as on a phone: a page has the whole width
             "--remote-debugging-pipe", // it ends with chromedriver, however that ends
             &user_data,
         ];
@@ -67,17 +66,20 @@ impl Browser {
 
     /// Waits until an element is there, and returns the path of its commands.
     pub async fn see(&self, css: &str) -> anyhow::Result<String> {
-        let appears = async {
-            loop {
-                let found = self.all(css).await?;
-                if let Some(element) = found.into_iter().next() {
-                    return anyhow::Ok(element);
-                }
-                sleep(LOOK_EVERY).await;
-            }
-        };
-        let seen = timeout(PATIENCE, appears).await;
-        seen.with_context(|| format!("{css} is never to be seen"))?
+        let look = async || Ok(self.all(css).await?.into_iter().next());
+        until(look).await.with_context(|| format!("{css} is never to be seen"))
+    }
+
+    /// Waits until there are so many elements.
+    pub async fn see_many(&self, css: &str, count: usize) -> anyhow::Result<()> {
+        let look = async || Ok((self.all(css).await?.len() == count).then_some(()));
+        until(look).await.with_context(|| format!("{css} is never to be seen {count} times"))
+    }
+
+    /// Waits until an element has this text.
+    pub async fn see_text(&self, css: &str, wanted: &str) -> anyhow::Result<()> {
+        let look = async || Ok((self.text(css).await? == wanted).then_some(()));
+        until(look).await.with_context(|| format!("{css} never says {wanted:?}"))
     }
 
     /// The paths of the commands of every element that is there now.
@@ -104,18 +106,6 @@ impl Browser {
     /// The text that is to be seen in an element.
     pub async fn text(&self, css: &str) -> anyhow::Result<String> {
         self.string(&format!("{}/text", self.see(css).await?)).await
-    }
-
-    /// Waits until an element has this text.
-    pub async fn wait_for_text(&self, css: &str, wanted: &str) -> anyhow::Result<()> {
-        let appears = async {
-            while self.text(css).await? != wanted {
-                sleep(LOOK_EVERY).await;
-            }
-            anyhow::Ok(())
-        };
-        let seen = timeout(PATIENCE, appears).await;
-        seen.with_context(|| format!("{css} never says {wanted:?}"))?
     }
 
     /// Whether there is such an element, and a person can see it.
@@ -149,16 +139,11 @@ impl Browser {
         self.session.post("/execute/sync", json!({ "script": script, "args": [] })).await
     }
 
-    /// Saves the whole page as `target/screenshots/{name}.png`.
-    pub async fn screenshot(&self, name: &str) -> anyhow::Result<PathBuf> {
+    /// The whole page as a picture, which is a PNG.
+    pub async fn picture(&self) -> anyhow::Result<Vec<u8>> {
         let parameters = json!({ "captureBeyondViewport": true });
         let taken = self.session.cdp("Page.captureScreenshot", parameters).await?;
-        let data = taken["data"].as_str().context("no picture")?;
-        let directory = target().join("screenshots");
-        fs::create_dir_all(&directory)?;
-        let file = directory.join(format!("{name}.png"));
-        fs::write(&file, BASE64_STANDARD.decode(data)?)?;
-        Ok(file)
+        Ok(BASE64_STANDARD.decode(taken["data"].as_str().context("no picture")?)?)
     }
 
     /// Closes it, and refuses it if a page had errors or asked anyone else for anything.
@@ -168,4 +153,17 @@ impl Browser {
         self.session.close().await?;
         quiet::check(&self.site, &said?, &events?)
     }
+}
+
+/// Looks again and again until there is something.
+async fn until<T>(look: impl AsyncFn() -> anyhow::Result<Option<T>>) -> anyhow::Result<T> {
+    let found = async {
+        loop {
+            if let Some(it) = look().await? {
+                return Ok(it);
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    timeout(PATIENCE, found).await?
 }

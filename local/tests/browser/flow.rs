@@ -1,27 +1,44 @@
 //! The picture in which orders are seen moving.
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 
-use crate::{Outcome, browser::Browser, common::Bed, looks};
+use crate::{Outcome, browser::Browser, common::Bed, looks, order};
 
+/// Fulfilment stands still for a while: its orders wait in its queue, those of promotion do not.
 pub async fn orders_move_through_the_picture_and_only_large_ones_to_promotion(
     bed: &mut Bed,
     browser: &Browser,
 ) -> Outcome {
+    order::stop_fulfilment(bed).await?;
     browser.visit("/flow").await?;
     browser.see("main svg").await?;
     browser.evaluate("window.neverLeft = true").await?;
     let small = bed.order("Ada Lovelace", "79.99").await?;
     let large = bed.order("Grace Hopper", "120").await?;
     let dots = |id: &str| format!("main svg [data-order='{id}']");
-    for id in [&small, &large] {
-        browser.see(&dots(id)).await?;
-        browser.see(&format!("{}[data-state=done]", dots(id))).await?;
+    browser.see_many(&dots(&small), 1).await?;
+    browser.see_many(&dots(&large), 2).await?;
+    for (id, done) in [(&small, 0), (&large, 1)] {
+        browser.see_many(&format!("{}[data-state=waiting]", dots(id)), 1).await?;
+        browser.see_many(&format!("{}[data-state=done]", dots(id)), done).await?;
     }
-    ensure!(browser.all(&dots(&small)).await?.len() == 1, "a small order goes to fulfilment");
-    ensure!(browser.all(&dots(&large)).await?.len() == 2, "a large order goes to both");
+    looks::check(browser, "flow-waiting").await?;
+    looks::keep_for_readme(browser, "flow", 1200).await?;
+
+    let waiting = left(browser, &dots(&small)).await?;
+    bed.system.start_service("fulfilment")?;
+    browser.see_many(&format!("{}[data-state=done]", dots(&small)), 1).await?;
+    browser.see_many(&format!("{}[data-state=done]", dots(&large)), 2).await?;
+    let done = left(browser, &dots(&small)).await?;
+    ensure!(waiting < done, "the dot went from {waiting} to {done}");
     ensure!(browser.evaluate("return window.neverLeft").await? == true, "the page was reloaded");
-    looks::check(browser, "flow").await
+    looks::check(browser, "flow-done").await
+}
+
+/// Where a dot is, in pixels from the left.
+async fn left(browser: &Browser, css: &str) -> anyhow::Result<f64> {
+    let script = format!("return document.querySelector(`{css}`).getBoundingClientRect().left");
+    browser.evaluate(&script).await?.as_f64().context("a dot without place")
 }
 
 pub async fn without_scripts_the_picture_refreshes_itself(
@@ -31,5 +48,5 @@ pub async fn without_scripts_the_picture_refreshes_itself(
     browser.visit("/flow").await?;
     let id = bed.order("Ada Lovelace", "120").await?;
     browser.see(&format!("main svg [data-order='{id}']")).await?;
-    browser.screenshot("flow-without-scripts").await.map(drop)
+    looks::keep(browser, "flow-without-scripts").await
 }

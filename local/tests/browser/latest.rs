@@ -7,6 +7,9 @@ use crate::{Outcome, browser::Browser, common::Bed, looks};
 /// More than fit on a page.
 const ORDERS: usize = 25;
 
+const LARGEST_TOTAL: &str = "999999999.99";
+const LONGEST_NAME: usize = 100;
+
 const NAMES: &str = "return [...document.querySelectorAll('main tbody a')].map(it => it.text)";
 
 /// The first check of all: no order was sent yet.
@@ -32,8 +35,8 @@ pub async fn the_latest_orders_are_listed_newest_first_and_paged(
     browser.visit("/orders").await?;
     let mut listed = names(browser).await?;
     let (newest, customer) = &sent[0];
-    let total = browser.text("tbody tr:first-child").await?;
-    ensure!(total.contains("140.00"), "the newest order is shown as {total}");
+    let shown = browser.text("tbody tr:first-child").await?;
+    ensure!(shown.contains("140.00"), "the newest order is shown as {shown}");
     looks::check(browser, "orders").await?;
 
     browser.click("a[rel=next]").await?;
@@ -49,6 +52,18 @@ pub async fn the_latest_orders_are_listed_newest_first_and_paged(
     browser.see("#timeline").await?;
     ensure!(browser.text("h1").await?.contains(customer.as_str()));
     Ok(())
+}
+
+pub async fn the_longest_name_and_the_largest_total_fit(
+    bed: &mut Bed,
+    browser: &Browser,
+) -> Outcome {
+    let id = bed.order(&"W".repeat(LONGEST_NAME), LARGEST_TOTAL).await?;
+    browser.visit("/orders").await?;
+    looks::check(browser, "orders-long").await?;
+    browser.visit(&format!("/orders/{id}")).await?;
+    browser.see("main[data-final=true]").await?;
+    looks::check(browser, "order-long").await
 }
 
 async fn names(browser: &Browser) -> anyhow::Result<Vec<String>> {

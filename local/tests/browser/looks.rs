@@ -1,29 +1,28 @@
 //! A page as different people see it: wide and narrow, light and dark, and by its accessibility.
 
-use std::{fs, sync::LazyLock};
+use std::{env, fs, path::Path};
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
-use crate::{browser::Browser, target};
+use crate::browser::Browser;
 
 /// In CSS pixels: the narrowest that the pages promise, and a laptop's.
 const WIDTHS: [u32; 2] = [320, 1280];
 const HEIGHT: u32 = 800;
 const SCHEMES: [&str; 2] = ["light", "dark"];
 
-/// Runs every rule of axe-core and returns what it holds against the page.
-const RUN_AXE: &str = "const done = arguments[0]; axe.run().then(
-    result => done(result.violations.map(it => ({
-        rule: it.id, help: it.help, where: it.nodes.map(node => node.html + ' ' + node.failureSummary),
-    }))),
-    error => done([String(error)]));";
+/// Asks for new pictures in the README.
+const UPDATE: &str = "UPDATE_SCREENSHOTS";
+/// They are sharp on a fine screen, and have some air below.
+const README_SCALE: u32 = 2;
+const README_MARGIN: u32 = 24;
 
-static AXE: LazyLock<Result<String, String>> = LazyLock::new(|| {
-    let file = target().join("axe-core/package/axe.min.js");
-    let read = fs::read_to_string(&file);
-    read.map_err(|error| format!("{} ({error}): `.ci/browser` installs it", file.display()))
-});
+/// Runs every rule of axe-core and returns what it holds against the page, with some examples.
+const RUN_AXE: &str = "const done = arguments[0];
+    const brief = ({ id, help, nodes }) =>
+        ({ id, help, nodes: nodes.slice(0, 3).map(it => it.html + ' ' + it.failureSummary) });
+    axe.run().then(it => done(it.violations.map(brief)), error => done([String(error)]));";
 
 /// Checks the page that is shown in every width and colour scheme, and keeps a screenshot of each
 /// as `{name}-{width}-{scheme}.png`.
@@ -32,7 +31,7 @@ pub async fn check(browser: &Browser, name: &str) -> anyhow::Result<()> {
         for scheme in SCHEMES {
             set(browser, width, scheme).await?;
             let look = format!("{name}-{width}-{scheme}");
-            browser.screenshot(&look).await?;
+            keep(browser, &look).await?;
             fits(browser).await.with_context(|| look.clone())?;
             is_accessible(browser).await.with_context(|| look.clone())?;
         }
@@ -40,17 +39,47 @@ pub async fn check(browser: &Browser, name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Keeps a screenshot of the page as it is shown, in `target/screenshots`.
+pub async fn keep(browser: &Browser, name: &str) -> anyhow::Result<()> {
+    save(browser, &workspace().join("target/screenshots"), name).await
+}
+
+/// Keeps a screenshot for the README, if that is asked for: it differs every time.
+pub async fn keep_for_readme(browser: &Browser, name: &str, width: u32) -> anyhow::Result<()> {
+    if env::var(UPDATE).is_ok_and(|it| it == "on") {
+        set(browser, width, "light").await?;
+        let script =
+            "return Math.ceil(document.querySelector('main').getBoundingClientRect().bottom)";
+        let content = browser.evaluate(script).await?.as_u64().context("no height")?;
+        let height = u32::try_from(content)? + README_MARGIN;
+        resize(browser, width, height, README_SCALE).await?;
+        let images = workspace().join("docs/images");
+        save(browser, &images, name).await?;
+    }
+    Ok(())
+}
+
+async fn save(browser: &Browser, directory: &Path, name: &str) -> anyhow::Result<()> {
+    fs::create_dir_all(directory)?;
+    let picture = browser.picture().await?;
+    fs::write(directory.join(name).with_extension("png"), picture).context("saving a screenshot")
+}
+
 /// Looks at the page with another width and colour scheme.
-pub async fn set(browser: &Browser, width: u32, scheme: &str) -> anyhow::Result<()> {
-    let screen =
-        json!({ "width": width, "height": HEIGHT, "deviceScaleFactor": 1, "mobile": false });
-    browser.session.cdp("Emulation.setDeviceMetricsOverride", screen).await?;
+async fn set(browser: &Browser, width: u32, scheme: &str) -> anyhow::Result<()> {
+    resize(browser, width, HEIGHT, 1).await?;
     let media = json!({ "features": [
         { "name": "prefers-color-scheme", "value": scheme },
         // A colour on its way to another one is neither.
         { "name": "prefers-reduced-motion", "value": "reduce" },
     ] });
     browser.session.cdp("Emulation.setEmulatedMedia", media).await.map(drop)
+}
+
+async fn resize(browser: &Browser, width: u32, height: u32, scale: u32) -> anyhow::Result<()> {
+    let screen =
+        json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": false });
+    browser.session.cdp("Emulation.setDeviceMetricsOverride", screen).await.map(drop)
 }
 
 /// Nothing has to be scrolled sideways.
@@ -63,10 +92,15 @@ async fn fits(browser: &Browser) -> anyhow::Result<()> {
 }
 
 async fn is_accessible(browser: &Browser) -> anyhow::Result<()> {
-    let axe = AXE.as_ref().map_err(|error| anyhow::anyhow!("{error}"))?;
-    browser.evaluate(axe).await?;
+    let axe = fs::read_to_string(workspace().join("target/axe-core/axe.min.js"));
+    browser.evaluate(&axe.context("no axe-core, which `.ci/browser` installs")?).await?;
     let script = json!({ "script": RUN_AXE, "args": [] });
     let violations = browser.session.post("/execute/async", script).await?;
     ensure!(violations == Value::Array(Vec::new()), "axe-core finds {violations:#}");
     Ok(())
+}
+
+fn workspace() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.parent().unwrap_or(package)
 }

@@ -37,8 +37,9 @@ async fn copies_its_coupon(bed: &Bed, browser: &Browser) -> Outcome {
     ensure!(code.len() == CODE_CHARACTERS, "{code:?} is no code");
     bed.saw("promotion", &["coupon granted", &format!("coupon.code={code}")]).await?;
     browser.click("#coupon button#copy").await?;
-    browser.wait_for_text("#coupon [role=status]", "Copied").await?;
+    browser.see_text("#coupon [role=status]", "Copied").await?;
     looks::check(browser, "order-copied").await?;
+    looks::keep_for_readme(browser, "order", 720).await?;
     // Where a person would use it.
     browser.visit("/").await?;
     browser.fill_in("#customer", CONTROL_V).await?;
@@ -72,7 +73,7 @@ pub async fn without_scripts_the_page_refreshes_itself_until_the_order_is_done(
     ensure!(browser.text("#coupon code").await?.len() == CODE_CHARACTERS);
     // A button that does nothing would be a lie.
     ensure!(!browser.is_shown("#copy").await?, "there is a button that needs scripts");
-    browser.screenshot("order-without-scripts").await.map(drop)
+    looks::keep(browser, "order-without-scripts").await
 }
 
 /// Fills in the form and sends it, as a person does.
@@ -92,7 +93,7 @@ fn done(step: &str) -> String {
     format!("#timeline [data-step={step}][data-state=done] time")
 }
 
-async fn stop_fulfilment(bed: &mut Bed) -> Outcome {
+pub async fn stop_fulfilment(bed: &mut Bed) -> Outcome {
     let fulfilment = bed.system.process("fulfilment")?;
     fulfilment.terminate();
     let status = fulfilment.wait().await?;

@@ -6,6 +6,8 @@ use serde_json::json;
 use crate::{Outcome, browser::Browser, common::Bed, looks, order};
 
 const DYNAMODB: &str = "AWS_ENDPOINT_URL_DYNAMODB";
+/// Nothing listens on port 1.
+const NOWHERE: &str = "http://127.0.0.1:1";
 
 pub async fn a_missing_page_leads_back_to_the_form(_: &mut Bed, browser: &Browser) -> Outcome {
     browser.visit("/nowhere").await?;
@@ -49,30 +51,45 @@ pub async fn while_our_books_are_out_of_reach_what_was_typed_stays(
     browser.visit("/").await?;
     browser.fill_in("#customer", "Ada Lovelace").await?;
     browser.fill_in("#total", "120").await?;
-    // Nothing listens on port 1.
-    restart_publisher(bed, Some("http://127.0.0.1:1")).await?;
+    restart(bed, "publisher", Some(NOWHERE)).await?;
     browser.click("form button").await?;
     let notice = browser.text("[role=alert]").await?;
     ensure!(notice.contains("Sending again is safe"), "the page says {notice:?}");
     ensure!(browser.typed("#total").await? == "120");
     looks::check(browser, "form-out-of-reach").await?;
-    restart_publisher(bed, None).await?;
+    restart(bed, "publisher", None).await?;
     browser.click("form button").await?;
     browser.see("#timeline").await.map(drop)
 }
 
-/// Starts the publisher again, with DynamoDB elsewhere.
-async fn restart_publisher(bed: &mut Bed, dynamodb: Option<&str>) -> Outcome {
-    let publisher = bed.system.process("publisher")?;
-    publisher.terminate();
-    let status = publisher.wait().await?;
-    ensure!(status.success(), "publisher ended with {status}");
+pub async fn a_failed_attempt_is_told_and_so_is_the_one_that_mends_it(
+    bed: &mut Bed,
+    browser: &Browser,
+) -> Outcome {
+    restart(bed, "promotion", Some(NOWHERE)).await?;
+    order::send(browser, "Ada Lovelace", "120").await?;
+    browser.see("#timeline [data-step=promotion][data-state=failed]").await?;
+    looks::check(browser, "order-failed").await?;
+    restart(bed, "promotion", None).await?;
+    browser.see("#timeline [data-step=promotion][data-state=done]").await?;
+    browser.see("main[data-final=true] #coupon code").await?;
+    let attempts = browser.all("[data-step=promotion] ul li").await?.len();
+    ensure!(attempts > 1, "the failed attempt is not told any more");
+    looks::check(browser, "order-mended").await
+}
+
+/// Starts a service again, with DynamoDB elsewhere.
+async fn restart(bed: &mut Bed, service: &str, dynamodb: Option<&str>) -> Outcome {
+    let process = bed.system.process(service)?;
+    process.terminate();
+    let status = process.wait().await?;
+    ensure!(status.success(), "{service} ended with {status}");
     let mut services = bed.system.account.services.iter_mut();
-    let publisher = services.find(|it| it.name == "publisher").context("no publisher")?;
+    let found = services.find(|it| it.name == service).context("no such service")?;
     match dynamodb {
-        Some(url) => publisher.variables.insert(DYNAMODB.to_owned(), url.to_owned()),
-        None => publisher.variables.remove(DYNAMODB),
+        Some(url) => found.variables.insert(DYNAMODB.to_owned(), url.to_owned()),
+        None => found.variables.remove(DYNAMODB),
     };
-    bed.system.start_service("publisher")?;
+    bed.system.start_service(service)?;
     bed.system.healthy().await
 }
