@@ -36,7 +36,7 @@ async fn a_dead_letter_is_shown_without_its_content_as_often_as_one_looks() -> O
     let bodies = printed(&dead_letters(&bed, &["show", "fulfilment", "--bodies"]).await?);
     assert!(bodies.contains("Ada"), "{bodies}");
     let listed = printed(&dead_letters(&bed, &["list", "--json"]).await?);
-    assert_eq!(listed.trim(), r#"{"fulfilment":1,"promotion":0}"#);
+    assert_eq!(listed.trim(), r#"{"fulfilment":1,"promotion":0,"publisher":0}"#);
     bed.system.stop().await
 }
 

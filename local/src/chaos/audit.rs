@@ -8,7 +8,12 @@ use std::{
 use anyhow::Context as _;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
-use pubsub::{event::Event, notification::Notification, order::Amount};
+use pubsub::{
+    event::Event,
+    notification::Notification,
+    order::Amount,
+    status::{Report, State},
+};
 
 use super::{Stage, load::Accepted, quiet};
 use crate::provision::Account;
@@ -82,6 +87,7 @@ pub async fn audit(stage: &Stage, accepted: &[Accepted], unclean: usize) -> anyh
     let coupons = column(stage, "promotion", "COUPONS_TABLE_NAME", "order_id", "code").await?;
     let announced = announcements(stage).await?;
     let fulfilled = count_by_order(stage, "fulfilment", "order fulfilled");
+    let shown = shown(stage).await?;
     let granted = codes_by_order(stage);
 
     let threshold = Amount::from_cents(THRESHOLD_CENTS).context("the threshold is an amount")?;
@@ -105,12 +111,18 @@ pub async fn audit(stage: &Stage, accepted: &[Accepted], unclean: usize) -> anyh
             row("stored, as they were accepted", of_accepted(&as_accepted), all),
             row("announced", of_accepted(&|id| announced.contains_key(id)), all),
             row("fulfilled", of_accepted(&|id| fulfilled.contains_key(id)), all),
+            row("shown as fulfilled", of_accepted(&|id| shown.fulfilled.contains(id)), all),
             row("orders of 80 or more", rewarded.len(), None),
             row("coupons", coupons.len(), Some(rewarded.len())),
             row(
                 "coupons of orders that earned none",
                 coupons.keys().filter(|id| !rewarded.contains(id.as_str())).count(),
                 Some(0),
+            ),
+            row(
+                "coupons shown as they were stored",
+                coupons.iter().filter(|(id, code)| shown.coupons.get(*id) == Some(code)).count(),
+                Some(rewarded.len()),
             ),
             row("dead letters left", quiet::dead_letters(stage).await?, Some(0)),
             row("announced more than once", again(&announced), None),
@@ -128,6 +140,7 @@ pub async fn audit(stage: &Stage, accepted: &[Accepted], unclean: usize) -> anyh
                         !as_accepted(id)
                             || !announced.contains_key(id)
                             || !fulfilled.contains_key(id)
+                            || !shown.fulfilled.contains(id)
                             || (rewarded.contains(id) && !coupons.contains_key(id))
                     })
                 },
@@ -136,6 +149,36 @@ pub async fn audit(stage: &Stage, accepted: &[Accepted], unclean: usize) -> anyh
             row("effects made twice (a second coupon)", two_codes.count(), Some(0)),
         ],
     })
+}
+
+/// What the workers' reports came to, as they are projected on the orders.
+#[derive(Default)]
+struct Shown {
+    fulfilled: BTreeSet<String>,
+    /// The coupon's code, by order.
+    coupons: BTreeMap<String, String>,
+}
+
+async fn shown(stage: &Stage) -> anyhow::Result<Shown> {
+    let dynamodb = aws_sdk_dynamodb::Client::new(&stage.target.config().await);
+    let scan = dynamodb.scan().table_name(stage.table("publisher", "ORDERS_TABLE_NAME")?);
+    let mut items = scan.into_paginator().items().send();
+    let mut shown = Shown::default();
+    while let Some(item) = items.next().await {
+        let told = item?.into_values().filter_map(|value| value.as_m().ok()?.get("told").cloned());
+        for report in told {
+            let json = report.as_s().ok().context("a report is a text")?;
+            let report: Report = serde_json::from_str(json).context("reading a report")?;
+            let id = report.order_id.to_string();
+            if report.state == State::Done && report.service == "fulfilment" {
+                shown.fulfilled.insert(id.clone());
+            }
+            if let Some(coupon) = report.coupon {
+                shown.coupons.insert(id, coupon.code);
+            }
+        }
+    }
+    Ok(shown)
 }
 
 /// Two attributes of every item of a table: a map from the key to the other.
