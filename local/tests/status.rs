@@ -53,7 +53,7 @@ impl Events {
         }
     }
 
-    async fn to_the_end(mut self) -> anyhow::Result<Vec<Value>> {
+    async fn collect(mut self) -> anyhow::Result<Vec<Value>> {
         let mut all = Vec::new();
         while let Some(order) = self.next().await? {
             all.push(order);
@@ -82,7 +82,7 @@ async fn an_order_is_followed_live_to_its_coupon() -> Outcome {
     let bed = Bed::start_with(&[("PACE_MS", "100")]).await?;
     let id = bed.order("Ada Lovelace", "120").await?;
     let events = Events::open(&bed, &bed.url(&format!("/orders/{id}")), None).await?;
-    let seen = events.to_the_end().await?;
+    let seen = events.collect().await?;
     let versions: Vec<_> = seen.iter().map(|order| order["version"].as_u64()).collect();
     assert!(versions.is_sorted_by(|one, next| one < next), "{versions:?}");
     let words: Vec<_> = seen.iter().map(|order| order["state"].as_str().unwrap_or("")).collect();
@@ -180,7 +180,7 @@ async fn a_coupon_that_is_late_is_pending_and_comes_to_who_waits() -> Outcome {
 
     let events = Events::open(&bed, &bed.url(&format!("/orders/{id}")), None).await?;
     bed.system.start_service("promotion")?;
-    let seen = events.to_the_end().await?;
+    let seen = events.collect().await?;
     assert!(seen.last().is_some_and(is_final), "{seen:?}");
     bed.system.stop().await
 }
@@ -225,7 +225,7 @@ async fn any_publisher_shows_what_another_was_told() -> Outcome {
 
     let id = bed.order("Ada", "120").await?;
     let url = format!("http://localhost:{port}/orders/{id}");
-    let seen = Events::open(&bed, &url, None).await?.to_the_end().await?;
+    let seen = Events::open(&bed, &url, None).await?.collect().await?;
     let last = seen.last().context("no events")?;
     assert!(is_final(last), "{last}");
     assert_eq!(bed.see(&id).await?, *last);
@@ -241,9 +241,9 @@ async fn who_comes_back_sees_what_was_missed_and_nothing_twice() -> Outcome {
     let last = bed.see_until(&id, is_final).await?;
     let version = last["version"].as_u64().context("no version")?;
     let url = bed.url(&format!("/orders/{id}"));
-    let missed = Events::open(&bed, &url, Some(version - 1)).await?.to_the_end().await?;
+    let missed = Events::open(&bed, &url, Some(version - 1)).await?.collect().await?;
     assert_eq!(missed, [last]);
-    let nothing = Events::open(&bed, &url, Some(version)).await?.to_the_end().await?;
+    let nothing = Events::open(&bed, &url, Some(version)).await?.collect().await?;
     assert_eq!(nothing, Vec::<Value>::new());
     let nobody = bed.url("/orders/0190a6e2-5b7c-7cc0-98c4-dc0c0c07398f/events");
     assert_eq!(bed.http.get(nobody).send().await?.status(), StatusCode::NOT_FOUND);

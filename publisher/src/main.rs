@@ -47,6 +47,8 @@ const PROGRAM: Program = Program {
         ("ORDERS_TABLE_NAME", "the DynamoDB table of orders"),
         ("STATUS_QUEUE_URL", "the queue of what the workers tell"),
         ("PORT", "the port to listen on (5000)"),
+        ("MAX_IN_FLIGHT", "how many reports are projected at once (100)"),
+        ("RECEIVE_WAIT_SECONDS", "how long a receive waits for them, up to 20 (20)"),
     ],
 };
 

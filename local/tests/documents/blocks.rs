@@ -56,7 +56,7 @@ pub fn read(markdown: &str) -> anyhow::Result<Vec<Block>> {
     Ok(blocks)
 }
 
-/// `None` for a block that is only to be read.
+/// `None` for a block that is only to be read: one of another language, or an `example`.
 fn kind(info: &str, line: usize) -> anyhow::Result<Option<Kind>> {
     let (language, rest) = info.split_once(' ').unwrap_or((info, ""));
     Ok(Some(match (language, rest) {
@@ -66,7 +66,7 @@ fn kind(info: &str, line: usize) -> anyhow::Result<Option<Kind>> {
         ("text", "") => Kind::Expected,
         ("text", "log") => Kind::Log,
         (_, rest) if rest.starts_with("file=") => Kind::File(rest["file=".len()..].into()),
-        (_, "") => return Ok(None),
+        (_, "" | "example") => return Ok(None),
         _ => bail!("line {line}: nothing is known of a block of {info:?}"),
     }))
 }
