@@ -1,6 +1,7 @@
 //! A reader's terminal, and a second one for what goes on running.
 
 use std::{
+    env,
     fs::File,
     io::{BufRead as _, BufReader},
     os::unix::process::CommandExt as _,
@@ -116,10 +117,15 @@ impl Session {
             .arg(&self.variables)
             .current_dir(&self.directory)
             .env("CARGO_TARGET_DIR", &self.target)
-            // A reader has no cargo around, and a reader's build says nothing when it is done.
-            .env_remove("CARGO")
-            .env_remove("CARGO_MANIFEST_DIR")
             .env("CARGO_TERM_QUIET", "true");
+        // A reader has no cargo around. What it told this process would also look like a change to
+        // build scripts that watch it, and half of the tree would be built again.
+        let told = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
+        for (name, _) in env::vars() {
+            if name == "CARGO" || told.iter().any(|prefix| name.starts_with(prefix)) {
+                bash.env_remove(name);
+            }
+        }
         bash
     }
 }
