@@ -61,6 +61,18 @@ fn the_real_files_have_no_mistake() {
     assert_eq!(fulfilment.manifest.variables["RUST_LOG"].0, "info", "kept");
 }
 
+#[test]
+fn every_manifest_names_a_dockerfile_that_is_there() {
+    for service in Workspace::read(&real(), "test").unwrap().services {
+        let manifest = fs::read_to_string(&service.file).unwrap();
+        let named = manifest.lines().find_map(|it| it.trim().strip_prefix("dockerfile: "));
+        let dockerfile = real().join("..").join(named.unwrap());
+        let content = fs::read_to_string(&dockerfile).unwrap_or_default();
+        let binary = format!("ENTRYPOINT [\"/usr/local/bin/{}\"]", service.name);
+        assert!(content.contains(&binary), "{} does not run {binary}", dockerfile.display());
+    }
+}
+
 #[tokio::test]
 async fn an_addon_can_subscribe_its_service_to_a_queue_that_another_exports() {
     let copy = Copy::new();
