@@ -261,6 +261,8 @@ async fn a_stream_ends_when_its_publisher_is_asked_to() -> Outcome {
     bed.end("publisher").await?;
     assert_eq!(events.next().await?, None);
     bed.saw("publisher", &["ended cleanly"]).await?;
+    // It did not wait until its patience was over.
+    assert_eq!(bed.lines("publisher", "still open"), Vec::<String>::new());
     Ok(())
 }
 

@@ -198,3 +198,56 @@ fn now() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(message: &str) -> Result<Report, Failure> {
+        Report::read(&Notification { message: message.to_owned(), ..Notification::default() })
+    }
+
+    #[test]
+    fn a_report_is_read_as_it_was_told_and_nothing_else_is() {
+        let report = Report {
+            order_id: OrderId::new(),
+            service: "promotion".to_owned(),
+            attempt: 2,
+            state: State::Done,
+            steps: vec![Step { name: "granted".to_owned(), at: 1_700_000_000_000 }],
+            coupon: Some(Coupon { code: "K7QD-2MXA-9TRW".to_owned(), percent: 20 }),
+        };
+        let told = report.announcement();
+        assert_eq!(read(&told.message).ok(), Some(report.clone()));
+        let kind = told.attributes.iter().find(|(name, _)| *name == EVENT_TYPE);
+        assert!(
+            matches!(kind, Some((_, Attribute::Text(kind))) if kind == "order.promotion.granted")
+        );
+
+        let without_steps = told.message.replace(r#""steps":[{"#, r#""steps":[],"was":[{"#);
+        for message in ["", "{", "\"Ada Lovelace\"", &without_steps] {
+            let Err(Failure::Poison(reason)) = read(message) else { panic!("{message} was read") };
+            assert!(!format!("{reason:#}").contains("Ada"), "{reason:#}");
+        }
+    }
+
+    #[test]
+    fn the_event_that_others_wait_for_has_the_shortest_name() {
+        for (step, expected) in [
+            ("started", "order.fulfilment.started"),
+            ("fulfilled", "order.fulfilled"),
+            ("failed", "order.fulfilment.failed"),
+        ] {
+            let report = Report {
+                order_id: OrderId::new(),
+                service: "fulfilment".to_owned(),
+                attempt: 1,
+                state: State::Working,
+                steps: vec![Step { name: step.to_owned(), at: 0 }],
+                coupon: None,
+            };
+            let attributes = report.announcement().attributes;
+            assert!(matches!(&attributes[0].1, Attribute::Text(kind) if kind == expected));
+        }
+    }
+}

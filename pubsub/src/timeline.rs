@@ -166,3 +166,70 @@ pub fn clock(at: &str) -> &str {
 fn time(millis: u64) -> DateTime {
     DateTime::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{order::OrderId, status::Step};
+
+    fn report(service: &str, attempt: u32, state: State, steps: &[(&str, u64)]) -> Report {
+        Report {
+            order_id: OrderId::new(),
+            service: service.to_owned(),
+            attempt,
+            state,
+            steps: steps
+                .iter()
+                .map(|(name, at)| Step { name: (*name).to_owned(), at: *at })
+                .collect(),
+            coupon: None,
+        }
+    }
+
+    fn timeline(earns_coupon: bool, reports: &[Report]) -> Timeline {
+        Timeline::of(DateTime::from_secs(0), Some(DateTime::from_secs(1)), earns_coupon, reports)
+    }
+
+    fn check(reports: &[Report], state: Standing, word: &str, attempts: &[&str]) {
+        let fulfilment = &timeline(false, reports).stations[2];
+        assert_eq!((fulfilment.state, fulfilment.word.as_str()), (state, word));
+        assert_eq!(fulfilment.attempts, attempts);
+    }
+
+    #[test]
+    fn a_station_stands_as_its_attempts_tell() {
+        let killed = report("fulfilment", 1, State::Working, &[("started", 1_000)]);
+        let failed =
+            report("fulfilment", 2, State::Failed, &[("started", 2_000), ("failed", 2_500)]);
+        let done =
+            report("fulfilment", 3, State::Done, &[("started", 3_000), ("fulfilled", 3_001)]);
+        let again = report("fulfilment", 4, State::Working, &[("started", 4_000)]);
+        let started = "Attempt 1: started 00:00:01.000.";
+        let no_end = "Attempt 1: started 00:00:01.000; it came to no end.";
+        let failure = "Attempt 2: started 00:00:02.000, failed 00:00:02.500.";
+        let success = "Attempt 3: started 00:00:03.000, fulfilled 00:00:03.001.";
+        let repeated = "Attempt 4: started 00:00:04.000.";
+        let all = [killed, failed, done, again];
+        check(&[], Standing::Waiting, "pending", &[]);
+        check(&all[..1], Standing::Working, "started", &[started]);
+        check(&all[..2], Standing::Failed, "failed", &[no_end, failure]);
+        check(&all[..3], Standing::Done, "fulfilled", &[no_end, failure, success]);
+        // What is delivered again after a success is told, and changes nothing else.
+        check(&all, Standing::Done, "fulfilled", &[no_end, failure, success, repeated]);
+    }
+
+    #[test]
+    fn it_is_final_when_every_station_is_behind_the_order() {
+        let fulfilled = report("fulfilment", 1, State::Done, &[("fulfilled", 1)]);
+        let granted = report("promotion", 1, State::Done, &[("granted", 1)]);
+        let invoicing = report("invoice", 1, State::Working, &[("started", 1)]);
+        assert!(!timeline(false, &[]).is_final);
+        assert!(timeline(false, std::slice::from_ref(&fulfilled)).is_final);
+        assert!(!timeline(true, std::slice::from_ref(&fulfilled)).is_final);
+        assert!(timeline(true, &[fulfilled.clone(), granted]).is_final);
+        // A subscriber that nobody here knows of has a station as soon as it tells something.
+        let with_stranger = timeline(false, &[fulfilled, invoicing]);
+        assert_eq!(with_stranger.stations[3].name, "invoice");
+        assert!(!with_stranger.is_final);
+    }
+}
