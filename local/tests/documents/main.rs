@@ -36,6 +36,8 @@ fn main() -> anyhow::Result<ExitCode> {
         println!("    {SWITCH}=on cargo test --package local --test documents");
         return Ok(ExitCode::SUCCESS);
     }
+    let target = target(workspace);
+    seed(&target, &documents_target(&target))?;
     let wanted = env::args().skip(1).find(|it| !it.starts_with('-')).unwrap_or_default();
     let (mut passed, mut failed) = (0, 0);
     for document in documents(workspace)? {
@@ -44,7 +46,7 @@ fn main() -> anyhow::Result<ExitCode> {
             continue;
         }
         let started = Instant::now();
-        let outcome = follow(workspace, &document);
+        let outcome = follow(workspace, &target, &document);
         let verdict = match &outcome {
             Ok(commands) => format!("{commands} commands ok"),
             Err(error) => format!("FAILED: {error:#}"),
@@ -67,11 +69,11 @@ fn documents(workspace: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// Does what a document says, in a fresh copy; returns how many commands were run.
-fn follow(workspace: &Path, document: &Path) -> anyhow::Result<usize> {
+fn follow(workspace: &Path, target: &Path, document: &Path) -> anyhow::Result<usize> {
     let text = std::fs::read_to_string(document)?;
     let blocks = blocks::read(&text)?;
-    let copy = copy(workspace)?;
-    let mut session = Session::start(&copy, &target(workspace))?;
+    let copy = copy(workspace, target)?;
+    let mut session = Session::start(&copy, &documents_target(target))?;
     let mut commands = 0;
     let mut printed = None;
     for Block { kind, text, line } in &blocks {
@@ -103,22 +105,44 @@ fn write(path: &Path, text: &str) -> anyhow::Result<()> {
     std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))
 }
 
-/// A copy of all that is in the repository. Its place and the times of its files are always the
-/// same, so that cargo compiles it once.
-fn copy(workspace: &Path) -> anyhow::Result<PathBuf> {
-    let copy = target(workspace).join("documents");
+/// A copy of all that is in the repository, with the times of its files, so that cargo knows what it
+/// compiled of it.
+fn copy(workspace: &Path, target: &Path) -> anyhow::Result<PathBuf> {
+    let copy = target.join("documents");
     let script = r#"
         rm --recursive --force "$0"
         mkdir --parents "$0"
         git ls-files --cached --others --exclude-standard -z \
             | xargs --null cp --parents --preserve=timestamps --target-directory "$0"
     "#;
-    let mut bash = Command::new("bash");
-    bash.args(["-euo", "pipefail", "-c", script]).arg(&copy).current_dir(workspace);
-    ensure!(bash.status()?.success(), "cannot copy the workspace to {}", copy.display());
+    bash(script, &[&copy], workspace).context("copying the workspace")?;
     Ok(copy)
+}
+
+/// Copies what cargo compiled, so that a reader need not wait for it once more. Cargo takes two
+/// copies of a workspace for the same one: in one target directory, what a reader changes would get
+/// into the binaries of the workspace itself.
+fn seed(target: &Path, documents_target: &Path) -> anyhow::Result<()> {
+    let script = r#"
+        rm --recursive --force "$1"
+        mkdir --parents "$1/debug"
+        cp --archive "$0"/debug/{deps,build,.fingerprint} "$1/debug"
+    "#;
+    bash(script, &[target, documents_target], target).context("copying what was compiled")
+}
+
+fn bash(script: &str, arguments: &[&Path], directory: &Path) -> anyhow::Result<()> {
+    let mut bash = Command::new("bash");
+    bash.args(["-euo", "pipefail", "-c", script]).args(arguments).current_dir(directory);
+    let status = bash.status()?;
+    ensure!(status.success(), "it ended with {status}");
+    Ok(())
 }
 
 fn target(workspace: &Path) -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from)
+}
+
+fn documents_target(target: &Path) -> PathBuf {
+    target.join("documents-target")
 }
