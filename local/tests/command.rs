@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use local::build;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -147,6 +148,21 @@ fn copy_directory(from: &Path, to: &Path) -> Outcome {
         } else {
             fs::copy(entry.path(), target)?;
         }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_variable_that_help_names_is_in_the_table_of_settings() -> Outcome {
+    let settings = fs::read_to_string(build::copilot_directory().join("../docs/settings.md"))?;
+    let binaries = build::binaries().await?;
+    for service in ["publisher", "fulfilment", "promotion"] {
+        let help = Command::new(build::binary(&binaries, service)?).arg("--help").output()?;
+        let help = String::from_utf8(help.stdout)?;
+        let (_, variables) = help.split_once("Variables:").context("no variables")?;
+        let mut names = variables.lines().filter_map(|line| line.split_whitespace().next());
+        let missing = names.find(|name| !settings.contains(&format!("| `{name}` |")));
+        assert_eq!(missing, None, "of {service}");
     }
     Ok(())
 }
