@@ -19,8 +19,8 @@ pub struct Topology {
 pub struct Lane {
     /// The service behind the queue.
     pub service: String,
-    /// The filter policy, as JSON.
-    pub filter: Option<String>,
+    /// The filter policy, as JSON; `every order` without one, and empty if it is not known.
+    pub filter: String,
     /// How many messages wait, are being handled, and could not be.
     pub depth: Option<Depth>,
 }
@@ -60,7 +60,9 @@ impl Topology {
             let attributes = attributes.attributes.unwrap_or_default();
             lanes.push(Lane {
                 service: service(&self.topic_arn, queue),
-                filter: attributes.get("FilterPolicy").filter(|policy| *policy != "{}").cloned(),
+                filter: (attributes.get("FilterPolicy").filter(|policy| *policy != "{}"))
+                    .map_or("every order", String::as_str)
+                    .to_owned(),
                 depth: self.depth(queue).await.ok(),
             });
         }

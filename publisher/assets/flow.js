@@ -46,7 +46,7 @@ function show(flow) {
     if (!drawn) return location.reload();
     drawn.querySelector(".depth").textContent = lane.queue;
     drawn.querySelector(".dead").textContent = lane.letters;
-    drawn.querySelector(".filter text").textContent = lane.filter ?? "every order";
+    drawn.querySelector(".filter text").textContent = lane.filter;
   }
 }
 
