@@ -2,7 +2,6 @@
 
 use std::{
     env,
-    fs::File,
     io::{BufRead as _, BufReader},
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
@@ -17,6 +16,7 @@ use nix::{
     sys::signal::{Signal, killpg},
     unistd::Pid,
 };
+use tempfile::NamedTempFile;
 
 use crate::matching;
 
@@ -28,7 +28,7 @@ pub struct Session {
     directory: PathBuf,
     target: PathBuf,
     /// The variables that the reader has set so far.
-    variables: PathBuf,
+    variables: NamedTempFile,
     background: Option<Background>,
 }
 
@@ -43,8 +43,9 @@ struct Background {
 
 impl Session {
     pub fn start(directory: &Path, target: &Path) -> anyhow::Result<Self> {
-        let variables = target.join("documents-variables");
-        File::create(&variables).context("making a file for variables")?;
+        // Who runs this may have credentials among the variables: nobody else reads the file, and it
+        // is gone with the session.
+        let variables = NamedTempFile::new().context("making a file for variables")?;
         Ok(Self {
             directory: directory.to_owned(),
             target: target.to_owned(),
@@ -114,7 +115,7 @@ impl Session {
         );
         let mut bash = Command::new("bash");
         bash.args(["-c", &script])
-            .arg(&self.variables)
+            .arg(self.variables.path())
             .current_dir(&self.directory)
             .env("CARGO_TARGET_DIR", &self.target)
             .env("CARGO_TERM_QUIET", "true");
