@@ -1,15 +1,15 @@
 //! An AWS endpoint in this process: DynamoDB, SNS and SQS behind one HTTP port.
 //!
 //! The services reach it through `AWS_ENDPOINT_URL`, exactly as they reach AWS. It is made of the
-//! `rustack` crates and keeps everything in memory. Where it is not AWS:
+//! `rustack` crates and of `dynoxide`, and keeps everything in memory. Where it is not AWS:
 //!
 //! - `MessageGroupId` on a standard topic is accepted and dropped; on a standard queue it is
 //!   refused. AWS forwards it and shares the queue fairly between the groups.
 //! - Raw delivery of messages with attributes, HTTP subscriptions and `StartMessageMoveTask` are
 //!   refused.
-//! - Each service admits 128 requests at once and refuses more; here the others wait instead.
+//! - SNS admits 128 requests at once and refuses more; here the others wait instead.
 //! - An index is readable at once, where AWS takes a moment; filter policies apply at once, where
-//!   AWS takes up to 15 minutes; and numbers keep the zeros at their end.
+//!   AWS takes up to 15 minutes.
 
 use std::{
     convert::Infallible,
@@ -28,6 +28,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
+mod dynamodb;
 mod router;
 
 #[cfg(test)]
@@ -96,7 +97,7 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Endpoint> {
         .map_err(|error| refused(settings.listen, &error))?;
     let address = listener.local_addr().context("reading the port")?;
     let ending = CancellationToken::new();
-    let router = Router::new(settings, address.port(), ending.clone());
+    let router = Router::new(settings, address.port(), ending.clone())?;
     let stopping = CancellationToken::new();
     let connections = TaskTracker::new();
     let url = format!("http://{}:{}", settings.public_host, address.port());

@@ -10,10 +10,6 @@ use hyper::{
     header::CONTENT_TYPE,
     service::Service as _,
 };
-use rustack_dynamodb_core::{
-    config::DynamoDBConfig, handler::RustackDynamoDBHandler, provider::RustackDynamoDB,
-};
-use rustack_dynamodb_http::{DynamoDBHttpConfig, DynamoDBHttpService};
 use rustack_sns_core::{
     config::SnsConfig,
     handler::RustackSnsHandler,
@@ -27,9 +23,9 @@ use rustack_sqs_model::input::SendMessageInput;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::{ACCOUNT_ID, Settings};
+use super::{ACCOUNT_ID, Settings, dynamodb::DynamoDb};
 
-/// What DynamoDB and SNS admit at once: they refuse more, so more must wait.
+/// What SNS admits at once: it refuses more, so more must wait.
 const MAX_CONCURRENT_REQUESTS: usize = 128;
 
 type Body = BoxBody<Bytes, io::Error>;
@@ -37,10 +33,9 @@ type Body = BoxBody<Bytes, io::Error>;
 /// The services behind the port.
 #[derive(Clone)]
 pub struct Router {
-    dynamodb: DynamoDBHttpService<RustackDynamoDBHandler>,
+    dynamodb: DynamoDb,
     sns: SnsHttpService<RustackSnsHandler>,
     sqs: SqsHttpService<RustackSqsHandler>,
-    dynamodb_slots: Arc<Semaphore>,
     sns_slots: Arc<Semaphore>,
     ending: CancellationToken,
 }
@@ -48,7 +43,11 @@ pub struct Router {
 impl Router {
     /// Services without tables, topics and queues. Queue URLs carry the public host and `port`.
     /// Once `ending` is cancelled, no receive waits for a message.
-    pub fn new(settings: &Settings, port: u16, ending: CancellationToken) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// If there is no room for a database in memory.
+    pub fn new(settings: &Settings, port: u16, ending: CancellationToken) -> anyhow::Result<Self> {
         let sqs = Arc::new(RustackSqs::new(SqsConfig {
             default_region: settings.region.clone(),
             account_id: ACCOUNT_ID.to_owned(),
@@ -65,15 +64,8 @@ impl Router {
         };
         let deliveries = Arc::new(Deliveries { sqs: Arc::clone(&sqs) });
         let sns = Arc::new(RustackSns::new(sns_config, deliveries));
-        let dynamodb = Arc::new(RustackDynamoDB::new(DynamoDBConfig {
-            default_region: settings.region.clone(),
-            ..DynamoDBConfig::default()
-        }));
-        Self {
-            dynamodb: DynamoDBHttpService::new(
-                Arc::new(RustackDynamoDBHandler::new(dynamodb)),
-                DynamoDBHttpConfig::default(),
-            ),
+        Ok(Self {
+            dynamodb: DynamoDb::new()?,
             sns: SnsHttpService::new(
                 Arc::new(RustackSnsHandler::new(sns)),
                 SnsHttpConfig::default(),
@@ -82,10 +74,9 @@ impl Router {
                 Arc::new(RustackSqsHandler::new(sqs)),
                 SqsHttpConfig::default(),
             ),
-            dynamodb_slots: Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS)),
             sns_slots: Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS)),
             ending,
-        }
+        })
     }
 
     /// Answers one request. A bad one is answered as AWS would.
@@ -94,11 +85,13 @@ impl Router {
         let form = header(&request, CONTENT_TYPE.as_str())
             .starts_with("application/x-www-form-urlencoded");
         if target.starts_with("DynamoDB_") {
-            let _slot = self.dynamodb_slots.acquire().await;
-            boxed(self.dynamodb.call(request).await)
+            let operation =
+                target.split_once('.').map_or("", |(_, operation)| operation).to_owned();
+            let (status, answer) = self.dynamodb.answer(&operation, request.into_body()).await;
+            json(status, answer)
         } else if target == "AmazonSQS.ReceiveMessage" {
             let received = self.ending.run_until_cancelled(self.sqs.call(request));
-            received.await.map_or_else(|| json(StatusCode::OK, "{}"), boxed)
+            received.await.map_or_else(|| json(StatusCode::OK, "{}".into()), boxed)
         } else if target.starts_with("AmazonSQS.") {
             boxed(self.sqs.call(request).await)
         } else if form {
@@ -125,11 +118,11 @@ where
 /// What AWS says to an operation that it does not have.
 fn unknown() -> Response<Body> {
     const ANSWER: &str = r#"{"__type":"UnknownOperationException","message":"This endpoint knows DynamoDB and SQS by X-Amz-Target and SNS by a form"}"#;
-    json(StatusCode::BAD_REQUEST, ANSWER)
+    json(StatusCode::BAD_REQUEST, ANSWER.into())
 }
 
-fn json(status: StatusCode, text: &'static str) -> Response<Body> {
-    let body = Full::new(Bytes::from_static(text.as_bytes()));
+fn json(status: StatusCode, text: Bytes) -> Response<Body> {
+    let body = Full::new(text);
     let mut response = Response::new(body.map_err(|never| match never {}).boxed());
     *response.status_mut() = status;
     response.headers_mut().insert(

@@ -181,6 +181,28 @@ async fn the_outbox_index_is_sparse_sorted_and_its_lease_conditional() {
 }
 
 #[tokio::test]
+async fn an_index_is_whole_however_large_the_table() {
+    const ITEMS: usize = 30;
+    let aws = Fixture::new().await;
+    let table = aws.variable("publisher", "ORDERS_TABLE_NAME");
+    let text = |value: String| AttributeValue::S(value);
+    // More than the megabyte that one answer holds.
+    for number in 0..ITEMS {
+        let put = aws.dynamodb.put_item().table_name(table).item("id", text(number.to_string()));
+        let put = put.item("customer", text("x".repeat(50_000)));
+        let put = put.item("shard", text("0".to_owned()));
+        put.item("placed", text(format!("{number:03}"))).send().await.unwrap();
+    }
+    let query = aws.dynamodb.query().table_name(table).index_name("latest");
+    let query = query.key_condition_expression("#shard = :shard").scan_index_forward(false);
+    let query = query.expression_attribute_names("#shard", "shard");
+    let query = query.expression_attribute_values(":shard", text("0".to_owned()));
+    let items = query.send().await.unwrap().items.unwrap();
+    assert_eq!(items.len(), ITEMS);
+    assert_eq!(items[0]["placed"].as_s().unwrap(), "029");
+}
+
+#[tokio::test]
 async fn bad_requests_are_refused_and_the_next_good_one_is_served() {
     let aws = Fixture::new().await;
     let requests = [

@@ -54,7 +54,9 @@ impl OrdersTable {
             .query()
             .table_name(&self.name)
             .index_name(LATEST_INDEX)
-            .key_condition_expression("shard = :shard AND placed < :before")
+            // `shard` is a word of DynamoDB's own.
+            .key_condition_expression("#shard = :shard AND placed < :before")
+            .expression_attribute_names("#shard", "shard")
             .expression_attribute_values(":shard", text(shard))
             // Every key begins with a digit.
             .expression_attribute_values(":before", text(before.unwrap_or(":")))
