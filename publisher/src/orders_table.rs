@@ -39,7 +39,7 @@ pub const SHARDS: u32 = 4;
 /// How long a new order has for its way through the fast path before the sweep looks at it.
 const FIRST_DUE: Duration = Duration::from_secs(5);
 /// How many orders the sweep takes from a shard at once.
-const SWEEP_LIMIT: i32 = 100;
+pub const SWEEP_LIMIT: usize = 100;
 
 /// The table of orders. A clone is cheap and shares the connections.
 #[derive(Clone)]
@@ -73,9 +73,19 @@ pub struct Overdue {
 impl Overdue {
     /// For how long it has waited to be announced; zero if that cannot be read.
     pub fn age(&self) -> Duration {
-        let placed_at = self.placed.as_ref().map(|placed| placed.placed_at.to_millis());
-        let placed_at = placed_at.ok().and_then(Result::ok).and_then(|it| it.try_into().ok());
-        placed_at.map_or(Duration::ZERO, |at| Duration::from_millis(now().saturating_sub(at)))
+        self.placed.as_ref().map_or(Duration::ZERO, PlacedOrder::age)
+    }
+}
+
+impl PlacedOrder {
+    fn age(&self) -> Duration {
+        let placed_at = self.placed_at.to_millis().ok().and_then(|at| at.try_into().ok());
+        Duration::from_millis(now().saturating_sub(placed_at.unwrap_or(u64::MAX)))
+    }
+
+    /// Whether it is so old that, unless it is announced, the sweep looks at it.
+    pub fn is_overdue(&self) -> bool {
+        self.age() >= FIRST_DUE
     }
 }
 
@@ -155,7 +165,7 @@ impl OrdersTable {
             .key_condition_expression("outbox = :shard AND outbox_due < :now")
             .expression_attribute_values(":shard", text(shard))
             .expression_attribute_values(":now", number(now()))
-            .limit(SWEEP_LIMIT)
+            .limit(SWEEP_LIMIT as i32)
             .send();
         let found =
             query.await.map_err(SdkError::into_service_error).context("reading the outbox")?;

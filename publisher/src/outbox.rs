@@ -5,10 +5,19 @@
 //! and the sweep of any publisher finds it there once it is overdue. Sweeping publishers share the
 //! work by claims: a claim moves the due time, and so doubles as a lease that runs out by itself.
 //!
+//! Accepting goes first. When the process has no time to spare, few orders are announced at once;
+//! the others wait here, and then in the index.
+//!
 //! So an event is published at least once if and only if its order was stored. A crash between
 //! publishing and noting so publishes it twice; subscribers expect that.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use pubsub::{event, telemetry::SPANS, topic::Topic, trace};
 use rand::RngExt as _;
@@ -21,17 +30,25 @@ use tracing::Instrument as _;
 
 use crate::{
     live::Live,
-    orders_table::{OrdersTable, Overdue, PlacedOrder, SHARDS},
+    orders_table::{OrdersTable, Overdue, PlacedOrder, SHARDS, SWEEP_LIMIT},
 };
+
+mod load;
 
 #[cfg(test)]
 mod tests;
 
+use load::Load;
+
 /// How many new orders may wait to be announced; beyond that the sweep takes care of them.
-pub const MAX_WAITING: usize = 1_000;
-/// How many orders are announced at once.
-const MAX_ANNOUNCING: usize = 100;
-/// How often the sweep looks; the jitter keeps many publishers from looking at the same time.
+pub const MAX_WAITING: usize = 10_000;
+/// How many orders are announced at once: enough to fill the requests to SNS that may be under way.
+const MAX_ANNOUNCING: u32 = 40;
+/// How many of these slots an order takes while the process has no time to spare.
+const SLOTS_UNDER_LOAD: u32 = 10;
+/// How often it is looked whether it has.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often the sweep looks for the first order that is overdue; the jitter keeps many publishers from looking at the same time.
 const SWEEP_EVERY_MS: std::ops::RangeInclusive<u64> = 1_000..=3_000;
 /// How long a claim lasts: longer than announcing takes with all its retries. An order that could
 /// not be announced is tried again after it.
@@ -46,6 +63,7 @@ pub struct Outbox {
     topic: Topic,
     live: Live,
     slots: Arc<Semaphore>,
+    under_load: Arc<AtomicBool>,
     announcing: TaskTracker,
 }
 
@@ -56,7 +74,8 @@ impl Outbox {
             orders,
             topic,
             live,
-            slots: Arc::new(Semaphore::new(MAX_ANNOUNCING)),
+            slots: Arc::new(Semaphore::new(MAX_ANNOUNCING as usize)),
+            under_load: Arc::default(),
             announcing: TaskTracker::new(),
         }
     }
@@ -70,16 +89,18 @@ impl Outbox {
         served: CancellationToken,
     ) {
         let sweep = shutdown.run_until_cancelled(self.sweep_for_ever());
+        let look = served.run_until_cancelled(self.look_for_ever());
         let announce = async {
             while let Some(Some(order)) = served.run_until_cancelled(fresh.recv()).await {
                 self.spawn_fresh(order).await;
             }
+            self.under_load.store(false, Ordering::Relaxed);
             fresh.close();
             while let Some(order) = fresh.recv().await {
                 self.spawn_fresh(order).await;
             }
         };
-        tokio::join!(sweep, announce);
+        tokio::join!(sweep, announce, look);
         self.announcing.close();
         if timeout(DRAIN, self.announcing.wait()).await.is_err() {
             let orders = self.announcing.len();
@@ -87,19 +108,30 @@ impl Outbox {
         }
     }
 
+    async fn look_for_ever(&self) {
+        let mut load = Load::new();
+        loop {
+            sleep(LOOK_EVERY).await;
+            self.under_load.store(load.is_full(), Ordering::Relaxed);
+        }
+    }
+
     async fn sweep_for_ever(&self) {
         loop {
             sleep(random(SWEEP_EVERY_MS)).await;
-            for shard in 0..SHARDS {
-                if let Err(error) = self.sweep(shard).await {
+            // Publishers that sweep at the same time begin apart.
+            let first = rand::rng().random_range(0..SHARDS);
+            for shard in (0..SHARDS).map(|shard| (first + shard) % SHARDS) {
+                while self.sweep(shard).await.unwrap_or_else(|error| {
                     tracing::warn!(shard, error = format!("{error:#}"), "cannot sweep the outbox");
-                }
+                    false
+                }) {}
             }
         }
     }
 
-    /// Announces the overdue orders of one shard.
-    async fn sweep(&self, shard: u32) -> anyhow::Result<()> {
+    /// Announces overdue orders of one shard; true if there are more of them.
+    async fn sweep(&self, shard: u32) -> anyhow::Result<bool> {
         let overdue = self.orders.overdue(shard).await?;
         if let Some(oldest) = overdue.iter().map(Overdue::age).max() {
             tracing::info!(
@@ -109,11 +141,12 @@ impl Outbox {
                 "announcing orders that are overdue"
             );
         }
+        let more = overdue.len() == SWEEP_LIMIT;
         for overdue in overdue {
             let (outbox, id) = (self.clone(), overdue.id.clone());
             self.spawn(id, async move { outbox.announce_overdue(overdue).await }).await;
         }
-        Ok(())
+        Ok(more)
     }
 
     /// Does `work` on the order `id` in the background, as soon as there is a slot.
@@ -122,7 +155,8 @@ impl Outbox {
         id: String,
         work: impl Future<Output = anyhow::Result<()>> + Send + 'static,
     ) {
-        let Ok(slot) = Arc::clone(&self.slots).acquire_owned().await else {
+        let slots = if self.under_load.load(Ordering::Relaxed) { SLOTS_UNDER_LOAD } else { 1 };
+        let Ok(slot) = Arc::clone(&self.slots).acquire_many_owned(slots).await else {
             return;
         };
         self.announcing.spawn(async move {
@@ -134,6 +168,10 @@ impl Outbox {
     }
 
     async fn spawn_fresh(&self, placed: PlacedOrder) {
+        if placed.is_overdue() {
+            // It is the sweep's by now, here or elsewhere, and would be announced twice.
+            return;
+        }
         let outbox = self.clone();
         let id = placed.order.id.to_string();
         self.spawn(id, async move { outbox.announce(placed).await }).await;

@@ -1,8 +1,8 @@
 //! Publishing to an SNS topic, up to ten messages in one request.
 //!
-//! SNS bills the request, so what waits goes together: while all requests that may be under way are,
-//! messages gather, and the next request takes them. When nothing is under way a message leaves at
-//! once: there is no timer, and an idle service adds no delay.
+//! SNS bills the request, so what waits goes together. When nothing is under way a message leaves at
+//! once: there is no timer, and an idle service adds no delay. While a request is under way messages
+//! gather, until ten of them fill another one or it is answered.
 
 use std::sync::Arc;
 
@@ -28,7 +28,7 @@ mod tests;
 const BATCH_MAX_MESSAGES: usize = 10;
 const BATCH_MAX_BYTES: usize = 256 * 1024;
 /// More requests at once would only make each smaller.
-const MAX_REQUESTS: usize = 4;
+const MAX_REQUESTS: u32 = 4;
 /// How many messages wait for a request before a caller has to wait as well.
 const MAX_WAITING: usize = 100;
 
@@ -110,7 +110,7 @@ impl Topic {
 }
 
 async fn publish_what_waits(sns: Client, arn: String, mut requests: mpsc::Receiver<Request>) {
-    let free = Arc::new(Semaphore::new(MAX_REQUESTS));
+    let free = Arc::new(Semaphore::new(MAX_REQUESTS as usize));
     let mut waiting = Vec::with_capacity(BATCH_MAX_MESSAGES);
     loop {
         let Ok(permit) = free.clone().acquire_owned().await else {
@@ -121,10 +121,13 @@ async fn publish_what_waits(sns: Client, arn: String, mut requests: mpsc::Receiv
             return;
         }
         while waiting.len() < BATCH_MAX_MESSAGES {
-            let Ok(request) = requests.try_recv() else {
-                break;
-            };
-            waiting.push(request);
+            let room = BATCH_MAX_MESSAGES - waiting.len();
+            tokio::select! {
+                biased;
+                received = requests.recv_many(&mut waiting, room) => if received == 0 { break },
+                // No other request is under way.
+                _ = free.acquire_many(MAX_REQUESTS - 1) => break,
+            }
         }
         let batch: Vec<Request> = waiting.drain(..fitting(&waiting)).collect();
         let (sns, arn) = (sns.clone(), arn.clone());

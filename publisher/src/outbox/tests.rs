@@ -14,11 +14,12 @@ use aws_smithy_runtime_api::client::{
     orchestrator::HttpRequest,
     runtime_components::RuntimeComponents,
 };
+use aws_smithy_types::DateTime;
 use pubsub::order::{Order, OrderId};
 use tokio::{sync::mpsc, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{Outbox, SHARDS};
+use super::{Outbox, SHARDS, SWEEP_LIMIT};
 use crate::{bed::Bed, orders_table::Stored};
 
 /// The call at which a process dies, counted from 1.
@@ -218,6 +219,38 @@ async fn an_item_that_cannot_be_read_holds_up_no_other() {
     outbox.announcing.wait().await;
     assert_eq!(bed.announced().await, [good.id]);
     assert!(waits(&bed, spoilt.id).await, "it is still to be mended and announced");
+}
+
+#[tokio::test]
+async fn an_order_that_waited_until_it_was_overdue_is_left_to_the_sweep() {
+    let (bed, order) = (Bed::start().await, order());
+    let stored = bed.orders(&bed.aws).store(&order).await.unwrap();
+    let Stored::New(mut placed) = stored else { panic!("{stored:?}") };
+    placed.placed_at = DateTime::from_secs(0);
+    let outbox = bed.outbox(&bed.aws);
+    outbox.spawn_fresh(placed).await;
+    outbox.announcing.close();
+    outbox.announcing.wait().await;
+    assert_eq!(bed.announced().await, []);
+    assert!(waits(&bed, order.id).await);
+}
+
+#[tokio::test]
+async fn a_sweep_says_whether_there_is_more() {
+    let bed = Arc::new(Bed::start().await);
+    let shard = 0;
+    let same_shard = std::iter::repeat_with(order).filter(|it| it.id.shard(SHARDS) == shard);
+    let mut storing = JoinSet::new();
+    for order in same_shard.take(SWEEP_LIMIT) {
+        let bed = Arc::clone(&bed);
+        storing.spawn(async move { store_overdue(&bed, &order).await });
+    }
+    storing.join_all().await;
+    let outbox = bed.outbox(&bed.aws);
+    assert!(outbox.sweep(shard).await.unwrap());
+    outbox.announcing.close();
+    outbox.announcing.wait().await;
+    assert!(!outbox.sweep(shard).await.unwrap());
 }
 
 async fn sweep(outbox: &Outbox) {

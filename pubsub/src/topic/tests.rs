@@ -122,7 +122,8 @@ async fn what_waits_goes_together() {
     assert_eq!(published, vec![true; 100]);
     let batches = sns.batches();
     assert_eq!(batches.iter().sum::<usize>(), 100);
-    assert!(batches.len() <= 20, "{batches:?}");
+    // The first message leaves alone; it, or what is left over, makes one request more.
+    assert!(batches.len() <= 11, "{batches:?}");
 }
 
 #[tokio::test]
