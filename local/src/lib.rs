@@ -7,6 +7,7 @@ pub mod provision;
 
 pub mod copilot;
 
+pub mod bench;
 pub mod chaos;
 
 pub mod dead_letters;

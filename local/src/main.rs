@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use local::{chaos, copilot::Mistake, dead_letters};
+use local::{bench, chaos, copilot::Mistake, dead_letters};
 use pubsub::env::Misconfigured;
 
 mod up;
@@ -37,6 +37,8 @@ enum Command {
     Aws(aws::Args),
     /// Breaks everything at once, and counts whether anything was lost
     Chaos(chaos::Args),
+    /// Measures how fast, how lean and how cheap the services are (best with --release)
+    Bench(bench::Args),
     /// Shows what no try could handle, sends it back, or throws it away
     DeadLetters(dead_letters::command::Args),
 }
@@ -66,6 +68,10 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Aws(args) => aws::run(args).await,
         Command::Chaos(args) => {
             let passed = chaos::run(&args).await?;
+            Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Command::Bench(args) => {
+            let passed = bench::run(&args).await?;
             Ok(if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::DeadLetters(args) => dead_letters::command::run(args).await,

@@ -1,0 +1,229 @@
+//! Orders over HTTP, at full speed or at a given rate.
+
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, ensure};
+use hdrhistogram::Histogram;
+use http_body_util::{BodyExt as _, Full};
+use hyper::{
+    Request, StatusCode,
+    body::Bytes,
+    client::conn::http1::{self, SendRequest},
+    header::{CONTENT_TYPE, HOST, LOCATION},
+};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    net::TcpStream,
+    task::JoinSet,
+    time::{sleep_until, timeout},
+};
+
+/// An answer that takes longer is none.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How orders are sent.
+#[derive(Clone, Copy, Debug)]
+pub struct Load {
+    /// As a browser or as a program.
+    pub kind: Kind,
+    /// How many connections send, each one order at a time.
+    pub connections: u32,
+    /// When the next order is sent.
+    pub pace: Pace,
+    /// When it ends.
+    pub until: Until,
+}
+
+/// What sends the orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A browser's form to `POST /`.
+    Form,
+    /// JSON to `POST /orders`.
+    Json,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if *self == Self::Form { "form" } else { "JSON" })
+    }
+}
+
+/// When a connection sends its next order.
+#[derive(Clone, Copy, Debug)]
+pub enum Pace {
+    /// As soon as the last is answered (a closed loop): this finds how much there can be. A slow
+    /// answer delays the orders after it, and so hides how long they would have waited.
+    Closed,
+    /// At fixed times, so many a second together (an open loop). Latency counts from the time at
+    /// which the order was due, also if the connection was still busy then: nothing is left out.
+    Open(f64),
+}
+
+/// When a load ends.
+#[derive(Clone, Copy, Debug)]
+pub enum Until {
+    /// After this time.
+    Elapsed(Duration),
+    /// After so many orders.
+    Orders(usize),
+}
+
+/// An order that was accepted.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    /// Its id.
+    pub id: String,
+    /// When it was sent, or should have been.
+    pub due: Instant,
+}
+
+/// What a load came to.
+pub struct Outcome {
+    /// Every order that was accepted.
+    pub accepted: Vec<Accepted>,
+    /// How long the answers took, in microseconds.
+    pub latencies: Histogram<u64>,
+    /// From the first order to the last answer.
+    pub took: Duration,
+}
+
+impl Outcome {
+    /// Accepted orders a second.
+    pub fn rate(&self) -> f64 {
+        self.accepted.len() as f64 / self.took.as_secs_f64()
+    }
+
+    /// The latency that `percent` of all orders do not exceed, in milliseconds.
+    pub fn percentile(&self, percent: f64) -> f64 {
+        percentile(&self.latencies, percent)
+    }
+}
+
+/// The usual percentiles, in words.
+pub fn percentiles(latencies: &Histogram<u64>) -> String {
+    let [half, most, nearly_all] = [50.0, 99.0, 99.9].map(|it| percentile(latencies, it));
+    format!("p50 {half:.1}, p99 {most:.1}, p99.9 {nearly_all:.1} ms")
+}
+
+/// The value that `percent` of all microseconds do not exceed, in milliseconds.
+pub fn percentile(latencies: &Histogram<u64>, percent: f64) -> f64 {
+    latencies.value_at_quantile(percent / 100.0) as f64 / 1_000.0
+}
+
+/// Microseconds, to three digits.
+pub fn histogram() -> anyhow::Result<Histogram<u64>> {
+    Ok(Histogram::new(3)?)
+}
+
+/// Sends orders to the publisher on `port`.
+///
+/// # Errors
+///
+/// If one is not accepted.
+pub async fn run(port: u16, load: Load) -> anyhow::Result<Outcome> {
+    let mut connections = Vec::new();
+    for _ in 0..load.connections {
+        connections.push(Connection::open(port).await?);
+    }
+    let started = Instant::now();
+    let mut senders = JoinSet::new();
+    for (index, connection) in connections.into_iter().enumerate() {
+        senders.spawn(send(connection, index, load, started));
+    }
+    let mut outcome =
+        Outcome { accepted: Vec::new(), latencies: histogram()?, took: Duration::ZERO };
+    while let Some(sent) = senders.join_next().await {
+        let (accepted, latencies) = sent??;
+        outcome.accepted.extend(accepted);
+        outcome.latencies.add(latencies)?;
+    }
+    outcome.took = started.elapsed();
+    Ok(outcome)
+}
+
+/// What one of the connections sends.
+async fn send(
+    mut connection: Connection,
+    index: usize,
+    load: Load,
+    started: Instant,
+) -> anyhow::Result<(Vec<Accepted>, Histogram<u64>)> {
+    let (mut accepted, mut latencies) = (Vec::new(), histogram()?);
+    let connections = load.connections as usize;
+    // Orders are numbered across all connections, which take them in turn.
+    for number in (index..).step_by(connections) {
+        let due = match load.pace {
+            Pace::Closed => Instant::now(),
+            Pace::Open(rate) => started + Duration::from_secs_f64(number as f64 / rate),
+        };
+        let over = match load.until {
+            Until::Elapsed(time) => due >= started + time,
+            Until::Orders(count) => number >= count,
+        };
+        if over {
+            break;
+        }
+        sleep_until(due.into()).await;
+        // Half of the orders earn a coupon.
+        let above = (number / connections + index).is_multiple_of(2);
+        let id = connection.place(load.kind, if above { 120 } else { 42 }).await?;
+        latencies.record(u64::try_from(due.elapsed().as_micros())?)?;
+        accepted.push(Accepted { id, due });
+    }
+    Ok((accepted, latencies))
+}
+
+/// A connection to the publisher.
+struct Connection {
+    requests: SendRequest<Full<Bytes>>,
+    host: String,
+}
+
+impl Connection {
+    async fn open(port: u16) -> anyhow::Result<Self> {
+        let stream = TcpStream::connect(("127.0.0.1", port)).await.context("connecting")?;
+        stream.set_nodelay(true)?;
+        let (requests, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        // Its end shows at the next request.
+        tokio::spawn(connection);
+        Ok(Self { requests, host: format!("127.0.0.1:{port}") })
+    }
+
+    /// Places an order, and returns its id.
+    async fn place(&mut self, kind: Kind, total: u32) -> anyhow::Result<String> {
+        let (path, media_type, body, accepted) = match kind {
+            Kind::Form => (
+                "/",
+                "application/x-www-form-urlencoded",
+                format!("customer=Ada+Lovelace&total={total}"),
+                StatusCode::SEE_OTHER,
+            ),
+            Kind::Json => (
+                "/orders",
+                "application/json",
+                format!(r#"{{"customer":"Ada Lovelace","amount":"{total}"}}"#),
+                StatusCode::CREATED,
+            ),
+        };
+        let request = Request::post(path)
+            .header(HOST, &self.host)
+            .header(CONTENT_TYPE, media_type)
+            .body(Full::from(body))?;
+        let answer = timeout(ANSWER_TIMEOUT, async {
+            self.requests.ready().await?;
+            let (head, body) = self.requests.send_request(request).await?.into_parts();
+            // The connection is free for the next order once this one's answer is read.
+            body.collect().await?;
+            Ok::<_, hyper::Error>(head)
+        });
+        let head = answer.await.context("an order without an answer")??;
+        ensure!(head.status == accepted, "an order was answered {}", head.status);
+        let location = head.headers.get(LOCATION).and_then(|it| it.to_str().ok());
+        let id = location.and_then(|path| path.strip_prefix("/orders/"));
+        Ok(id.context("an accepted order without an address")?.to_owned())
+    }
+}

@@ -1,0 +1,201 @@
+//! The whole system: how soon an order is fulfilled, what the services hold and compute, and
+//! whether that grows.
+
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
+
+use anyhow::ensure;
+use tokio::time::sleep;
+
+use super::{
+    Scale, build,
+    load::{self, Accepted, Kind, Load, Pace, Until},
+    report::{Curve, Report, Target},
+    stage::{Service, Stage, Way},
+    tell,
+    usage::{cpu_seconds, memory_mb},
+};
+
+const LATENCY: &str = "From POST to fulfilled";
+const LEAN: &str = "Memory, CPU, start and size";
+/// Every service, once.
+pub const SERVICES: [&str; 3] = ["publisher", "fulfilment", "promotion"];
+/// So many people or programs send at the same time.
+pub const CONNECTIONS: u32 = 16;
+/// What is measured begins after them.
+const WARM_UP_ORDERS: usize = 200;
+/// What a service holds before its first order is looked at after this.
+const IDLE: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(180);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+
+/// Measures it all.
+pub async fn measure(binaries: &Path, scale: Scale, report: &mut Report) -> anyhow::Result<()> {
+    let capacity = hour(binaries, scale, report).await?;
+    latency(binaries, scale, capacity, report).await?;
+    for name in SERVICES {
+        start(binaries, name, scale, report).await?;
+        let bytes = tokio::fs::metadata(build::binary(binaries, name)?).await?.len();
+        report.add(LEAN, format!("{name}: binary"), bytes as f64 / 1e6, "MB");
+    }
+    Ok(())
+}
+
+/// Starts every service once.
+pub async fn start_all(stage: &Stage, way: Way) -> anyhow::Result<Vec<Service>> {
+    let mut services = Vec::new();
+    for name in SERVICES {
+        services.push(stage.start(name, way).await?);
+    }
+    Ok(services)
+}
+
+/// Waits until all of `accepted` were announced and fulfilled and every queue is empty, and calls
+/// `look` meanwhile.
+pub async fn settle(
+    stage: &Stage,
+    accepted: &[Accepted],
+    report: &mut Report,
+    mut look: impl FnMut(),
+) -> anyhow::Result<()> {
+    let deadline = Instant::now() + PATIENCE;
+    while stage.waiting().await? > 0 || stage.fulfilled_count() < accepted.len() {
+        ensure!(Instant::now() < deadline, "no quiet after {} s", PATIENCE.as_secs());
+        look();
+        sleep(LOOK_EVERY).await;
+    }
+    let fulfilled = stage.fulfilled();
+    let unfulfilled = accepted.iter().filter(|order| !fulfilled.contains_key(&order.id)).count();
+    let unannounced = stage.unannounced(accepted, Duration::ZERO).await?;
+    report.lost += unfulfilled.max(unannounced) as u64;
+    report.accepted += accepted.len() as u64;
+    Ok(())
+}
+
+/// Places an hour's orders at full speed, and looks at memory meanwhile; returns how many orders
+/// a second went all the way.
+async fn hour(binaries: &Path, scale: Scale, report: &mut Report) -> anyhow::Result<f64> {
+    tell(&format!("the whole system: {} orders at full speed", scale.hour));
+    let stage = Stage::set(binaries, Duration::ZERO).await?;
+    let services = start_all(&stage, Way::Direct).await?;
+    let port = services[0].port;
+    let load = |orders| Load {
+        kind: Kind::Form,
+        connections: CONNECTIONS,
+        pace: Pace::Closed,
+        until: Until::Orders(orders),
+    };
+    sleep(IDLE).await;
+    for service in &services {
+        if let Some(held) = memory_mb(service.pid()) {
+            report.add(LEAN, format!("{}: memory idle", service.name()), held, "MB");
+        }
+    }
+    let mut accepted = load::run(port, load(WARM_UP_ORDERS)).await?.accepted;
+    let before: Vec<_> = services.iter().map(|it| cpu_seconds(it.pid())).collect();
+    let started = Instant::now();
+    let loading = tokio::spawn(load::run(port, load(scale.hour)));
+    let mut curves: Vec<Vec<(f64, f64)>> = vec![Vec::new(); services.len()];
+    let mut look = || {
+        let fulfilled = stage.fulfilled_count() as f64;
+        for (service, curve) in services.iter().zip(&mut curves) {
+            curve.extend(memory_mb(service.pid()).map(|held| (fulfilled, held)));
+        }
+    };
+    while !loading.is_finished() {
+        look();
+        sleep(LOOK_EVERY).await;
+    }
+    accepted.extend(loading.await??.accepted);
+    settle(&stage, &accepted, report, look).await?;
+    let rate = scale.hour as f64 / started.elapsed().as_secs_f64();
+    report.add(LATENCY, "orders all the way, closed loop", rate, "/s");
+
+    for ((service, points), before) in services.iter().zip(curves).zip(before) {
+        let name = service.name();
+        let most = |points: &[(f64, f64)]| points.iter().map(|point| point.1).fold(0.0, f64::max);
+        let (first, second) = points.split_at(points.len() / 2);
+        let (first, second) = (most(first), most(second));
+        if !points.is_empty() {
+            report
+                .add(LEAN, format!("{name}: memory at load"), first.max(second), "MB")
+                .target(Target::AtMost(40.0))
+                .note(format!("{} orders: first half {first:.1}, second {second:.1}", scale.hour));
+        }
+        if let Some((after, before)) = cpu_seconds(service.pid()).zip(before) {
+            let each = 1e6 * (after - before) / scale.hour as f64;
+            report.add(LEAN, format!("{name}: CPU per order"), each, "µs");
+        }
+        let title = "Memory while orders are fulfilled".to_owned();
+        report.curves.push(Curve { title, line: name.to_owned(), x: "orders", y: "MB", points });
+    }
+    stage.stop(services).await?;
+    Ok(rate)
+}
+
+/// How long orders take from the request to the worker's last step, at shares of the capacity.
+async fn latency(
+    binaries: &Path,
+    scale: Scale,
+    capacity: f64,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    for percent in [10.0, 50.0, 90.0] {
+        let rate = (capacity * percent / 100.0).floor();
+        tell(&format!("the whole system: {percent} % of its capacity"));
+        let stage = Stage::set(binaries, Duration::ZERO).await?;
+        let services = start_all(&stage, Way::Direct).await?;
+        let load = Load {
+            kind: Kind::Form,
+            connections: CONNECTIONS,
+            pace: Pace::Closed,
+            until: Until::Orders(WARM_UP_ORDERS),
+        };
+        let warm_up = load::run(services[0].port, load).await?.accepted;
+        let until = Until::Elapsed(Duration::from_secs(scale.load_seconds));
+        let load = Load { pace: Pace::Open(rate), until, ..load };
+        let measured = load::run(services[0].port, load).await?.accepted;
+        let all: Vec<_> = warm_up.iter().chain(&measured).cloned().collect();
+        settle(&stage, &all, report, || {}).await?;
+        let fulfilled = stage.fulfilled();
+        let mut took = load::histogram()?;
+        for order in &measured {
+            if let Some(at) = fulfilled.get(&order.id) {
+                took.record(u64::try_from(at.saturating_duration_since(order.due).as_micros())?)?;
+            }
+        }
+        let name = format!("at {percent} % of that ({rate:.0}/s): p50");
+        let figure = report.add(LATENCY, name, load::percentile(&took, 50.0), "ms");
+        figure.note(load::percentiles(&took));
+        stage.stop(services).await?;
+    }
+    Ok(())
+}
+
+/// From the start of a process until it says that it is healthy: the median of several.
+async fn start(
+    binaries: &Path,
+    name: &str,
+    scale: Scale,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    tell(&format!("starts of {name}"));
+    let stage = Stage::set(binaries, Duration::ZERO).await?;
+    let mut times = Vec::new();
+    for _ in 0..scale.starts {
+        let service = stage.start(name, Way::Direct).await?;
+        times.push(service.took);
+        service.kill();
+    }
+    times.sort();
+    let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;
+    let median = milliseconds(times[times.len() / 2]);
+    let slowest = times.last().copied().map_or(median, milliseconds);
+    report
+        .add(LEAN, format!("{name}: start to healthy"), median, "ms")
+        .target(Target::AtMost(50.0))
+        .note(format!("median of {}, slowest {slowest:.1} ms", scale.starts));
+    Ok(())
+}

@@ -1,0 +1,60 @@
+//! What processes use of the machine, read from `/proc`: on other systems than Linux nothing.
+
+use std::{fs, time::Instant};
+
+/// The unit of CPU times in `/proc`: Linux tells every program hundredths of a second.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+/// What a process holds in memory, in MB.
+pub fn memory_mb(pid: i32) -> Option<f64> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kilobytes: f64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(kilobytes * 1_024.0 / 1e6)
+}
+
+/// How long a process has computed so far, in seconds.
+pub fn cpu_seconds(pid: i32) -> Option<f64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the name, in parentheses, with whatever is in it.
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let mut times = fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<f64>().ok());
+    Some((times.next()?? + times.next()??) / TICKS_PER_SECOND)
+}
+
+/// How much of the machine was used over a while, by services and by this process.
+pub struct Meter {
+    services: Vec<i32>,
+    started: Instant,
+    before: (f64, f64),
+}
+
+impl Meter {
+    /// Starts measuring the services with these process ids, and this process.
+    pub fn start(services: Vec<i32>) -> Self {
+        let before = used(&services);
+        Self { services, started: Instant::now(), before }
+    }
+
+    /// Who used how much of one core since; two full cores are 200 %.
+    pub fn share(&self) -> String {
+        let (services, ours) = used(&self.services);
+        let percent = |seconds: f64| 100.0 * seconds / self.started.elapsed().as_secs_f64();
+        let ours = format!("endpoint and bench {:.0} %", percent(ours - self.before.1));
+        if self.services.is_empty() {
+            return format!("CPU: {ours}");
+        }
+        format!("CPU: service {:.0} %, {ours}", percent(services - self.before.0))
+    }
+
+    /// What the largest of the services holds, in MB.
+    pub fn memory_mb(&self) -> f64 {
+        let held = self.services.iter().copied().filter_map(memory_mb);
+        held.fold(0.0, f64::max)
+    }
+}
+
+fn used(services: &[i32]) -> (f64, f64) {
+    let ours = i32::try_from(std::process::id()).ok().and_then(cpu_seconds);
+    (services.iter().copied().filter_map(cpu_seconds).sum(), ours.unwrap_or_default())
+}
