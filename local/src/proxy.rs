@@ -152,13 +152,22 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     }
 }
 
+/// Waits on a thread of its own: tokio's timer may be two milliseconds late, which is much of a
+/// call's time.
+async fn hold(time: Duration) -> io::Result<()> {
+    if time.is_zero() {
+        return Ok(());
+    }
+    tokio::task::spawn_blocking(move || std::thread::sleep(time)).await.map_err(io::Error::other)
+}
+
 /// The answer to one call. An error resets the connection.
 async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<Reply> {
     let (head, body) = forward::read(request).await?;
     let call = Call::of(&head, &body);
     let calm = shared.calm.load(Ordering::Relaxed);
     let fault = shared.draws.next(&call, calm);
-    tokio::time::sleep(shared.delay).await;
+    hold(shared.delay).await?;
     match fault {
         Some(Fault::ServerError) => return Ok(reply::server_error(&call)),
         Some(Fault::Throttle) => return Ok(reply::throttle(&call)),

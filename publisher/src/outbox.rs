@@ -44,8 +44,8 @@ use load::Load;
 pub const MAX_WAITING: usize = 10_000;
 /// How many orders are announced at once: enough to fill the requests to SNS that may be under way.
 const MAX_ANNOUNCING: u32 = 40;
-/// How many of these slots an order takes while the process has no time to spare.
-const SLOTS_UNDER_LOAD: u32 = 10;
+/// How many of these slots an order takes while the process has no time to spare: three at once.
+const SLOTS_UNDER_LOAD: u32 = 13;
 /// How often it is looked whether it has.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How often the sweep looks for the first order that is overdue; the jitter keeps many publishers from looking at the same time.

@@ -42,8 +42,8 @@ pub struct Drain {
     pub rate: f64,
     /// The most that one service held in memory, in MB; 0 without one.
     pub memory: f64,
-    /// Who computed how much.
-    pub share: String,
+    /// What kept it from being faster.
+    pub limit: String,
 }
 
 /// Compares the runtime and fulfilment with the bare limit and with one message at a time.
@@ -65,7 +65,7 @@ pub async fn measure(binaries: &Path, scale: Scale, report: &mut Report) -> anyh
             fill(&stage, scale.backlog, small).await?;
             let drain = drain(&stage, drainer, way(delay), scale).await?;
             rates.push(drain.rate);
-            report.add(SECTION, format!("{name}{network}"), drain.rate, "/s").note(drain.share);
+            report.add(SECTION, format!("{name}{network}"), drain.rate, "/s").note(drain.limit);
         }
         let [one, bare, runtime, fulfilment] = rates[..] else { continue };
         let mut ratio = |name: &str, ratio: f64, unit, target: Option<f64>| {
@@ -152,7 +152,7 @@ pub async fn drain(
         sleep(LOOK_EVERY).await;
     };
     ensure!(left < backlog, "nothing was drained in {} s", took.as_secs());
-    let share = meter.share();
+    let limit = meter.limit();
     stage.stop(services).await?;
-    Ok(Drain { rate: (backlog - left) as f64 / took.as_secs_f64(), memory, share })
+    Ok(Drain { rate: (backlog - left) as f64 / took.as_secs_f64(), memory, limit })
 }

@@ -20,19 +20,19 @@ const SETTINGS: &str = "Settings of a worker whose handler waits 20 ms, 5 ms per
 pub async fn measure(binaries: &Path, scale: Scale, report: &mut Report) -> anyhow::Result<()> {
     let (mut rates, mut memory) = (Vec::new(), Vec::new());
     for workers in [1, 2, 4, 8] {
-        tell(&format!("growth: {workers} fulfilment services, 5 ms per call"));
+        tell(&format!("growth: fulfilment with {workers} tasks, 5 ms per call"));
         let stage = Stage::set(binaries, NETWORK).await?;
         fill(&stage, scale.backlog, small).await?;
         let drain = drain(&stage, Drainer::Fulfilment(workers), Way::Proxy, scale).await?;
-        let name = format!("{workers} fulfilment services, 5 ms per call");
-        let note = format!("{:.1} MB the largest; {}", drain.memory, drain.share);
+        let name = format!("fulfilment, tasks: {workers}, 5 ms per call");
+        let note = format!("{:.1} MB the largest; {}", drain.memory, drain.limit);
         report.add(SECTION, name, drain.rate, "/s").note(note);
         rates.push((workers as f64, drain.rate));
         memory.push((workers as f64, drain.memory));
     }
-    let workers = "fulfilment services";
-    report.curve("Messages a second, by services, 5 ms per call", workers, "per second", rates);
-    report.curve("Memory of the largest, by services", workers, "MB", memory);
+    let workers = "tasks";
+    report.curve("Messages a second, by tasks, 5 ms per call", workers, "per second", rates);
+    report.curve("Memory of the largest, by tasks", workers, "MB", memory);
 
     let mut rates = Vec::new();
     for (kilobytes, messages) in [(1, scale.backlog), (200, scale.backlog / 20)] {
@@ -74,7 +74,7 @@ async fn settings(binaries: &Path, scale: Scale, report: &mut Report) -> anyhow:
         let tuning = Tuning { max_in_flight, ..usual };
         let name = format!("{max_in_flight} messages in flight");
         let (drain, _) = tuned(binaries, scale, tuning, &name).await?;
-        report.add(SETTINGS, name, drain.rate, "/s").note(drain.share);
+        report.add(SETTINGS, name, drain.rate, "/s").note(drain.limit);
         rates.push((max_in_flight as f64, drain.rate));
     }
     report.curve("Messages a second, by messages in flight", "in flight", "per second", rates);

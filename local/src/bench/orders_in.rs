@@ -109,7 +109,10 @@ async fn run(
     let mut accepted = load::run(publisher.port, warm_up).await?.accepted;
     let meter = Meter::start(vec![publisher.pid()]);
     let outcome = load::run(publisher.port, load).await?;
-    let share = meter.share();
+    let share = match load.pace {
+        Pace::Closed => meter.limit(),
+        Pace::Open(_) => meter.share(),
+    };
     let answered = Instant::now();
     accepted.extend(outcome.accepted.iter().cloned());
     report.lost += stage.unannounced(&accepted, PATIENCE).await? as u64;

@@ -61,7 +61,15 @@ fn plot(curves: &[Curve]) -> anyhow::Result<Plot> {
             .x_label_area_size(40)
             .y_label_area_size(70)
             .build_cartesian_2d(0.0..width * 1.05, 0.0..height * 1.1)?;
-        chart.configure_mesh().x_desc(curves[0].x).y_desc(curves[0].y).draw()?;
+        let whole = |value: &f64| format!("{value:.0}");
+        chart
+            .configure_mesh()
+            .light_line_style(TRANSPARENT)
+            .x_label_formatter(&whole)
+            .y_label_formatter(&whole)
+            .x_desc(curves[0].x)
+            .y_desc(curves[0].y)
+            .draw()?;
         for (curve, colour) in curves.iter().zip(COLOURS.iter().cycle()) {
             let line = LineSeries::new(curve.points.iter().copied(), colour.stroke_width(2));
             let drawn = chart.draw_series(line.point_size(3))?;
@@ -71,7 +79,8 @@ fn plot(curves: &[Curve]) -> anyhow::Result<Plot> {
             }
         }
         if curves.len() > 1 {
-            chart.configure_series_labels().background_style(WHITE).draw()?;
+            let labels = SeriesLabelPosition::LowerRight;
+            chart.configure_series_labels().position(labels).background_style(WHITE).draw()?;
         }
         area.present()?;
     }

@@ -172,7 +172,7 @@ impl fmt::Display for Report {
                 writeln!(f, "\n{section}")?;
             }
             let (shown, verdict) = (figure.shown(), figure.verdict());
-            let line = format!("  {:<54}{shown:>13}  {verdict:<22}{}", figure.name, figure.note);
+            let line = format!("  {:<54}{shown:>13}  {verdict:<24}{}", figure.name, figure.note);
             writeln!(f, "{}", line.trim_end())?;
         }
         writeln!(f, "\n{} orders accepted, {} lost", self.accepted, self.lost)?;

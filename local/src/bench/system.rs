@@ -15,7 +15,7 @@ use super::{
     report::{Curve, Report, Target},
     stage::{Service, Stage, Way},
     tell,
-    usage::{cpu_seconds, memory_mb},
+    usage::{Meter, cpu_seconds, memory_mb},
 };
 
 const LATENCY: &str = "From POST to fulfilled";
@@ -95,6 +95,7 @@ async fn hour(binaries: &Path, scale: Scale, report: &mut Report) -> anyhow::Res
     }
     let mut accepted = load::run(port, load(WARM_UP_ORDERS)).await?.accepted;
     let before: Vec<_> = services.iter().map(|it| cpu_seconds(it.pid())).collect();
+    let meter = Meter::start(services.iter().map(Service::pid).collect());
     let started = Instant::now();
     let loading = tokio::spawn(load::run(port, load(scale.hour)));
     let mut curves: Vec<Vec<(f64, f64)>> = vec![Vec::new(); services.len()];
@@ -111,7 +112,7 @@ async fn hour(binaries: &Path, scale: Scale, report: &mut Report) -> anyhow::Res
     accepted.extend(loading.await??.accepted);
     settle(&stage, &accepted, report, look).await?;
     let rate = scale.hour as f64 / started.elapsed().as_secs_f64();
-    report.add(LATENCY, "orders all the way, closed loop", rate, "/s");
+    report.add(LATENCY, "orders all the way, closed loop", rate, "/s").note(meter.limit());
 
     for ((service, points), before) in services.iter().zip(curves).zip(before) {
         let name = service.name();

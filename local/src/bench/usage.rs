@@ -4,6 +4,8 @@ use std::{fs, time::Instant};
 
 /// The unit of CPU times in `/proc`: Linux tells every program hundredths of a second.
 const TICKS_PER_SECOND: f64 = 100.0;
+/// From this share of a core on, in percent, it has no time to spare.
+const FULL: f64 = 80.0;
 
 /// What a process holds in memory, in MB.
 pub fn memory_mb(pid: i32) -> Option<f64> {
@@ -38,13 +40,35 @@ impl Meter {
 
     /// Who used how much of one core since; two full cores are 200 %.
     pub fn share(&self) -> String {
-        let (services, ours) = used(&self.services);
-        let percent = |seconds: f64| 100.0 * seconds / self.started.elapsed().as_secs_f64();
-        let ours = format!("endpoint and bench {:.0} %", percent(ours - self.before.1));
+        let (services, ours) = self.percent();
+        let ours = format!("endpoint and bench {ours:.0} %");
         if self.services.is_empty() {
             return format!("CPU: {ours}");
         }
-        format!("CPU: service {:.0} %, {ours}", percent(services - self.before.0))
+        format!("CPU: services {services:.0} %, {ours}")
+    }
+
+    /// What kept it from being faster, with the share of each.
+    pub fn limit(&self) -> String {
+        let (services, ours) = self.percent();
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        // Each service computes with one thread, as its manifest says.
+        let threads = self.services.len().min(cores);
+        let limit = if services + ours >= FULL * cores as f64 {
+            "the machine"
+        } else if threads > 0 && services >= FULL * threads as f64 {
+            "the service's thread"
+        } else {
+            "waiting for answers"
+        };
+        format!("limit: {limit}; {}", self.share())
+    }
+
+    /// What the services and this process used of one core since, in percent.
+    fn percent(&self) -> (f64, f64) {
+        let (services, ours) = used(&self.services);
+        let percent = |seconds: f64| 100.0 * seconds / self.started.elapsed().as_secs_f64();
+        (percent(services - self.before.0), percent(ours - self.before.1))
     }
 
     /// What the largest of the services holds, in MB.
