@@ -46,9 +46,10 @@ pub const MAX_WAITING: usize = 10_000;
 const MAX_ANNOUNCING: u32 = 40;
 /// How many of these slots an order takes while the process has no time to spare: three at once.
 const SLOTS_UNDER_LOAD: u32 = 13;
-/// How often it is looked whether it has.
+/// How often the process looks whether it has.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// How often the sweep looks for the first order that is overdue; the jitter keeps many publishers from looking at the same time.
+/// How often the sweep looks for the first order that is overdue; the jitter keeps many publishers
+/// from looking at the same time.
 const SWEEP_EVERY_MS: std::ops::RangeInclusive<u64> = 1_000..=3_000;
 /// How long a claim lasts: longer than announcing takes with all its retries. An order that could
 /// not be announced is tried again after it.
@@ -119,15 +120,24 @@ impl Outbox {
     async fn sweep_for_ever(&self) {
         loop {
             sleep(random(SWEEP_EVERY_MS)).await;
-            // Publishers that sweep at the same time begin apart.
-            let first = rand::rng().random_range(0..SHARDS);
-            for shard in (0..SHARDS).map(|shard| (first + shard) % SHARDS) {
-                while self.sweep(shard).await.unwrap_or_else(|error| {
+            while self.sweep_all().await {}
+        }
+    }
+
+    /// Announces overdue orders of every shard; true if one of them has more.
+    async fn sweep_all(&self) -> bool {
+        let mut more = false;
+        // Publishers that sweep at the same time begin apart.
+        let first = rand::rng().random_range(0..SHARDS);
+        for shard in (0..SHARDS).map(|shard| (first + shard) % SHARDS) {
+            match self.sweep(shard).await {
+                Ok(left) => more |= left,
+                Err(error) => {
                     tracing::warn!(shard, error = format!("{error:#}"), "cannot sweep the outbox");
-                    false
-                }) {}
+                }
             }
         }
+        more
     }
 
     /// Announces overdue orders of one shard; true if there are more of them.

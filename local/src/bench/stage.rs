@@ -10,7 +10,6 @@ use std::{
 use anyhow::{Context as _, ensure};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
-use aws_sdk_sqs::types::QueueAttributeName;
 use pubsub::{event::ORDERS_TOPIC, health};
 use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
@@ -19,7 +18,7 @@ use tokio::{
 
 use super::load::Accepted;
 use crate::{
-    build,
+    build, dead_letters,
     endpoint::{self, Endpoint},
     process::{Line, Process},
     provision::{Account, Target, provision},
@@ -173,12 +172,8 @@ impl Stage {
     /// How many messages are in the queue of `service`: visible, or held by somebody.
     pub async fn depth(&self, service: &str) -> anyhow::Result<usize> {
         let sqs = aws_sdk_sqs::Client::new(&self.aws(Way::Direct).await);
-        let get = sqs.get_queue_attributes().queue_url(self.queue_of(service)?);
-        let found = get.attribute_names(QueueAttributeName::All).send().await?.attributes;
-        let found = found.unwrap_or_default();
-        let read = |name| found.get(&name).map_or(Ok(0), |count| count.parse::<usize>());
-        Ok(read(QueueAttributeName::ApproximateNumberOfMessages)?
-            + read(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)?)
+        let (visible, held) = dead_letters::depth(&sqs, self.queue_of(service)?).await?;
+        Ok(visible + held)
     }
 
     /// Waits until every one of `accepted` is stored and announced; returns how many are not after

@@ -4,9 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use aws_sdk_dynamodb::types::Select;
-use aws_sdk_sqs::types::QueueAttributeName;
 
 use super::{Stage, pause};
+use crate::dead_letters::depth;
 
 /// After so long without quiet something is stuck.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -70,20 +70,8 @@ async fn waiting(stage: &Stage) -> anyhow::Result<usize> {
     let mut waiting = 0;
     for queue in stage.account.services.iter().filter_map(|service| service.queue.as_ref()) {
         let sqs = aws_sdk_sqs::Client::new(&stage.target.config().await);
-        let attributes = sqs
-            .get_queue_attributes()
-            .queue_url(&queue.url)
-            .attribute_names(QueueAttributeName::All)
-            .send()
-            .await?
-            .attributes
-            .unwrap_or_default();
-        for name in [
-            QueueAttributeName::ApproximateNumberOfMessages,
-            QueueAttributeName::ApproximateNumberOfMessagesNotVisible,
-        ] {
-            waiting += attributes.get(&name).map_or(Ok(0), |count| count.parse::<usize>())?;
-        }
+        let (visible, held) = depth(&sqs, &queue.url).await?;
+        waiting += visible + held;
     }
     Ok(waiting)
 }
