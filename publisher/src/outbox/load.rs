@@ -22,10 +22,14 @@ impl Load {
     /// Whether there was hardly a moment, since this was asked last, in which nothing was to do.
     pub fn is_full(&mut self) -> bool {
         let last = std::mem::replace(self, Self::new());
-        let busy = self.busy.saturating_sub(last.busy).as_secs_f64();
-        let threads = Handle::current().metrics().num_workers() as f64;
-        busy >= FULL * threads * self.looked_at.duration_since(last.looked_at).as_secs_f64()
+        let threads = Handle::current().metrics().num_workers();
+        let busy = self.busy.saturating_sub(last.busy);
+        is_full(busy, threads, self.looked_at.duration_since(last.looked_at))
     }
+}
+
+fn is_full(busy: Duration, threads: usize, time: Duration) -> bool {
+    busy.as_secs_f64() >= FULL * threads as f64 * time.as_secs_f64()
 }
 
 /// For how long the threads had something to do so far, together.
@@ -36,25 +40,27 @@ fn busy() -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use tokio::{task::yield_now, time::sleep};
+    use tokio::{task::yield_now, time::timeout};
 
     use super::*;
 
+    #[test]
+    fn a_process_is_full_when_all_its_threads_are_nearly_always_busy() {
+        let after = |busy, threads| {
+            is_full(Duration::from_millis(busy), threads, Duration::from_millis(100))
+        };
+        assert!(after(81, 1) && after(161, 2) && after(200, 2));
+        assert!(!after(0, 1) && !after(79, 1) && !after(100, 2));
+    }
+
     #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-    async fn a_process_is_full_while_it_computes_and_not_while_it_waits() {
-        const WHILE: Duration = Duration::from_millis(200);
-        let looks = tokio::spawn(async {
-            let mut load = Load::new();
-            sleep(WHILE).await;
-            let waiting = load.is_full();
-            let until = Instant::now() + WHILE;
-            while Instant::now() < until {
-                let millisecond = Instant::now() + Duration::from_millis(1);
-                while Instant::now() < millisecond {}
+    async fn what_is_computed_counts_as_busy() {
+        let computing = tokio::spawn(async {
+            let before = busy();
+            while busy() - before < Duration::from_millis(100) {
                 yield_now().await;
             }
-            (waiting, load.is_full())
         });
-        assert_eq!(looks.await.unwrap(), (false, true));
+        timeout(Duration::from_secs(30), computing).await.expect("it counts").unwrap();
     }
 }
