@@ -45,7 +45,7 @@ const NETWORK: Duration = Duration::from_millis(5);
 /// What `bench` can be told.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
-    /// Measures for less than a minute: whether it works, rather than how fast
+    /// Measures for about a minute: whether it works, rather than how fast
     #[arg(long)]
     quick: bool,
     /// Where bench.json, bench.html and the plots go

@@ -37,6 +37,14 @@ pub struct Load {
     pub until: Until,
 }
 
+impl Load {
+    /// So many orders by the form, as fast as they go.
+    pub fn burst(connections: u32, orders: usize) -> Self {
+        let until = Until::Orders(orders);
+        Self { kind: Kind::Form, connections, pace: Pace::Closed, until }
+    }
+}
+
 /// What sends the orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {

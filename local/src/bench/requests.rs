@@ -119,12 +119,7 @@ pub async fn at_load(
 ) -> anyhow::Result<Requests> {
     let stage = Stage::set(binaries, NETWORK).await?;
     let mut services = vec![stage.start("publisher", Way::Proxy).await?];
-    let load = Load {
-        kind: Kind::Form,
-        connections: CONNECTIONS,
-        pace: Pace::Closed,
-        until: Until::Orders(orders),
-    };
+    let load = Load::burst(CONNECTIONS, orders);
     let accepted = load::run(services[0].port, load).await?.accepted;
     stage.unannounced(&accepted, ANNOUNCING).await?;
     for worker in ["fulfilment", "promotion"] {

@@ -40,6 +40,8 @@ type Fulfilled = Arc<Mutex<HashMap<String, Instant>>>;
 /// All that something is measured on.
 pub struct Stage {
     endpoint: Endpoint,
+    /// For clients that look at the account meanwhile: they share its connections.
+    direct: SdkConfig,
     account: Account,
     /// In front of the endpoint: it counts, and delays what it is told to.
     pub proxy: Proxy,
@@ -78,8 +80,8 @@ impl Stage {
         let (lines, received) = unbounded_channel();
         let fulfilled = Fulfilled::default();
         tokio::spawn(note_fulfilled(received, Arc::clone(&fulfilled)));
-        let binaries = binaries.to_owned();
-        Ok(Self { endpoint, account, proxy, binaries, lines, fulfilled })
+        let (direct, binaries) = (target.config().await, binaries.to_owned());
+        Ok(Self { endpoint, direct, account, proxy, binaries, lines, fulfilled })
     }
 
     /// Starts a service as it is shipped, but without the banner, and waits until it is healthy.
@@ -171,7 +173,7 @@ impl Stage {
 
     /// How many messages are in the queue of `service`: visible, or held by somebody.
     pub async fn depth(&self, service: &str) -> anyhow::Result<usize> {
-        let sqs = aws_sdk_sqs::Client::new(&self.aws(Way::Direct).await);
+        let sqs = aws_sdk_sqs::Client::new(&self.direct);
         let (visible, held) = dead_letters::depth(&sqs, self.queue_of(service)?).await?;
         Ok(visible + held)
     }
@@ -199,7 +201,7 @@ impl Stage {
 
     /// The ids of all orders that are stored and, by their record, announced.
     async fn announced(&self) -> anyhow::Result<HashSet<String>> {
-        let dynamodb = aws_sdk_dynamodb::Client::new(&self.aws(Way::Direct).await);
+        let dynamodb = aws_sdk_dynamodb::Client::new(&self.direct);
         let mut pages = dynamodb
             .scan()
             .table_name(self.orders_table()?)

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::{
     Scale, build,
-    load::{self, Accepted, Kind, Load, Pace, Until},
+    load::{self, Accepted, Load, Pace, Until},
     report::{Curve, Report, Target},
     stage::{Service, Stage, Way},
     tell,
@@ -21,9 +21,9 @@ use super::{
 const LATENCY: &str = "From POST to fulfilled";
 const LEAN: &str = "Memory, CPU, start and size";
 /// Every service, once.
-pub const SERVICES: [&str; 3] = ["publisher", "fulfilment", "promotion"];
+const SERVICES: [&str; 3] = ["publisher", "fulfilment", "promotion"];
 /// So many people or programs send at the same time.
-pub const CONNECTIONS: u32 = 16;
+const CONNECTIONS: u32 = 16;
 /// What is measured begins after them.
 const WARM_UP_ORDERS: usize = 200;
 /// What a service holds before its first order is looked at after this.
@@ -81,23 +81,17 @@ async fn hour(binaries: &Path, scale: Scale, report: &mut Report) -> anyhow::Res
     let stage = Stage::set(binaries, Duration::ZERO).await?;
     let services = start_all(&stage, Way::Direct).await?;
     let port = services[0].port;
-    let load = |orders| Load {
-        kind: Kind::Form,
-        connections: CONNECTIONS,
-        pace: Pace::Closed,
-        until: Until::Orders(orders),
-    };
     sleep(IDLE).await;
     for service in &services {
         if let Some(held) = memory_mb(service.pid()) {
             report.add(LEAN, format!("{}: memory idle", service.name()), held, "MB");
         }
     }
-    let mut accepted = load::run(port, load(WARM_UP_ORDERS)).await?.accepted;
+    let mut accepted = load::run(port, Load::burst(CONNECTIONS, WARM_UP_ORDERS)).await?.accepted;
     let before: Vec<_> = services.iter().map(|it| cpu_seconds(it.pid())).collect();
     let meter = Meter::start(services.iter().map(Service::pid).collect());
     let started = Instant::now();
-    let loading = tokio::spawn(load::run(port, load(scale.hour)));
+    let loading = tokio::spawn(load::run(port, Load::burst(CONNECTIONS, scale.hour)));
     let mut curves: Vec<Vec<(f64, f64)>> = vec![Vec::new(); services.len()];
     let mut look = || {
         let fulfilled = stage.fulfilled_count() as f64;
@@ -148,12 +142,7 @@ async fn latency(
         tell(&format!("the whole system: {percent} % of its capacity"));
         let stage = Stage::set(binaries, Duration::ZERO).await?;
         let services = start_all(&stage, Way::Direct).await?;
-        let load = Load {
-            kind: Kind::Form,
-            connections: CONNECTIONS,
-            pace: Pace::Closed,
-            until: Until::Orders(WARM_UP_ORDERS),
-        };
+        let load = Load::burst(CONNECTIONS, WARM_UP_ORDERS);
         let warm_up = load::run(services[0].port, load).await?.accepted;
         let until = Until::Elapsed(Duration::from_secs(scale.load_seconds));
         let load = Load { pace: Pace::Open(rate), until, ..load };

@@ -67,9 +67,9 @@ async fn unannounced(stage: &Stage) -> anyhow::Result<usize> {
 }
 
 async fn waiting(stage: &Stage) -> anyhow::Result<usize> {
+    let sqs = aws_sdk_sqs::Client::new(&stage.target.config().await);
     let mut waiting = 0;
     for queue in stage.account.services.iter().filter_map(|service| service.queue.as_ref()) {
-        let sqs = aws_sdk_sqs::Client::new(&stage.target.config().await);
         let (visible, held) = depth(&sqs, &queue.url).await?;
         waiting += visible + held;
     }
