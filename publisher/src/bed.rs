@@ -2,13 +2,13 @@
 
 use std::{collections::HashMap, path::Path};
 
-use aws_config::SdkConfig;
-use aws_sdk_dynamodb::types::AttributeValue;
-use flow::Flow;
-use local::{
+use account::{
     endpoint::{self, Endpoint},
     provision::{self, Account, Target},
 };
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::types::AttributeValue;
+use flow::Flow;
 use pubsub::{
     event::{ORDERS_TOPIC, PING_TOPIC},
     order::OrderId,
@@ -21,7 +21,7 @@ use crate::{
     live::live,
     orders_table::{OrdersTable, PlacedOrder},
     outbox::Outbox,
-    web::App,
+    routes::App,
 };
 
 type Item = HashMap<String, AttributeValue>;

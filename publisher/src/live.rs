@@ -2,7 +2,7 @@
 
 use pubsub::order::OrderId;
 use tokio_util::sync::CancellationToken;
-use web_service::watch::Watchers;
+use web::watch::Watchers;
 
 use crate::orders_table::{OrdersTable, PlacedOrder};
 

@@ -14,7 +14,7 @@ use pubsub::{
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 
-mod web;
+mod routes;
 
 mod orders_table;
 
@@ -29,7 +29,7 @@ mod bed;
 
 use orders_table::OrdersTable;
 use outbox::Outbox;
-use web::App;
+use routes::App;
 
 const PORT: (&str, u16) = ("PORT", 5000);
 
@@ -82,7 +82,7 @@ async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
     let mut outbox = tokio::spawn(outbox.run(waiting, shutdown.clone(), served.clone()));
     let project = move |notification| status::project(notification, orders.clone(), live.clone());
     let status = subscribe(&aws, status, shutdown.clone(), project);
-    let server = axum::serve(listener, web::router(app))
+    let server = axum::serve(listener, routes::router(app))
         .with_graceful_shutdown(shutdown.clone().cancelled_owned());
     let ended = async {
         shutdown.cancelled().await;

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_smithy_types::DateTime;
 use pubsub::{order::Order, status::Report, timeline::Timeline};
-use web_service::watch::Watched;
+use web::watch::Watched;
 
 /// The attributes that hold what the workers told begin with this; then come the service, the time
 /// when the attempt began, and its number.

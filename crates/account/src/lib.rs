@@ -1,0 +1,7 @@
+//! An AWS account on this machine, made from the files of a deployment. It never ships.
+
+pub mod endpoint;
+
+pub mod provision;
+
+pub mod proxy;

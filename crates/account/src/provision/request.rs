@@ -1,0 +1,277 @@
+//! One request to AWS, in a way that does no harm the second time.
+
+use std::{collections::BTreeMap, future::Future, pin::Pin};
+
+use anyhow::Context as _;
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::types::{
+    AttributeDefinition, BillingMode, GlobalSecondaryIndex, KeySchemaElement, KeyType, Projection,
+    ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
+};
+use aws_sdk_sqs::types::QueueAttributeName;
+
+use deployment::copilot::{
+    resolve::{Made, Request},
+    template::table::{self as template, Index, Key, Table},
+};
+
+const FILTER_POLICY: &str = "FilterPolicy";
+
+/// The three services that a laptop needs.
+#[derive(Clone, Debug)]
+pub struct Clients {
+    dynamodb: aws_sdk_dynamodb::Client,
+    sns: aws_sdk_sns::Client,
+    sqs: aws_sdk_sqs::Client,
+}
+
+type Answer = Pin<Box<dyn Future<Output = anyhow::Result<Made>> + Send>>;
+
+impl Clients {
+    /// Clients that share one configuration.
+    pub fn new(config: &SdkConfig) -> Self {
+        Self {
+            dynamodb: aws_sdk_dynamodb::Client::new(config),
+            sns: aws_sdk_sns::Client::new(config),
+            sqs: aws_sdk_sqs::Client::new(config),
+        }
+    }
+
+    /// Sends `request` when the answer is awaited.
+    ///
+    /// # Errors
+    ///
+    /// If the request lacks something.
+    pub fn send(&self, request: &Request<'_>) -> anyhow::Result<Answer> {
+        Ok(match request.clone() {
+            Request::Table(name, table) => {
+                let creation = creation(&self.dynamodb, &name, table)?;
+                let time_to_live = time_to_live(table)?;
+                Box::pin(make_table(self.dynamodb.clone(), name, creation, time_to_live))
+            }
+            Request::Queue(name, attributes) => {
+                Box::pin(make_queue(self.sqs.clone(), name, attributes))
+            }
+            Request::QueuePolicy(urls, policy) => {
+                Box::pin(set_policy(self.sqs.clone(), urls, policy))
+            }
+            Request::Topic(name) => Box::pin(make_topic(self.sns.clone(), name)),
+            Request::Subscription { topic, queue, filter } => {
+                Box::pin(subscribe(self.sns.clone(), topic, queue, filter))
+            }
+            Request::Nothing => Box::pin(async { Ok(Made::nothing()) }),
+        })
+    }
+}
+
+type CreateTable = aws_sdk_dynamodb::operation::create_table::builders::CreateTableFluentBuilder;
+
+fn creation(
+    client: &aws_sdk_dynamodb::Client,
+    name: &str,
+    table: &Table,
+) -> anyhow::Result<CreateTable> {
+    let mut creation = client
+        .create_table()
+        .table_name(name)
+        .billing_mode(BillingMode::PayPerRequest)
+        .set_key_schema(Some(keys(&table.key_schema)?));
+    for attribute in &table.attribute_definitions {
+        let kind = match attribute.attribute_type {
+            template::AttributeType::S => ScalarAttributeType::S,
+            template::AttributeType::N => ScalarAttributeType::N,
+            template::AttributeType::B => ScalarAttributeType::B,
+        };
+        let definition = AttributeDefinition::builder()
+            .attribute_name(&attribute.attribute_name.value)
+            .attribute_type(kind)
+            .build()?;
+        creation = creation.attribute_definitions(definition);
+    }
+    for definition in &table.global_secondary_indexes {
+        creation = creation.global_secondary_indexes(index(definition)?);
+    }
+    Ok(creation)
+}
+
+fn keys(schema: &[Key]) -> anyhow::Result<Vec<KeySchemaElement>> {
+    let element = |key: &Key| {
+        let kind = match key.key_type {
+            template::KeyType::Hash => KeyType::Hash,
+            template::KeyType::Range => KeyType::Range,
+        };
+        Ok(KeySchemaElement::builder()
+            .attribute_name(&key.attribute_name.value)
+            .key_type(kind)
+            .build()?)
+    };
+    schema.iter().map(element).collect()
+}
+
+fn index(index: &Index) -> anyhow::Result<GlobalSecondaryIndex> {
+    let kind = match index.projection.projection_type {
+        template::ProjectionType::All => ProjectionType::All,
+        template::ProjectionType::KeysOnly => ProjectionType::KeysOnly,
+        template::ProjectionType::Include => ProjectionType::Include,
+    };
+    let attributes = &index.projection.non_key_attributes;
+    let projection = Projection::builder()
+        .projection_type(kind)
+        .set_non_key_attributes((!attributes.is_empty()).then(|| attributes.clone()))
+        .build();
+    Ok(GlobalSecondaryIndex::builder()
+        .index_name(&index.index_name)
+        .set_key_schema(Some(keys(&index.key_schema)?))
+        .projection(projection)
+        .build()?)
+}
+
+fn time_to_live(table: &Table) -> anyhow::Result<Option<TimeToLiveSpecification>> {
+    let specification = |it: &template::TimeToLive| {
+        Ok(TimeToLiveSpecification::builder()
+            .attribute_name(&it.attribute_name)
+            .enabled(it.enabled)
+            .build()?)
+    };
+    (table.time_to_live_specification.as_ref()).map(specification).transpose()
+}
+
+/// A table that exists is left as it is: DynamoDB cannot change a key.
+async fn make_table(
+    client: aws_sdk_dynamodb::Client,
+    name: String,
+    creation: CreateTable,
+    time_to_live: Option<TimeToLiveSpecification>,
+) -> anyhow::Result<Made> {
+    let answer = creation.send().await;
+    let existed = match &answer {
+        Ok(_) => false,
+        Err(error) => {
+            error.as_service_error().is_some_and(|error| error.is_resource_in_use_exception())
+        }
+    };
+    let table = if existed {
+        let described = client.describe_table().table_name(&name).send().await;
+        described.map(|described| described.table).map_err(anyhow::Error::from)
+    } else {
+        (answer.map(|created| created.table_description)).map_err(anyhow::Error::from)
+    };
+    let table = table.with_context(|| format!("making the table {name}"))?;
+    let arn = (table.and_then(|table| table.table_arn)).context("a table without an ARN")?;
+    if let Some(specification) = time_to_live.filter(|_| !existed) {
+        client
+            .update_time_to_live()
+            .table_name(&name)
+            .time_to_live_specification(specification)
+            .send()
+            .await
+            .with_context(|| format!("setting the time to live of the table {name}"))?;
+    }
+    Ok(Made::table(&name, arn))
+}
+
+/// A queue that exists takes on the attributes.
+async fn make_queue(
+    client: aws_sdk_sqs::Client,
+    name: String,
+    attributes: BTreeMap<&'static str, String>,
+) -> anyhow::Result<Made> {
+    let what = || format!("making the queue {name}");
+    let attributes = Some(
+        (attributes.into_iter())
+            .map(|(name, value)| (QueueAttributeName::from(name), value))
+            .collect::<std::collections::HashMap<_, _>>(),
+    );
+    let answer = client
+        .create_queue()
+        .queue_name(&name)
+        .set_attributes(attributes.clone().filter(|it| !it.is_empty()))
+        .send()
+        .await;
+    let existed = match &answer {
+        Ok(_) => false,
+        Err(error) => error.as_service_error().is_some_and(|error| error.is_queue_name_exists()),
+    };
+    let url = if existed {
+        let found = client.get_queue_url().queue_name(&name).send().await;
+        let url = found.with_context(what)?.queue_url.context("a queue without URL")?;
+        client
+            .set_queue_attributes()
+            .queue_url(&url)
+            .set_attributes(attributes)
+            .send()
+            .await
+            .with_context(what)?;
+        url
+    } else {
+        answer.with_context(what)?.queue_url.context("a queue without URL")?
+    };
+    let read = client
+        .get_queue_attributes()
+        .queue_url(&url)
+        .attribute_names(QueueAttributeName::QueueArn)
+        .send()
+        .await
+        .with_context(what)?;
+    let arn = (read.attributes)
+        .and_then(|mut attributes| attributes.remove(&QueueAttributeName::QueueArn))
+        .context("a queue without ARN")?;
+    Ok(Made::queue(&name, url, arn))
+}
+
+async fn set_policy(
+    client: aws_sdk_sqs::Client,
+    urls: Vec<String>,
+    policy: String,
+) -> anyhow::Result<Made> {
+    for url in urls {
+        client
+            .set_queue_attributes()
+            .queue_url(&url)
+            .attributes(QueueAttributeName::Policy, &policy)
+            .send()
+            .await
+            .with_context(|| format!("setting the policy of {url}"))?;
+    }
+    Ok(Made::nothing())
+}
+
+/// A topic that exists is found again: `CreateTopic` does no harm.
+async fn make_topic(client: aws_sdk_sns::Client, name: String) -> anyhow::Result<Made> {
+    let answer = client.create_topic().name(&name).send().await;
+    let answer = answer.with_context(|| format!("making the topic {name}"))?;
+    let arn = answer.topic_arn.context("a topic without ARN")?;
+    Ok(Made::topic(&name, arn))
+}
+
+/// A subscription that exists is found again, and takes on the filter policy.
+async fn subscribe(
+    client: aws_sdk_sns::Client,
+    topic: String,
+    queue: String,
+    filter: Option<String>,
+) -> anyhow::Result<Made> {
+    let what = || format!("subscribing {queue} to {topic}");
+    let answer = client
+        .subscribe()
+        .topic_arn(&topic)
+        .protocol("sqs")
+        .endpoint(&queue)
+        .return_subscription_arn(true)
+        .set_attributes(filter.clone().map(|policy| [(FILTER_POLICY.to_owned(), policy)].into()))
+        .send()
+        .await;
+    let subscription = answer.with_context(what)?.subscription_arn;
+    // One that existed kept the filter policy that it had.
+    if let Some(policy) = filter {
+        let change = client.set_subscription_attributes();
+        change
+            .set_subscription_arn(subscription)
+            .attribute_name(FILTER_POLICY)
+            .attribute_value(policy)
+            .send()
+            .await
+            .with_context(what)?;
+    }
+    Ok(Made::nothing())
+}

@@ -1,0 +1,134 @@
+//! Dead letters on the embedded endpoint: looking takes nothing away, moving loses nothing.
+
+use aws_sdk_sqs::{Client, types::MessageAttributeValue};
+
+use super::{DeadLetters, Redriven, depth};
+use account::{
+    endpoint::{self, Endpoint, Settings},
+    provision::Target,
+    proxy::{Conditions, Fault, Plan, Proxy},
+};
+
+/// A dead-letter queue, and the queue that its messages came from.
+struct Bed {
+    endpoint: Endpoint,
+    sqs: Client,
+    letters: DeadLetters,
+}
+
+impl Bed {
+    async fn start() -> Self {
+        let endpoint = endpoint::start(&Settings::loopback(0)).await.unwrap();
+        let sqs = client(&endpoint.url).await;
+        let [url, source_url] = ["dead", "source"].map(|name| sqs.create_queue().queue_name(name));
+        let url = url.send().await.unwrap().queue_url.unwrap();
+        let source_url = source_url.send().await.unwrap().queue_url.unwrap();
+        let letters = DeadLetters::new(sqs.clone(), url, source_url);
+        Self { endpoint, sqs, letters }
+    }
+
+    async fn add(&self, body: &str) {
+        let value = MessageAttributeValue::builder().data_type("String").string_value("kept");
+        let send = self.sqs.send_message().queue_url(&self.letters.url).message_body(body);
+        let send = send.message_attributes("note", value.build().unwrap());
+        send.send().await.unwrap();
+    }
+
+    /// How many messages are at the source, and how many are dead, held ones included.
+    async fn counts(&self) -> (usize, usize) {
+        let (visible, held) = depth(&self.sqs, &self.letters.source_url).await.unwrap();
+        (visible + held, self.letters.count().await.unwrap())
+    }
+}
+
+async fn client(url: &str) -> Client {
+    let target = Target { endpoint_url: url.to_owned(), region: endpoint::region() };
+    Client::new(&target.config().await)
+}
+
+#[tokio::test]
+async fn looking_shows_every_letter_once_and_takes_none_away() {
+    let bed = Bed::start().await;
+    let id = "0190a6e2-5b7c-7cc0-98c4-dc0c0c07398f";
+    bed.add(&format!(r#"{{"id":"{id}","customer":"Ada","amount":"80"}}"#)).await;
+    for index in 0..24 {
+        bed.add(&format!("{{ Ada's broken message {index}")).await;
+    }
+    for _ in 0..2 {
+        let letters = bed.letters.look().await.unwrap();
+        assert_eq!(letters.len(), 25);
+        let (read, unread): (Vec<_>, Vec<_>) =
+            letters.iter().map(|it| &it.subject).partition(|it| **it == format!("order {id}"));
+        assert_eq!((read.len(), unread.len()), (1, 24));
+        for subject in unread {
+            assert!(subject.starts_with("unreadable: the message "), "{subject}");
+            assert!(!subject.contains("Ada"), "{subject}");
+        }
+        // All are visible again at once.
+        assert_eq!(depth(&bed.sqs, &bed.letters.url).await.unwrap(), (25, 0));
+    }
+}
+
+#[tokio::test]
+async fn a_redrive_keeps_body_and_attributes() {
+    let bed = Bed::start().await;
+    for index in 0..12 {
+        bed.add(&format!("message {index}")).await;
+    }
+    assert_eq!(bed.letters.redrive().await.unwrap(), Redriven::Moved(12));
+    assert_eq!(bed.counts().await, (12, 0));
+    let receive = bed.sqs.receive_message().queue_url(&bed.letters.source_url);
+    let received = receive.message_attribute_names("All").send().await.unwrap();
+    let message = &received.messages.unwrap()[0];
+    assert_eq!(message.body.as_deref(), Some("message 0"));
+    let attributes = message.message_attributes.as_ref().unwrap();
+    assert_eq!(attributes["note"].string_value.as_deref(), Some("kept"));
+}
+
+/// The first plan by which `operation` fails three times, as often as the SDK tries, and by which
+/// the operations that a redrive needs before do not.
+fn failing(operation: &str) -> Plan {
+    const BEFORE: [&str; 4] = [
+        "SQS.GetQueueAttributes",
+        "SQS.StartMessageMoveTask",
+        "SQS.ReceiveMessage",
+        "SQS.SendMessage",
+    ];
+    let passes = |plan: Plan, name| plan.faults(name).take(2).all(|fault| fault.is_none());
+    (0..)
+        .map(|seed| Plan { seed, percent: 50 })
+        .find(|plan| {
+            let fails = |fault| matches!(fault, Some(Fault::ServerError | Fault::Reset));
+            let mut before = BEFORE.into_iter().filter(|name| *name != operation);
+            plan.faults(operation).take(3).all(fails) && before.all(|name| passes(*plan, name))
+        })
+        .unwrap()
+}
+
+async fn check_interrupted(operation: &str, left: (usize, usize)) {
+    let bed = Bed::start().await;
+    bed.add("one message").await;
+    let faults = Some(failing(operation));
+    let delay = std::time::Duration::ZERO;
+    let conditions = Conditions { faults, delay };
+    let proxy = Proxy::start(&bed.endpoint.url, conditions).await.unwrap();
+    let through_proxy = DeadLetters { sqs: client(&proxy.url).await, ..bed.letters.clone() };
+    through_proxy.redrive().await.unwrap_err();
+    assert_eq!(bed.counts().await, left, "{operation}");
+}
+
+#[tokio::test]
+async fn a_redrive_that_is_cut_short_doubles_a_message_and_never_loses_one() {
+    check_interrupted("SQS.SendMessage", (0, 1)).await;
+    check_interrupted("SQS.DeleteMessage", (1, 1)).await;
+}
+
+#[tokio::test]
+async fn a_purge_deletes_the_dead_letters_alone() {
+    let bed = Bed::start().await;
+    bed.add("one message").await;
+    bed.letters.redrive().await.unwrap();
+    bed.add("another message").await;
+    bed.letters.purge().await.unwrap();
+    assert_eq!(bed.counts().await, (1, 0));
+}

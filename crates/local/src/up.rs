@@ -1,0 +1,159 @@
+//! `local` and `local up`: starts everything, shows what it logs, and stops everything.
+
+use std::{
+    collections::BTreeMap,
+    env,
+    path::PathBuf,
+    process::{ExitCode, ExitStatus},
+    time::Duration,
+};
+
+use account::provision::ENVIRONMENT;
+use anyhow::Context as _;
+use hyper::Uri;
+use local::{
+    build,
+    system::{Settings, System},
+};
+use pubsub::{
+    env::Misconfigured,
+    shutdown::{self, Signals},
+};
+use tokio::{sync::mpsc::unbounded_channel, time::sleep};
+
+use crate::printer;
+
+/// A service that dies again and again should not fill the terminal.
+const RESTART_DELAY: Duration = Duration::from_secs(1);
+
+/// What each step of fulfilment takes, unless the environment says otherwise.
+const PACE: (&str, &str) = ("PACE_MS", "1000");
+
+/// What `up` can be told.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The port of the page; 0 for a free one
+    #[arg(long, default_value_t = 5000)]
+    port: u16,
+    /// The port of the AWS endpoint; 0 for a free one
+    #[arg(long, default_value_t = 0)]
+    aws_port: u16,
+    #[command(flatten)]
+    files: Files,
+}
+
+/// Which files describe the account.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Files {
+    /// The environment, as under copilot/environments
+    #[arg(long = "env", value_name = "NAME", default_value = ENVIRONMENT)]
+    pub environment: String,
+    /// The directory with the Copilot files; without it, that of the workspace
+    #[arg(long, value_name = "DIR")]
+    copilot: Option<PathBuf>,
+}
+
+impl Files {
+    /// The directory with the Copilot files.
+    pub fn copilot(&self) -> PathBuf {
+        (self.copilot.clone()).unwrap_or_else(build::copilot_directory)
+    }
+}
+
+/// The AWS endpoint that the environment names, if it names one.
+///
+/// # Errors
+///
+/// [`Misconfigured`] if it is no URL.
+pub fn endpoint_url() -> Result<Option<String>, Misconfigured> {
+    const VARIABLE: &str = "AWS_ENDPOINT_URL";
+    let Some(url) = env::var(VARIABLE).ok().filter(|url| !url.is_empty()) else {
+        return Ok(None);
+    };
+    let is_url =
+        (url.parse::<Uri>()).is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
+    if is_url {
+        return Ok(Some(url));
+    }
+    Err(Misconfigured(format!(
+        "{VARIABLE} is {url:?}, but should be a URL such as http://127.0.0.1:4566"
+    )))
+}
+
+/// Runs the system until Ctrl-C or SIGTERM.
+///
+/// # Errors
+///
+/// What keeps it from starting, and a service that did not end cleanly.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let Signals { asked, insisted } = shutdown::signals()?;
+    let (lines, received) = unbounded_channel();
+    let printer = tokio::spawn(printer::print(received));
+    let settings = Settings {
+        copilot: args.files.copilot(),
+        binaries: build::binaries().await?,
+        environment: args.files.environment,
+        endpoint_url: endpoint_url()?,
+        aws_port: args.aws_port,
+        port: args.port,
+        variables: variables(),
+    };
+    let mut system = System::start(settings, lines.clone()).await?;
+    let outcome = tokio::select! {
+        () = asked.cancelled() => Ok(None),
+        outcome = watch(&mut system, &lines) => outcome,
+    };
+    if asked.is_cancelled() && !system.is_embedded() {
+        let what = "stopping: a worker lets its long poll end, which takes 20 s at most";
+        printer::say(&lines, what.to_owned());
+    }
+    // Dropping the system kills what is left of it.
+    let stopped = insisted.run_until_cancelled(system.stop()).await;
+    drop(lines);
+    printer.await.context("printing")?;
+    let died = outcome?;
+    let Some(stopped) = stopped else {
+        return Ok(ExitCode::from(shutdown::INTERRUPTED));
+    };
+    stopped?;
+    Ok(died.map_or(ExitCode::SUCCESS, exit_code))
+}
+
+/// A worker that takes its time can be watched; and whoever runs a collector sees the spans.
+fn variables() -> BTreeMap<String, String> {
+    let pace = env::var(PACE.0).unwrap_or_else(|_| PACE.1.to_owned());
+    let telemetry = env::vars().filter(|(name, _)| name.starts_with("OTEL_"));
+    telemetry.chain([(PACE.0.to_owned(), pace)]).collect()
+}
+
+/// Waits for health, says so, and then restarts what dies, as ECS does.
+///
+/// A service that dies before it was ever healthy would die again: then its status is returned.
+async fn watch(system: &mut System, lines: &printer::Lines) -> anyhow::Result<Option<ExitStatus>> {
+    let healthy = system.healthy();
+    tokio::select! {
+        healthy = healthy => healthy?,
+        (name, status) = system.ended() => {
+            let status = status?;
+            printer::say(lines, format!("{name} ended before it was healthy: {status}"));
+            return Ok(Some(status));
+        }
+    }
+    let (page, aws) = (&system.url, &system.target.endpoint_url);
+    printer::say(lines, format!("AWS is at {aws}; Ctrl-C stops everything"));
+    printer::say(lines, format!("the page is at {page}"));
+    loop {
+        let (name, status) = system.ended().await;
+        printer::say(lines, format!("{name} ended ({}); it is started again", status?));
+        sleep(RESTART_DELAY).await;
+        system.start_service(&name)?;
+    }
+}
+
+fn exit_code(status: ExitStatus) -> ExitCode {
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    match code {
+        None | Some(0) => ExitCode::FAILURE,
+        Some(code) => ExitCode::from(code),
+    }
+}

@@ -1,0 +1,106 @@
+//! A page as different people see it: wide and narrow, light and dark, and by its accessibility.
+
+use std::{env, fs, path::Path};
+
+use anyhow::{Context as _, ensure};
+use serde_json::{Value, json};
+
+use crate::browser::Browser;
+
+/// In CSS pixels: the narrowest that the pages promise, and a laptop's.
+const WIDTHS: [u32; 2] = [320, 1280];
+const HEIGHT: u32 = 800;
+const SCHEMES: [&str; 2] = ["light", "dark"];
+
+/// Asks for new pictures in the README.
+const UPDATE: &str = "UPDATE_SCREENSHOTS";
+/// They are sharp on a fine screen, and have some air below.
+const README_SCALE: u32 = 2;
+const README_MARGIN: u32 = 24;
+
+/// Runs every rule of axe-core and returns what it holds against the page, with some examples.
+const RUN_AXE: &str = "const done = arguments[0];
+    const brief = ({ id, help, nodes }) =>
+        ({ id, help, nodes: nodes.slice(0, 3).map(it => it.html + ' ' + it.failureSummary) });
+    axe.run().then(it => done(it.violations.map(brief)), error => done([String(error)]));";
+
+/// Checks the page that is shown in every width and colour scheme, and keeps a screenshot of each
+/// as `{name}-{width}-{scheme}.png`.
+pub async fn check(browser: &Browser, name: &str) -> anyhow::Result<()> {
+    for width in WIDTHS {
+        for scheme in SCHEMES {
+            set(browser, width, scheme).await?;
+            let look = format!("{name}-{width}-{scheme}");
+            keep(browser, &look).await?;
+            fits(browser).await.with_context(|| look.clone())?;
+            is_accessible(browser).await.with_context(|| look.clone())?;
+        }
+    }
+    Ok(())
+}
+
+/// Keeps a screenshot of the page as it is shown, in `target/screenshots`.
+pub async fn keep(browser: &Browser, name: &str) -> anyhow::Result<()> {
+    save(browser, &workspace().join("target/screenshots"), name).await
+}
+
+/// Keeps a screenshot for the README, if that is asked for: it differs every time.
+pub async fn keep_for_readme(browser: &Browser, name: &str, width: u32) -> anyhow::Result<()> {
+    if env::var(UPDATE).is_ok_and(|it| it == "on") {
+        set(browser, width, "light").await?;
+        let script =
+            "return Math.ceil(document.querySelector('main').getBoundingClientRect().bottom)";
+        let content = browser.evaluate(script).await?.as_u64().context("no height")?;
+        let height = u32::try_from(content)? + README_MARGIN;
+        resize(browser, width, height, README_SCALE).await?;
+        let images = workspace().join("docs/images");
+        save(browser, &images, name).await?;
+    }
+    Ok(())
+}
+
+async fn save(browser: &Browser, directory: &Path, name: &str) -> anyhow::Result<()> {
+    fs::create_dir_all(directory)?;
+    let picture = browser.picture().await?;
+    fs::write(directory.join(name).with_extension("png"), picture).context("saving a screenshot")
+}
+
+/// Looks at the page with another width and colour scheme.
+async fn set(browser: &Browser, width: u32, scheme: &str) -> anyhow::Result<()> {
+    resize(browser, width, HEIGHT, 1).await?;
+    let media = json!({ "features": [
+        { "name": "prefers-color-scheme", "value": scheme },
+        // A colour on its way to another one is neither.
+        { "name": "prefers-reduced-motion", "value": "reduce" },
+    ] });
+    browser.session.cdp("Emulation.setEmulatedMedia", media).await.map(drop)
+}
+
+async fn resize(browser: &Browser, width: u32, height: u32, scale: u32) -> anyhow::Result<()> {
+    let screen =
+        json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": false });
+    browser.session.cdp("Emulation.setDeviceMetricsOverride", screen).await.map(drop)
+}
+
+/// Nothing has to be scrolled sideways.
+async fn fits(browser: &Browser) -> anyhow::Result<()> {
+    let script = "return [document.documentElement.scrollWidth, window.innerWidth]";
+    let widths: (u64, u64) = serde_json::from_value(browser.evaluate(script).await?)?;
+    let (content, window) = widths;
+    ensure!(content <= window, "the page is {content} px wide in a window of {window} px");
+    Ok(())
+}
+
+async fn is_accessible(browser: &Browser) -> anyhow::Result<()> {
+    let axe = fs::read_to_string(workspace().join("target/axe-core/axe.min.js"));
+    browser.evaluate(&axe.context("no axe-core, which `.ci/browser` installs")?).await?;
+    let script = json!({ "script": RUN_AXE, "args": [] });
+    let violations = browser.session.post("/execute/async", script).await?;
+    ensure!(violations == Value::Array(Vec::new()), "axe-core finds {violations:#}");
+    Ok(())
+}
+
+fn workspace() -> &'static Path {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.ancestors().nth(2).unwrap_or(package)
+}

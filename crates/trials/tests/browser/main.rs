@@ -1,0 +1,103 @@
+//! The pages in a real browser, as people use them.
+//!
+//! Needs what `.ci/browser` installs, and is switched on by `BROWSER_TESTS=on`. Each check has a
+//! new browser; the system is the same for all. Screenshots are in `target/screenshots`.
+
+use std::{env, pin::Pin, process::ExitCode, time::Instant};
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod webdriver;
+
+mod browser;
+
+mod quiet;
+
+mod looks;
+
+mod form;
+
+mod order;
+
+mod latest;
+
+mod flow;
+
+mod problems;
+
+use browser::{Browser, Scripts};
+use common::Bed;
+use webdriver::Driver;
+
+type Outcome = anyhow::Result<()>;
+
+type Run = for<'a> fn(&'a mut Bed, &'a Browser) -> Pin<Box<dyn Future<Output = Outcome> + 'a>>;
+
+const SWITCH: &str = "BROWSER_TESTS";
+
+/// Every check by its path, for browsers with scripts on or off.
+macro_rules! checks {
+    ($($scripts:ident $module:ident::$name:ident;)*) => {
+        [$((stringify!($name), Scripts::$scripts,
+            (|bed, browser| Box::pin($module::$name(bed, browser))) as Run)),*]
+    };
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    if env::var(SWITCH).is_ok_and(|it| it == "on") {
+        return check_all().await;
+    }
+    println!("browser: off, nothing was checked. `.ci/browser` installs what it needs; then");
+    println!("    {SWITCH}=on cargo test --package trials --test browser");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs the checks whose names contain the first argument that is no option, else all of them.
+async fn check_all() -> anyhow::Result<ExitCode> {
+    let checks = checks! {
+        On latest::without_orders_the_list_leads_to_the_form;
+        On form::the_form_is_filled_in_for_a_start;
+        On form::what_is_wrong_is_said_at_the_field_and_what_was_typed_stays;
+        On order::an_order_of_120_is_seen_on_its_whole_way_and_its_coupon_is_copied;
+        On order::an_order_of_50_has_no_promotion;
+        Off order::without_scripts_the_page_refreshes_itself_until_the_order_is_done;
+        On latest::the_latest_orders_are_listed_newest_first_and_paged;
+        On latest::the_longest_name_and_the_largest_total_fit;
+        On flow::orders_move_through_the_picture_and_only_large_ones_to_promotion;
+        Off flow::without_scripts_the_picture_refreshes_itself;
+        On problems::a_missing_page_leads_back_to_the_form;
+        On problems::who_goes_back_and_sends_something_else_is_led_to_the_first_order;
+        On problems::a_form_of_another_site_is_refused;
+        On problems::a_failed_attempt_is_told_and_so_is_the_one_that_mends_it;
+        On problems::while_our_books_are_out_of_reach_what_was_typed_stays;
+    };
+    let filter = env::args().skip(1).find(|it| !it.starts_with('-')).unwrap_or_default();
+    let driver = Driver::start().await?;
+    let mut bed = Bed::start().await?;
+    let (mut passed, mut failed) = (0, 0);
+    for (name, scripts, run) in checks.into_iter().filter(|it| it.0.contains(&filter)) {
+        let started = Instant::now();
+        let browser = Browser::open(&driver, &bed.system.url, scripts).await?;
+        let outcome = match run(&mut bed, &browser).await {
+            Ok(()) => browser.close().await,
+            Err(error) => {
+                // It is about the error; if even that fails, there is no picture of it.
+                let _ = looks::keep(&browser, &format!("failed-{name}")).await;
+                browser.session.close().await?;
+                // Whatever it had stopped runs again for the others.
+                bed = Bed::start().await?;
+                Err(error)
+            }
+        };
+        let counted = if outcome.is_ok() { &mut passed } else { &mut failed };
+        *counted += 1;
+        let verdict = outcome.map_or_else(|error| format!("FAILED: {error:#}"), |()| "ok".into());
+        println!("test {name} ... {verdict} ({:.1} s)", started.elapsed().as_secs_f32());
+    }
+    bed.system.stop().await?;
+    driver.stop().await?;
+    println!("browser: {passed} passed, {failed} failed; see target/screenshots");
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

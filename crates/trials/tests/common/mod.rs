@@ -1,0 +1,241 @@
+//! The whole system for one test: its own AWS account, real binaries, free ports.
+#![expect(dead_code, reason = "each suite uses a part of it")]
+
+use std::{collections::BTreeMap, time::Duration};
+
+use account::provision::{ENVIRONMENT, Queue};
+use anyhow::{Context as _, ensure};
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_sqs::types::QueueAttributeName;
+use local::{
+    build,
+    log::Log,
+    system::{Settings, System},
+};
+use reqwest::{Client, Response, header, redirect::Policy};
+use tokio::time::{sleep, timeout};
+
+/// Longer than anything takes on a busy machine: whoever waits longer waits for nothing.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+pub type Item = std::collections::HashMap<String, AttributeValue>;
+
+/// A running system, and a browser.
+pub struct Bed {
+    pub system: System,
+    pub log: Log,
+    pub http: Client,
+    pub aws: SdkConfig,
+}
+
+impl Bed {
+    /// Starts a system, and waits until it is healthy.
+    pub async fn start() -> anyhow::Result<Self> {
+        Self::start_with(&[]).await
+    }
+
+    /// Starts a system whose services get `variables` as well.
+    pub async fn start_with(variables: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let (log, lines) = Log::new();
+        let settings = Settings {
+            copilot: build::copilot_directory(),
+            binaries: build::binaries().await?,
+            environment: ENVIRONMENT.to_owned(),
+            endpoint_url: None,
+            aws_port: 0,
+            port: 0,
+            // A short long poll, so that a stop is short; and all that a service could say.
+            variables: [("RECEIVE_WAIT_SECONDS", "1"), ("RUST_LOG", "info,promotion=debug")]
+                .iter()
+                .chain(variables)
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+        };
+        let system = System::start(settings, lines).await?;
+        system.healthy().await?;
+        let aws = system.target.config().await;
+        let http = Client::builder().redirect(Policy::none()).build()?;
+        Ok(Self { system, log, http, aws })
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.system.url)
+    }
+
+    /// Opens the form, and returns the order id in it.
+    pub async fn open_form(&self) -> anyhow::Result<String> {
+        let page = self.http.get(self.url("/")).send().await?.text().await?;
+        Ok(field(&page, "id")?.to_owned())
+    }
+
+    pub async fn post_form(
+        &self,
+        id: &str,
+        customer: &str,
+        total: &str,
+    ) -> anyhow::Result<Response> {
+        let fields = [("id", id), ("customer", customer), ("total", total)];
+        Ok(self.http.post(self.url("/")).form(&fields).send().await?)
+    }
+
+    /// Sends an order as a person would, and returns its id.
+    pub async fn order(&self, customer: &str, total: &str) -> anyhow::Result<String> {
+        let id = self.open_form().await?;
+        let answer = self.post_form(&id, customer, total).await?;
+        ensure!(answer.status() == 303, "an order of {total} was answered {}", answer.status());
+        ensure!(answer.headers()[header::LOCATION] == *format!("/orders/{id}"));
+        Ok(id)
+    }
+
+    /// What programs see of an order.
+    pub async fn see(&self, id: &str) -> anyhow::Result<serde_json::Value> {
+        let answer = self.http.get(self.url(&format!("/orders/{id}"))).send().await?;
+        Ok(answer.error_for_status()?.json().await?)
+    }
+
+    /// Waits until an order is as `wanted` says, and returns what programs see of it then.
+    pub async fn see_until(
+        &self,
+        id: &str,
+        wanted: impl Fn(&serde_json::Value) -> bool,
+    ) -> anyhow::Result<serde_json::Value> {
+        let seen = timeout(PATIENCE, async {
+            loop {
+                let order = self.see(id).await?;
+                if wanted(&order) {
+                    return anyhow::Ok(order);
+                }
+                sleep(LOOK_EVERY).await;
+            }
+        });
+        match seen.await {
+            Ok(order) => order,
+            Err(_) => anyhow::bail!("it never is so: {}", self.see(id).await?),
+        }
+    }
+
+    /// Ends a service with SIGTERM, and waits for it.
+    pub async fn end(&mut self, service: &str) -> anyhow::Result<()> {
+        let process = self.system.process(service)?;
+        process.terminate();
+        let status = process.wait().await?;
+        ensure!(status.success(), "{service} ended with {status}");
+        Ok(())
+    }
+
+    /// Waits for a line of `service` with all of `fragments` in it.
+    pub async fn saw(&self, service: &str, fragments: &[&str]) -> anyhow::Result<String> {
+        let has_all = |line: &str| fragments.iter().all(|fragment| line.contains(fragment));
+        self.log.wait_for(service, PATIENCE, has_all).await
+    }
+
+    /// The lines of `service` with `fragment` in them, so far.
+    pub fn lines(&self, service: &str, fragment: &str) -> Vec<String> {
+        let lines = self.log.of(service).into_iter();
+        lines.filter(|line| line.contains(fragment)).collect()
+    }
+
+    pub fn queue(&self, service: &str) -> anyhow::Result<Queue> {
+        let service = self.system.account.service(service).context("no such service")?;
+        service.queue.clone().context("no queue")
+    }
+
+    /// Puts a message into a worker's queue, past the topic.
+    pub async fn send_to_queue(&self, service: &str, body: &str) -> anyhow::Result<()> {
+        self.send(self.queue(service)?.url, body).await
+    }
+
+    /// Puts what a worker would tell into the publisher's status queue, past the topic.
+    pub async fn tell(&self, report: &serde_json::Value) -> anyhow::Result<()> {
+        self.send(self.variable("publisher", "STATUS_QUEUE_URL")?, &report.to_string()).await
+    }
+
+    /// Waits until the publisher has handled all that it was told but for `dead` messages, which
+    /// are dead letters by then.
+    pub async fn status_is_handled(&self, dead: usize) -> anyhow::Result<()> {
+        let url = self.variable("publisher", "STATUS_QUEUE_URL")?;
+        let letters = url.replace("statusQueue", "statusDeadLetters");
+        let handled = async {
+            while self.depth(&url).await? != (0, 0) || self.depth(&letters).await?.0 != dead {
+                sleep(LOOK_EVERY).await;
+            }
+            anyhow::Ok(())
+        };
+        timeout(PATIENCE, handled).await.context("the status queue is never empty")?
+    }
+
+    /// A variable of a service.
+    pub fn variable(&self, service: &str, name: &str) -> anyhow::Result<String> {
+        let service = self.system.account.service(service).context("no such service")?;
+        service.variables.get(name).cloned().with_context(|| format!("no {name}"))
+    }
+
+    /// The variables that a service gets when it is started the next time.
+    pub fn variables(&mut self, name: &str) -> anyhow::Result<&mut BTreeMap<String, String>> {
+        let mut services = self.system.account.services.iter_mut();
+        let service = services.find(|it| it.name == name).context("no such service")?;
+        Ok(&mut service.variables)
+    }
+
+    /// Puts a message into a worker's dead-letter queue, as if no try could have handled it.
+    pub async fn send_to_dead_letters(&self, service: &str, body: &str) -> anyhow::Result<()> {
+        let url = self.queue(service)?.dead_letter_url;
+        self.send(url.context("no dead-letter queue")?, body).await
+    }
+
+    async fn send(&self, url: String, body: &str) -> anyhow::Result<()> {
+        let sqs = aws_sdk_sqs::Client::new(&self.aws);
+        sqs.send_message().queue_url(url).message_body(body).send().await?;
+        Ok(())
+    }
+
+    /// Waits until `count` messages are visible in the dead-letter queue of `service`.
+    pub async fn dead_letters(&self, service: &str, count: usize) -> anyhow::Result<()> {
+        let queue = self.queue(service)?;
+        let url = queue.dead_letter_url.context("no dead-letter queue")?;
+        let settled = async {
+            while self.depth(&url).await? != (count, 0) {
+                sleep(LOOK_EVERY).await;
+            }
+            anyhow::Ok(())
+        };
+        let deadline = timeout(PATIENCE, settled).await;
+        deadline.with_context(|| format!("{service} never has {count} dead letters"))?
+    }
+
+    /// How many messages of a queue are visible, and how many are held by somebody.
+    pub async fn depth(&self, url: &str) -> anyhow::Result<(usize, usize)> {
+        let sqs = aws_sdk_sqs::Client::new(&self.aws);
+        let attributes = sqs
+            .get_queue_attributes()
+            .queue_url(url)
+            .attribute_names(QueueAttributeName::All)
+            .send()
+            .await?
+            .attributes
+            .unwrap_or_default();
+        let read = |name| anyhow::Ok(attributes.get(&name).context("no depth")?.parse::<usize>()?);
+        Ok((
+            read(QueueAttributeName::ApproximateNumberOfMessages)?,
+            read(QueueAttributeName::ApproximateNumberOfMessagesNotVisible)?,
+        ))
+    }
+
+    /// Every item of the table that `service` finds in `variable`.
+    pub async fn items(&self, service: &str, variable: &str) -> anyhow::Result<Vec<Item>> {
+        let service = self.system.account.service(service).context("no such service")?;
+        let dynamodb = aws_sdk_dynamodb::Client::new(&self.aws);
+        let scan = dynamodb.scan().table_name(&service.variables[variable]).send().await?;
+        Ok(scan.items.unwrap_or_default())
+    }
+}
+
+/// The value of an input field on a page.
+pub fn field<'a>(page: &'a str, name: &str) -> anyhow::Result<&'a str> {
+    let after = page.split(&format!("name=\"{name}\" value=\"")).nth(1);
+    after
+        .and_then(|rest| rest.split('"').next())
+        .with_context(|| format!("no field {name}: {page}"))
+}

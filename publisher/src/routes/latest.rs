@@ -1,0 +1,59 @@
+//! The latest orders, as a page or as JSON.
+
+use askama::Template;
+use axum::{
+    extract::{Query, State, rejection::QueryRejection},
+    http::StatusCode,
+    response::Response,
+};
+use pubsub::order::OrderId;
+use serde::{Deserialize, Serialize};
+use web::{Audience, Problem};
+
+use super::{App, answer, order::OrderView};
+
+const PAGE_ORDERS: usize = 20;
+
+/// Where a page begins.
+#[derive(Deserialize)]
+pub struct Before {
+    before: Option<String>,
+}
+
+/// `GET /orders`: the latest orders, the newest first; `?before=` leads to older ones.
+pub async fn list(
+    State(app): State<App>,
+    audience: Audience,
+    query: Result<Query<Before>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let before = query.map_or(Some(String::new()), |Query(Before { before })| before);
+    if before.as_deref().is_some_and(|key| !is_key(key)) {
+        let detail = "This page does not exist; begin with the latest orders.";
+        return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
+    }
+    let page = app.orders.latest(before.as_deref(), PAGE_ORDERS).await;
+    let page = page.map_err(Problem::out_of_reach)?;
+    let latest = Latest {
+        orders: page.orders.iter().map(OrderView::of).collect(),
+        next: page.next.map(|key| format!("/orders?before={key}")),
+        first: before.is_none(),
+    };
+    answer(audience, &latest)
+}
+
+/// Milliseconds and an order id, as the index has them.
+fn is_key(text: &str) -> bool {
+    text.split_once('-').is_some_and(|(millis, id)| {
+        millis.bytes().all(|byte| byte.is_ascii_digit()) && id.parse::<OrderId>().is_ok()
+    })
+}
+
+#[derive(Serialize, Template)]
+#[template(path = "latest.html")]
+struct Latest {
+    orders: Vec<OrderView>,
+    /// The address of the next page.
+    next: Option<String>,
+    #[serde(skip)]
+    first: bool,
+}

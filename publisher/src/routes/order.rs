@@ -1,0 +1,76 @@
+//! One order: its page, its JSON, and both kept current by server-sent events.
+
+use askama::Template;
+use axum::{
+    extract::{Path, State, rejection::PathRejection},
+    http::HeaderMap,
+    response::Response,
+};
+use pubsub::{
+    order::{Order, OrderId},
+    timeline::{Timeline, clock, rfc3339},
+    trace,
+};
+use serde::Serialize;
+use web::{Audience, Problem, live};
+
+use super::{App, answer};
+use crate::orders_table::PlacedOrder;
+
+type Id = Result<Path<OrderId>, PathRejection>;
+
+/// `GET /orders/{id}`: the order, as a page or as JSON.
+pub async fn show(State(app): State<App>, audience: Audience, id: Id) -> Result<Response, Problem> {
+    let Path(id) = id.map_err(|_| Problem::not_found())?;
+    let found = app.orders.get(id).await.map_err(Problem::out_of_reach)?;
+    answer(audience, &OrderView::of(&found.ok_or_else(Problem::not_found)?))
+}
+
+/// `GET /orders/{id}/events`: the order as it is, and again whenever it changes, until nothing is to
+/// come any more.
+pub async fn events(
+    State(app): State<App>,
+    headers: HeaderMap,
+    id: Id,
+) -> Result<Response, Problem> {
+    let Path(id) = id.map_err(|_| Problem::not_found())?;
+    live::events(&app.live, id, &headers, OrderView::of).await
+}
+
+/// An order as it is shown.
+#[derive(Serialize, Template)]
+#[template(path = "order.html")]
+pub struct OrderView {
+    #[serde(flatten)]
+    pub order: Order,
+    /// RFC 3339.
+    pub placed_at: String,
+    pub version: u64,
+    /// Finds the order in the logs and in the traces.
+    trace_id: Option<String>,
+    #[serde(flatten)]
+    pub timeline: Timeline,
+}
+
+impl OrderView {
+    pub fn of(placed: &PlacedOrder) -> Self {
+        let trace_id = placed.traceparent.as_deref().and_then(trace::trace_id);
+        Self {
+            order: placed.order.clone(),
+            placed_at: rfc3339(placed.placed_at),
+            version: placed.version,
+            trace_id: trace_id.map(|id| id.to_string()),
+            timeline: placed.timeline(),
+        }
+    }
+
+    /// The day on which it was placed.
+    pub fn day(&self) -> &str {
+        self.placed_at.split('T').next().unwrap_or_default()
+    }
+
+    /// The time at which it was placed, to the second.
+    pub fn time(&self) -> &str {
+        clock(&self.placed_at).split('.').next().unwrap_or_default()
+    }
+}

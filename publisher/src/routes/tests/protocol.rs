@@ -1,0 +1,95 @@
+//! What HTTP asks of every address.
+
+use axum::{
+    body::{self, Body},
+    http::{Request, StatusCode, header},
+    response::Response,
+};
+use tower::ServiceExt as _;
+
+use crate::bed::Bed;
+
+struct Site {
+    router: axum::Router,
+    _bed: Bed,
+}
+
+impl Site {
+    async fn start() -> Self {
+        let bed = Bed::start().await;
+        let (app, _) = bed.app(&bed.aws);
+        Self { router: crate::routes::router(app), _bed: bed }
+    }
+
+    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::empty()).unwrap();
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_leads_nowhere_is_a_404_with_a_sentence() {
+    let site = Site::start().await;
+    for path in [
+        "/orders/",
+        "/orders/%FF",
+        "/orders/%2e%2e",
+        "/orders/0190a6e2-5b7c-7cc0-98c4-dc0c0c07398f/x",
+        "/orders/0190a6e2-5b7c-7cc0-98c4-dc0c0c07398f",
+        "/nothing",
+    ] {
+        let response = site.ask("GET", path, &[]).await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
+        let media_type = &response.headers()[header::CONTENT_TYPE];
+        assert_eq!(media_type, "application/problem+json", "{path}");
+        assert_eq!(response.headers()[header::VARY], "accept", "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_method_that_is_not_allowed_is_told_with_those_that_are() {
+    let site = Site::start().await;
+    for (method, path, allow) in [
+        ("DELETE", "/", "GET,HEAD,POST"),
+        ("DELETE", "/orders", "GET,HEAD,POST"),
+        ("POST", "/orders/x", "GET,HEAD"),
+    ] {
+        let response = site.ask(method, path, &[]).await;
+        assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
+        assert_eq!(response.headers()[header::ALLOW], allow, "{path}");
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
+    }
+}
+
+#[tokio::test]
+async fn accept_chooses_between_page_and_json() {
+    let site = Site::start().await;
+    for (accept, expected) in [
+        ("text/html", "text/html; charset=utf-8"),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", "text/html; charset=utf-8"),
+        ("text/html, application/json;q=0", "text/html; charset=utf-8"),
+        ("*/*", "application/problem+json"),
+        ("text/html;q=0", "application/problem+json"),
+        ("text/html;q=0, */*", "application/problem+json"),
+        ("application/json, text/html;q=0.5", "application/problem+json"),
+        ("not a media type", "application/problem+json"),
+    ] {
+        let response = site.ask("GET", "/nothing", &[("accept", accept)]).await;
+        assert_eq!(response.headers()[header::CONTENT_TYPE], expected, "{accept}");
+    }
+}
+
+#[tokio::test]
+async fn head_answers_as_get_does_without_a_body() {
+    let site = Site::start().await;
+    for path in ["/", "/ping"] {
+        let response = site.ask("HEAD", path, &[]).await;
+        assert_eq!(response.status(), StatusCode::OK);
+        let body = body::to_bytes(response.into_body(), usize::MAX).await;
+        assert!(body.unwrap().is_empty());
+    }
+}
