@@ -6,7 +6,7 @@ use axum::{
     Json, Router,
     extract::DefaultBodyLimit,
     http::{Method, StatusCode, header},
-    middleware::{from_fn, from_fn_with_state},
+    middleware::{from_fn, from_fn_with_state, map_response},
     response::{Html, IntoResponse as _, Response},
     routing::{MethodRouter, get, post},
 };
@@ -81,9 +81,9 @@ pub fn router(app: App) -> Router {
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
-        .layer(from_fn(guard::refuse_other_sites))
+        .layer(guard::refuse_other_sites())
         .layer(from_fn_with_state(telling, tell_problems))
-        .layer(from_fn(guard::add_security_headers))
+        .layer(map_response(guard::add_security_headers))
         .with_state(app)
 }
 

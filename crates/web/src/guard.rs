@@ -1,53 +1,41 @@
-//! What protects the pages: headers that browsers obey, and no forms from other sites.
+//! What protects the pages: security headers on every response, and no requests from other sites.
 
 use axum::{
-    extract::Request,
-    http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header},
-    middleware::Next,
-    response::{IntoResponse as _, Response},
+    http::{HeaderName, StatusCode, header},
+    response::{IntoResponse, Response},
 };
+use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 use crate::problem::Problem;
 
-/// Everything on a page comes from here, nothing in it runs but our own files, and nobody frames it.
+#[cfg(test)]
+mod tests;
+
+const SECURITY_HEADERS: [(HeaderName, &str); 4] = [
+    (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::REFERRER_POLICY, "same-origin"),
+    (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
+];
+
+/// Pages load only from this host, run only scripts that are files, and cannot be framed.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; \
      script-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; \
      frame-ancestors 'none'; require-trusted-types-for 'script'";
 
-/// Adds the security headers to every response.
-pub async fn add_security_headers(request: Request, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    let headers = [
-        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
-        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-        (header::REFERRER_POLICY, "same-origin"),
-        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
-    ];
-    for (name, value) in headers {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    response
+/// Adds the security headers to a response.
+pub async fn add_security_headers(response: Response) -> impl IntoResponse {
+    (SECURITY_HEADERS, response)
 }
 
-/// Refuses what another site makes a browser send: an order would not be its customer's will.
-pub async fn refuse_other_sites(request: Request, next: Next) -> Response {
-    if request.method() == Method::POST && comes_from_another_site(request.headers()) {
+/// Refuses a request that a page of another site made a browser send: it would place an order that
+/// its customer never meant to place.
+///
+/// Browsers send `Sec-Fetch-Site`, older ones only `Origin`. Programs send neither and pass, and so
+/// do GET, HEAD and OPTIONS, which change nothing.
+pub fn refuse_other_sites() -> CsrfLayer<fn(ProtectionError) -> Response> {
+    CsrfLayer::new().with_rejection_response(|_| {
         let detail = "This request was sent by a page of another site.";
-        return Problem::new(StatusCode::FORBIDDEN, detail).into_response();
-    }
-    next.run(request).await
-}
-
-/// Browsers say so in `Sec-Fetch-Site`, older ones only in `Origin`; programs say neither.
-fn comes_from_another_site(headers: &HeaderMap) -> bool {
-    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    match (text(HeaderName::from_static("sec-fetch-site")), text(header::ORIGIN)) {
-        (Some(site), _) => !matches!(site, "same-origin" | "none"),
-        (None, Some(origin)) => {
-            let origin = origin.parse::<Uri>().ok();
-            let authority = origin.as_ref().and_then(Uri::authority).map(|it| it.as_str());
-            authority.is_none() || authority != text(header::HOST)
-        }
-        (None, None) => false,
-    }
+        Problem::new(StatusCode::FORBIDDEN, detail).into_response()
+    })
 }
