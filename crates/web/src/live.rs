@@ -1,4 +1,4 @@
-//! Server-sent events of something that is watched.
+//! Server-sent events: the state of a watched thing, and each change of it.
 
 use std::{convert::Infallible, hash::Hash, time::Duration};
 
@@ -14,21 +14,34 @@ use serde::Serialize;
 
 use crate::{
     problem::Problem,
-    watch::{Unseen, Watched, Watchers},
+    watch::{NoStream, Watched, Watchers},
 };
 
-const LAST_EVENT_ID: &str = "last-event-id";
-/// When a browser comes back after the connection ended.
-const RETRY: Duration = Duration::from_millis(2_000);
-/// Below the time after which load balancers drop a connection that says nothing.
-const KEEP_ALIVE: Duration = Duration::from_secs(15);
+#[cfg(test)]
+mod tests;
 
-/// The thing `key` as it is, and again whenever it changes, as `show` shows it. The id of an event
-/// is the version, so that a browser that comes back says what it has seen.
+const LAST_EVENT_ID: &str = "last-event-id";
+/// How long a browser waits before it reconnects.
+const RETRY: Duration = Duration::from_millis(2_000);
+/// Less than the time after which load balancers close an idle connection.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// Proxies must neither buffer the stream nor change it.
+const UNBUFFERED: [(HeaderName, &str); 2] = [
+    (header::CACHE_CONTROL, "no-cache, no-transform"),
+    (HeaderName::from_static("x-accel-buffering"), "no"),
+];
+
+/// Sends the state of the thing `key`, and again after each change, as `show` presents it.
+///
+/// The id of an event is the version, so a browser that reconnects names the version that it has
+/// seen. If that is the present version of a settled thing, the answer is 204 No Content, which
+/// stops a browser from reconnecting ([WHATWG]).
+///
+/// [WHATWG]: https://html.spec.whatwg.org/multipage/server-sent-events.html
 ///
 /// # Errors
 ///
-/// A [`Problem`] if there is no such thing, it cannot be read, or too many look.
+/// A [`Problem`] if there is no such thing, it cannot be read, or there are too many viewers.
 pub async fn events<K, V, S>(
     watchers: &Watchers<K, V>,
     key: K,
@@ -41,27 +54,26 @@ where
     S: Serialize,
 {
     let known = headers.get(LAST_EVENT_ID).and_then(|it| it.to_str().ok()?.parse().ok());
-    let view = watchers.view(key, known).await.map_err(|unseen| match unseen {
-        Unseen::TooMany => {
-            let detail = "Too many are looking just now. Try again in a moment.";
-            Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+    let states = match watchers.view(key, known).await {
+        Ok(states) => states,
+        Err(NoStream::UpToDate) => {
+            return Ok((StatusCode::NO_CONTENT, UNBUFFERED).into_response());
         }
-        Unseen::Unreadable(error) => Problem::out_of_reach(error),
-    })?;
-    let states = view.ok_or_else(Problem::not_found)?;
+        Err(NoStream::NotFound) => return Err(Problem::not_found()),
+        Err(NoStream::TooManyViewers) => {
+            let detail = "Too many viewers; try again shortly.";
+            return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
+        }
+        Err(NoStream::Unreadable(error)) => return Err(Problem::out_of_reach(error)),
+    };
     let events = states.map(move |value| {
         let event = Event::default().id(value.version().to_string()).retry(RETRY);
         let event = event.json_data(show(&value)).unwrap_or_else(|error| {
-            tracing::error!(%error, "a mistake of this program");
+            tracing::error!(%error, "internal error");
             Event::default()
         });
         Ok::<_, Infallible>(event)
     });
-    // What is in between should neither keep it nor change it.
-    let unbuffered = [
-        (header::CACHE_CONTROL, "no-cache, no-transform"),
-        (HeaderName::from_static("x-accel-buffering"), "no"),
-    ];
     let keep_alive = KeepAlive::new().interval(KEEP_ALIVE);
-    Ok((unbuffered, Sse::new(events).keep_alive(keep_alive)).into_response())
+    Ok((UNBUFFERED, Sse::new(events).keep_alive(keep_alive)).into_response())
 }

@@ -1,8 +1,8 @@
-//! Live state for many viewers: one watcher for each thing, however many look at it.
+//! Live state for many viewers: one watcher for each thing, no matter how many viewers it has.
 //!
-//! Any process may change a thing. What is changed in this one is passed on at once
-//! ([`Watchers::changed`]); what another process changed is found by reading again, soon at first
-//! and then more and more seldom. So no process needs to know of the others.
+//! Any process may change a thing. A change made in this process reaches the viewers at once
+//! ([`Watchers::changed`]). A change made in another process is found by reading the thing again,
+//! soon after a change and then less and less often. No process needs to know about the others.
 
 use std::{
     collections::HashMap,
@@ -17,41 +17,49 @@ use futures_util::{Stream, StreamExt as _, stream::unfold};
 use thiserror::Error;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, watch},
-    time::{sleep, timeout_at},
+    time::{Instant, sleep, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
 
 #[cfg(test)]
 mod tests;
 
-/// How soon a watcher reads again after it saw a change, and how seldom it may become.
+/// How long a watcher waits before it reads again: the least, after a change, and the most.
 const READ_FIRST: Duration = Duration::from_millis(200);
 const READ_SELDOM: Duration = Duration::from_secs(2);
-/// A viewer that wants more comes again.
+/// How long a stream may last. The viewer then opens another.
 const VIEW_MAX: Duration = Duration::from_secs(120);
 
 /// Something that changes.
 pub trait Watched: Clone + Send + Sync + 'static {
     /// A number that grows with each change.
     fn version(&self) -> u64;
-    /// Whether no change is expected any more.
-    fn is_final(&self) -> bool;
+    /// Whether it is done and has not changed for a while, so that streams of it may end.
+    ///
+    /// This may become true as time passes, without a new version.
+    fn is_settled(&self) -> bool;
 }
 
-/// Why there is nothing to see.
+/// Why there is no stream.
 #[derive(Debug, Error)]
-pub enum Unseen {
-    /// As many look already as there may be at once.
-    #[error("too many are looking")]
-    TooMany,
-    /// It cannot be read.
+pub enum NoStream {
+    /// There is no such thing.
+    #[error("not found")]
+    NotFound,
+    /// The thing is settled, and the viewer knows its present version.
+    #[error("nothing more will change")]
+    UpToDate,
+    /// The limit of concurrent viewers is reached.
+    #[error("too many viewers")]
+    TooManyViewers,
+    /// The thing cannot be read.
     #[error(transparent)]
     Unreadable(#[from] anyhow::Error),
 }
 
 type Reading<V> = Pin<Box<dyn Future<Output = anyhow::Result<Option<V>>> + Send>>;
 
-/// The watchers of a process. A clone is cheap, and shares them.
+/// The watchers of a process. A clone is cheap and shares them.
 pub struct Watchers<K, V>(Arc<Shared<K, V>>);
 
 struct Shared<K, V> {
@@ -72,8 +80,8 @@ where
     K: Copy + Eq + Hash + Send + Sync + 'static,
     V: Watched,
 {
-    /// Watchers that see what `read` finds, for at most `max_viewers` at once, until `shutdown` is
-    /// cancelled.
+    /// Watchers that `read` things for at most `max_viewers` concurrent viewers, until `shutdown`
+    /// is cancelled.
     pub fn new<F>(
         max_viewers: usize,
         shutdown: CancellationToken,
@@ -90,54 +98,65 @@ where
         }))
     }
 
-    /// Passes on what was changed in this process.
+    /// Shows a change that was made in this process to the viewers.
     pub fn changed(&self, key: &K, value: V) {
         if let Some(state) = self.0.watched().get(key) {
             offer(state, value);
         }
     }
 
-    /// The states of the thing `key`: the present one, unless the viewer knows its version, and
-    /// each later one. It ends with the final one, after two minutes, or when the process does.
-    ///
-    /// `None` if there is no such thing.
+    /// The states of the thing `key`: the present one, unless its version is the `known` one, and
+    /// each later one. The stream ends when the thing is settled, after two minutes, or when the
+    /// process shuts down.
     ///
     /// # Errors
     ///
-    /// [`Unseen`]
+    /// [`NoStream`]
     pub async fn view(
         &self,
         key: K,
         known: Option<u64>,
-    ) -> Result<Option<impl Stream<Item = V> + Send + use<K, V>>, Unseen> {
+    ) -> Result<impl Stream<Item = V> + Send + use<K, V>, NoStream> {
         let viewer = Arc::clone(&self.0.viewers).try_acquire_owned();
-        let viewer = viewer.map_err(|_| Unseen::TooMany)?;
-        let Some(state) = self.look(key).await? else {
-            return Ok(None);
+        let viewer = viewer.map_err(|_| NoStream::TooManyViewers)?;
+        let state = match self.subscribe(key) {
+            Some(state) => state,
+            None => {
+                let value = (self.0.read)(key).await?.ok_or(NoStream::NotFound)?;
+                if value.is_settled() && known == Some(value.version()) {
+                    return Err(NoStream::UpToDate);
+                }
+                self.watch(key, value)
+            }
         };
-        let view =
-            View { state, known, until: tokio::time::Instant::now() + VIEW_MAX, _viewer: viewer };
-        let ended = self.0.shutdown.clone().cancelled_owned();
-        Ok(Some(unfold(view, View::next).take_until(Box::pin(ended))))
+        let view = View { state, known, until: Instant::now() + VIEW_MAX, _viewer: viewer };
+        let shutdown = self.0.shutdown.clone().cancelled_owned();
+        Ok(unfold(view, View::next).take_until(Box::pin(shutdown)))
     }
 
-    async fn look(&self, key: K) -> anyhow::Result<Option<watch::Receiver<V>>> {
-        if let Some(state) = self.0.watched().get(&key) {
-            return Ok(Some(state.subscribe()));
-        }
-        let Some(value) = (self.0.read)(key).await? else {
-            return Ok(None);
-        };
+    /// The state of a thing that is watched already. A settled one is read again: what its watcher
+    /// read may be out of date, and a viewer that has seen everything does not ask again.
+    fn subscribe(&self, key: K) -> Option<watch::Receiver<V>> {
+        let watched = self.0.watched();
+        let state = watched.get(&key).filter(|state| !state.borrow().is_settled());
+        state.map(watch::Sender::subscribe)
+    }
+
+    /// The state of a thing that was just read, with a watcher unless it is settled.
+    fn watch(&self, key: K, value: V) -> watch::Receiver<V> {
         let mut watched = self.0.watched();
-        // Somebody else may have come meanwhile.
+        // Another viewer may have started a watcher meanwhile.
         if let Some(state) = watched.get(&key) {
             offer(state, value);
-            return Ok(Some(state.subscribe()));
+            return state.subscribe();
         }
+        let settled = value.is_settled();
         let (state, receiver) = watch::channel(value);
-        watched.insert(key, state.clone());
-        tokio::spawn(Arc::clone(&self.0).keep_reading(key, state));
-        Ok(Some(receiver))
+        if !settled {
+            watched.insert(key, state.clone());
+            tokio::spawn(Arc::clone(&self.0).keep_reading(key, state));
+        }
+        receiver
     }
 }
 
@@ -159,13 +178,10 @@ where
                 () = self.shutdown.cancelled() => continue,
                 () = sleep(pause) => {}
             }
-            if state.borrow().is_final() {
-                continue;
-            }
             let changed = match (self.read)(key).await {
                 Ok(value) => value.is_some_and(|value| offer(&state, value)),
                 Err(error) => {
-                    tracing::warn!(error = format!("{error:#}"), "cannot see what changed");
+                    tracing::warn!(error = format!("{error:#}"), "cannot read for live viewers");
                     false
                 }
             };
@@ -173,12 +189,13 @@ where
         }
     }
 
-    /// Whether there is nothing left to watch, or nobody to watch for; then the watcher is gone.
+    /// Whether the thing is settled, has no viewers left, or the process shuts down. The watcher
+    /// is then removed, and the streams of its viewers end once they have seen the last state.
     fn is_over(&self, key: &K, state: &watch::Sender<V>) -> bool {
-        // Under the lock nobody else begins to look.
+        // While the lock is held, no viewer can subscribe.
         let mut watched = self.watched();
         let over = state.receiver_count() == 0
-            || state.borrow().is_final()
+            || state.borrow().is_settled()
             || self.shutdown.is_cancelled();
         if over {
             watched.remove(key);
@@ -187,7 +204,7 @@ where
     }
 }
 
-/// Takes `value` for the state if it is newer.
+/// Makes `value` the state if it is newer.
 fn offer<V: Watched>(state: &watch::Sender<V>, value: V) -> bool {
     state.send_if_modified(|current| {
         let newer = value.version() > current.version();
@@ -200,9 +217,9 @@ fn offer<V: Watched>(state: &watch::Sender<V>, value: V) -> bool {
 
 struct View<V> {
     state: watch::Receiver<V>,
-    /// The version that the viewer has seen: maybe at another process, which knew more.
+    /// The latest version that the viewer has seen, perhaps a newer one in another process.
     known: Option<u64>,
-    until: tokio::time::Instant,
+    until: Instant,
     _viewer: OwnedSemaphorePermit,
 }
 
@@ -214,9 +231,7 @@ impl<V: Watched> View<V> {
                 self.known = Some(value.version());
                 return Some((value, self));
             }
-            if value.is_final() {
-                return None;
-            }
+            // This fails once the thing has no watcher any more.
             timeout_at(self.until, self.state.changed()).await.ok()?.ok()?;
         }
     }

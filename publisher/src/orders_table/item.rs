@@ -44,7 +44,7 @@ impl Watched for PlacedOrder {
         self.version
     }
 
-    fn is_final(&self) -> bool {
+    fn is_settled(&self) -> bool {
         self.timeline().is_final
     }
 }

@@ -1,34 +1,51 @@
-//! What viewers see, on paused time, with a thing that counts how often it is read.
+//! What viewers see, on paused time, of a thing that counts how often it is read.
 
 use std::sync::{
-    Arc,
-    atomic::{AtomicU64, AtomicUsize, Ordering},
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use futures_util::StreamExt as _;
-use tokio::time::Instant;
+use tokio::time::sleep_until;
 
-use super::{CancellationToken, Duration, Unseen, VIEW_MAX, Watched, Watchers, sleep};
+use super::{
+    CancellationToken, Duration, Instant, NoStream, READ_SELDOM, Stream, VIEW_MAX, Watched,
+    Watchers, sleep,
+};
 
 const MAX_VIEWERS: usize = 10;
-const FINAL: u64 = 100;
+/// How long after it is done a thing is settled.
+const QUIET: Duration = Duration::from_secs(10);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
-struct Thing(u64);
+struct Thing {
+    version: u64,
+    done_at: Option<Instant>,
+}
 
-impl Watched for Thing {
-    fn version(&self) -> u64 {
-        self.0
+impl Thing {
+    fn working(version: u64) -> Self {
+        Self { version, done_at: None }
     }
 
-    fn is_final(&self) -> bool {
-        self.0 == FINAL
+    fn done(version: u64) -> Self {
+        Self { version, done_at: Some(Instant::now()) }
     }
 }
 
-/// A thing that another process changes, and what this one has to watch it.
+impl Watched for Thing {
+    fn version(&self) -> u64 {
+        self.version
+    }
+
+    fn is_settled(&self) -> bool {
+        self.done_at.is_some_and(|at| at.elapsed() >= QUIET)
+    }
+}
+
+/// A thing that another process changes, and what this process needs to watch it.
 struct Scene {
-    elsewhere: Arc<AtomicU64>,
+    elsewhere: Arc<Mutex<Thing>>,
     reads: Arc<AtomicUsize>,
     shutdown: CancellationToken,
     watchers: Watchers<u8, Thing>,
@@ -36,60 +53,132 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let (elsewhere, reads) = (Arc::new(AtomicU64::new(1)), Arc::new(AtomicUsize::new(0)));
-        let (version, count) = (Arc::clone(&elsewhere), Arc::clone(&reads));
+        let elsewhere = Arc::new(Mutex::new(Thing::working(1)));
+        let reads = Arc::new(AtomicUsize::new(0));
+        let (thing, count) = (Arc::clone(&elsewhere), Arc::clone(&reads));
         let shutdown = CancellationToken::new();
         let watchers = Watchers::new(MAX_VIEWERS, shutdown.clone(), move |key| {
             count.fetch_add(1, Ordering::SeqCst);
-            let thing = (key == 0).then(|| Thing(version.load(Ordering::SeqCst)));
+            let thing = (key == 0).then(|| *thing.lock().unwrap());
             async move { Ok(thing) }
         });
         Self { elsewhere, reads, shutdown, watchers }
     }
 
-    async fn view(&self, known: Option<u64>) -> impl futures_util::Stream<Item = Thing> + use<> {
-        Box::pin(self.watchers.view(0, known).await.unwrap().unwrap())
+    /// A scene whose thing is settled at version 1.
+    async fn settled() -> Self {
+        let scene = Self::new();
+        scene.change_elsewhere(Thing::done(1));
+        sleep(QUIET).await;
+        scene
+    }
+
+    fn change_elsewhere(&self, thing: Thing) {
+        *self.elsewhere.lock().unwrap() = thing;
+    }
+
+    async fn view(&self, known: Option<u64>) -> impl Stream<Item = Thing> + use<> {
+        Box::pin(self.watchers.view(0, known).await.unwrap())
+    }
+
+    async fn refusal(&self, key: u8, known: Option<u64>) -> NoStream {
+        self.watchers.view(key, known).await.err().unwrap()
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_whole_state_comes_first_and_then_each_change() {
+async fn the_present_state_comes_first_and_then_each_change() {
     let scene = Scene::new();
     let mut view = scene.view(None).await;
-    assert_eq!(view.next().await, Some(Thing(1)));
-    scene.elsewhere.store(2, Ordering::SeqCst);
-    assert_eq!(view.next().await, Some(Thing(2)));
-    scene.elsewhere.store(FINAL, Ordering::SeqCst);
-    assert_eq!(view.next().await, Some(Thing(FINAL)));
+    assert_eq!(view.next().await, Some(Thing::working(1)));
+    scene.change_elsewhere(Thing::working(2));
+    assert_eq!(view.next().await, Some(Thing::working(2)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_ends_soon_after_the_thing_is_settled() {
+    let scene = Scene::new();
+    let mut view = scene.view(None).await;
+    view.next().await;
+    let done = Thing::done(2);
+    scene.change_elsewhere(done);
+    assert_eq!(view.next().await, Some(done));
+    assert_eq!(view.next().await, None);
+    let lasted = done.done_at.unwrap().elapsed();
+    assert!((QUIET..=QUIET + READ_SELDOM).contains(&lasted), "{lasted:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_after_the_thing_was_done_is_seen_too() {
+    let scene = Scene::new();
+    let mut view = scene.view(None).await;
+    view.next().await;
+    let done = Thing::done(2);
+    scene.change_elsewhere(done);
+    assert_eq!(view.next().await, Some(done));
+    // By what the watcher knows, it is settled a moment later. It reads before it decides.
+    sleep_until(done.done_at.unwrap() + QUIET - Duration::from_millis(1)).await;
+    scene.change_elsewhere(Thing::done(3));
+    assert_eq!(view.next().await.map(|it| it.version), Some(3));
     assert_eq!(view.next().await, None);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_viewer_that_comes_again_sees_only_what_it_missed() {
-    let scene = Scene::new();
-    let mut view = scene.view(Some(1)).await;
-    scene.elsewhere.store(2, Ordering::SeqCst);
-    assert_eq!(view.next().await, Some(Thing(2)));
-    let mut late = scene.view(Some(1)).await;
-    assert_eq!(late.next().await, Some(Thing(2)));
-    scene.elsewhere.store(FINAL, Ordering::SeqCst);
-    assert_eq!(scene.view(Some(FINAL)).await.next().await, None);
+async fn a_settled_thing_is_shown_once_and_costs_one_read() {
+    let scene = Scene::settled().await;
+    let started = Instant::now();
+    for known in [None, Some(0)] {
+        let seen: Vec<_> = scene.view(known).await.collect().await;
+        assert_eq!(seen.iter().map(|it| it.version).collect::<Vec<_>>(), [1]);
+    }
+    assert!(matches!(scene.refusal(0, Some(1)).await, NoStream::UpToDate));
+    // Nobody here wrote version 2: the stream is empty.
+    assert_eq!(scene.view(Some(2)).await.next().await, None);
+    assert_eq!(started.elapsed(), Duration::ZERO);
+    assert_eq!(scene.reads.load(Ordering::SeqCst), 4);
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_changes_here_is_seen_at_once_and_what_changes_elsewhere_within_two_seconds() {
+async fn a_viewer_is_up_to_date_by_what_is_stored_and_not_by_what_was_read_before() {
     let scene = Scene::new();
     let mut view = scene.view(None).await;
     view.next().await;
-    // By now it reads as seldom as it ever does.
+    let settled = Thing::done(2);
+    sleep(QUIET).await;
+    let asked = Instant::now();
+    // The watcher does not read in the time that all of this takes: none.
+    scene.watchers.changed(&0, settled);
+    scene.change_elsewhere(settled);
+    assert!(matches!(scene.refusal(0, Some(2)).await, NoStream::UpToDate));
+    scene.change_elsewhere(Thing::working(3));
+    assert_eq!(scene.view(Some(2)).await.next().await, Some(Thing::working(3)));
+    assert_eq!(asked.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_viewer_that_reconnects_sees_only_what_it_missed() {
+    let scene = Scene::new();
+    let mut view = scene.view(Some(1)).await;
+    scene.change_elsewhere(Thing::working(2));
+    assert_eq!(view.next().await, Some(Thing::working(2)));
+    let mut late = scene.view(Some(1)).await;
+    assert_eq!(late.next().await, Some(Thing::working(2)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_here_is_seen_at_once_and_a_change_elsewhere_within_two_seconds() {
+    let scene = Scene::new();
+    let mut view = scene.view(None).await;
+    view.next().await;
+    // By now the watcher reads as seldom as it ever does.
     sleep(Duration::from_secs(60)).await;
     let changed = Instant::now();
-    scene.watchers.changed(&0, Thing(2));
-    assert_eq!(view.next().await, Some(Thing(2)));
+    scene.watchers.changed(&0, Thing::working(2));
+    assert_eq!(view.next().await, Some(Thing::working(2)));
     assert_eq!(changed.elapsed(), Duration::ZERO);
-    scene.elsewhere.store(3, Ordering::SeqCst);
-    assert_eq!(view.next().await, Some(Thing(3)));
-    assert!(changed.elapsed() <= Duration::from_secs(2), "{:?}", changed.elapsed());
+    scene.change_elsewhere(Thing::working(3));
+    assert_eq!(view.next().await, Some(Thing::working(3)));
+    assert!(changed.elapsed() <= READ_SELDOM, "{:?}", changed.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
@@ -97,12 +186,12 @@ async fn an_older_state_never_follows_a_newer_one() {
     let scene = Scene::new();
     let mut view = scene.view(None).await;
     view.next().await;
-    scene.watchers.changed(&0, Thing(5));
-    assert_eq!(view.next().await, Some(Thing(5)));
-    // What is read elsewhere is still version 1 for a while.
+    scene.watchers.changed(&0, Thing::working(5));
+    assert_eq!(view.next().await, Some(Thing::working(5)));
+    // Reads still find version 1 for a while.
     sleep(Duration::from_secs(10)).await;
-    scene.elsewhere.store(6, Ordering::SeqCst);
-    assert_eq!(view.next().await, Some(Thing(6)));
+    scene.change_elsewhere(Thing::working(6));
+    assert_eq!(view.next().await, Some(Thing::working(6)));
 }
 
 #[tokio::test(start_paused = true)]
@@ -122,7 +211,7 @@ async fn many_viewers_cost_the_reads_of_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nobody_looks_and_nothing_is_read() {
+async fn without_viewers_nothing_is_read() {
     let scene = Scene::new();
     drop(scene.view(None).await);
     sleep(Duration::from_secs(3)).await;
@@ -130,29 +219,29 @@ async fn nobody_looks_and_nothing_is_read() {
     sleep(Duration::from_secs(60)).await;
     assert_eq!(scene.reads.load(Ordering::SeqCst), reads);
     assert!(scene.watchers.0.watched().is_empty());
-    // And it can be looked at again.
-    assert_eq!(scene.view(None).await.next().await, Some(Thing(1)));
+    // And it can be viewed again.
+    assert_eq!(scene.view(None).await.next().await, Some(Thing::working(1)));
 }
 
 #[tokio::test(start_paused = true)]
-async fn viewers_are_limited_and_what_is_not_there_is_not_seen() {
+async fn viewers_are_limited_and_a_missing_thing_is_not_found() {
     let scene = Scene::new();
-    assert!(scene.watchers.view(1, None).await.unwrap().is_none());
+    assert!(matches!(scene.refusal(1, None).await, NoStream::NotFound));
     let mut views = Vec::new();
     for _ in 0..MAX_VIEWERS {
         views.push(scene.view(None).await);
     }
-    assert!(matches!(scene.watchers.view(0, None).await, Err(Unseen::TooMany)));
+    assert!(matches!(scene.refusal(0, None).await, NoStream::TooManyViewers));
     views.pop();
     assert!(scene.watchers.view(0, None).await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_view_ends_after_two_minutes_and_with_the_process() {
+async fn a_stream_ends_after_two_minutes_and_when_the_process_shuts_down() {
     let scene = Scene::new();
     let started = Instant::now();
     let seen: Vec<_> = scene.view(None).await.collect().await;
-    assert_eq!((seen, started.elapsed()), (vec![Thing(1)], VIEW_MAX));
+    assert_eq!((seen, started.elapsed()), (vec![Thing::working(1)], VIEW_MAX));
 
     let mut view = scene.view(None).await;
     view.next().await;
