@@ -18,7 +18,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use web::{
     Audience, Problem,
-    audience::{Telling, tell_problems},
+    audience::{ProblemFormat, negotiate_problems},
     guard,
     spans::traced,
 };
@@ -63,7 +63,7 @@ pub struct App {
 
 /// Every page and every operation.
 pub fn router(app: App) -> Router {
-    let telling = Telling { page: problem_page, programs_only: (Method::POST, "/orders") };
+    let format = ProblemFormat { page: problem_page, programs_only: (Method::POST, "/orders") };
     Router::new()
         .route("/", get(form::show).post(form::submit))
         .route("/orders", get(latest::list).post(api::create))
@@ -82,7 +82,7 @@ pub fn router(app: App) -> Router {
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
         .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
         .layer(guard::refuse_other_sites())
-        .layer(from_fn_with_state(telling, tell_problems))
+        .layer(from_fn_with_state(format, negotiate_problems))
         .layer(map_response(guard::add_security_headers))
         .with_state(app)
 }
@@ -90,7 +90,7 @@ pub fn router(app: App) -> Router {
 impl App {
     /// Accepts an order: from here on it will be announced, whatever happens.
     async fn place(&self, order: &Order) -> Result<(PlacedOrder, Arrival), Problem> {
-        match self.orders.store(order).await.map_err(Problem::out_of_reach)? {
+        match self.orders.store(order).await.map_err(Problem::unavailable)? {
             Stored::New(placed) => {
                 tracing::info!(order.id = %order.id, amount = %order.amount, "order stored");
                 // If too many wait already, the outbox finds this one in its index.

@@ -1,4 +1,4 @@
-//! Who asked: a person's browser, or a program. It decides the form of what is answered.
+//! Who sent a request: a person's browser or a program. This decides the format of the response.
 
 use std::convert::Infallible;
 
@@ -16,9 +16,9 @@ use mediatype::{
 
 use crate::problem::Problem;
 
-/// Who asked, by the header `Accept`.
+/// Who sent a request, by its `Accept` header.
 ///
-/// A browser names `text/html`; whoever takes anything, or does not say, is a program.
+/// A browser names `text/html`. A client that accepts anything, or sends no `Accept`, is a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
     /// Wants pages.
@@ -49,38 +49,38 @@ impl<S: Sync> FromRequestParts<S> for Audience {
     }
 }
 
-/// How problems are told.
+/// How problems are presented.
 #[derive(Clone, Debug)]
-pub struct Telling {
-    /// Makes a page of a problem.
+pub struct ProblemFormat {
+    /// Renders a problem as a page.
     pub page: fn(&Problem) -> Response,
-    /// Where only programs send this, whatever they accept.
+    /// An operation that only programs use: its problems are JSON, whatever `Accept` says.
     pub programs_only: (Method, &'static str),
 }
 
-/// Tells a [`Problem`] in the form that the one who asked reads.
-pub async fn tell_problems(
-    State(telling): State<Telling>,
+/// Turns a [`Problem`] into a page for a browser and into JSON for a program.
+pub async fn negotiate_problems(
+    State(format): State<ProblemFormat>,
     request: Request,
     next: Next,
 ) -> Response {
-    let (method, path) = telling.programs_only;
+    let (method, path) = format.programs_only;
     let api = *request.method() == method && request.uri().path() == path;
     let audience = if api { Audience::Program } else { Audience::of(request.headers()) };
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        let told = match audience {
-            Audience::Browser => (telling.page)(&problem),
+        let body = match audience {
+            Audience::Browser => (format.page)(&problem),
             Audience::Program => problem.json(),
         };
-        // Headers that the problem brought with it stay, such as `Allow`.
-        let mut told = (response.status(), told).into_response();
+        let mut negotiated = (response.status(), body).into_response();
+        // Headers that came with the problem stay, such as `Allow`.
         for (name, value) in response.headers() {
             if !matches!(*name, header::CONTENT_TYPE | header::CONTENT_LENGTH) {
-                told.headers_mut().append(name, value.clone());
+                negotiated.headers_mut().append(name, value.clone());
             }
         }
-        response = told;
+        response = negotiated;
     }
     response.headers_mut().append(header::VARY, HeaderValue::from_static("accept"));
     response

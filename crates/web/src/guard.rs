@@ -28,8 +28,7 @@ pub async fn add_security_headers(response: Response) -> impl IntoResponse {
     (SECURITY_HEADERS, response)
 }
 
-/// Refuses a request that a page of another site made a browser send: it would place an order that
-/// its customer never meant to place.
+/// Refuses a request that a page of another site made a browser send: its user did not mean to.
 ///
 /// Browsers send `Sec-Fetch-Site`, older ones only `Origin`. Programs send neither and pass, and so
 /// do GET, HEAD and OPTIONS, which change nothing.

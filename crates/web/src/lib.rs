@@ -1,5 +1,5 @@
-//! What every web service does, whatever it is about: it tells problems in the form that the one who
-//! asked reads, protects its pages, and shows what changes while it changes.
+//! What every web service needs: problems as a page or as JSON, protected pages, traced requests,
+//! and live updates.
 
 pub mod watch;
 

@@ -64,7 +64,7 @@ where
             let detail = "Too many viewers; try again shortly.";
             return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
         }
-        Err(NoStream::Unreadable(error)) => return Err(Problem::out_of_reach(error)),
+        Err(NoStream::Unreadable(error)) => return Err(Problem::unavailable(error)),
     };
     let events = states.map(move |value| {
         let event = Event::default().id(value.version().to_string()).retry(RETRY);

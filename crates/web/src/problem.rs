@@ -1,4 +1,4 @@
-//! What went wrong, told to the one who asked: RFC 9457 for programs, a page for people.
+//! A problem, as an RFC 9457 body for programs and a page for people.
 
 use std::{collections::BTreeMap, error::Error, fmt::Display, iter};
 
@@ -8,39 +8,41 @@ use axum::{
 };
 use serde::Serialize;
 
-/// When a request that failed for a while is worth sending again, in seconds.
+/// When a client may retry after a temporary failure, in seconds.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
 
-/// One problem.
+const UNAVAILABLE: &str = "The service is temporarily unavailable.";
+
+/// A problem.
 #[derive(Clone, Debug)]
 pub struct Problem {
     /// The status of the response.
     pub status: StatusCode,
-    /// A sentence that says what is wrong, and what to do.
+    /// A sentence that says what is wrong and what to do.
     pub detail: String,
-    /// A sentence for each field that is wrong.
+    /// A sentence for each invalid field.
     errors: BTreeMap<&'static str, String>,
-    /// Where to go on from here, if there is a better place than the front page.
+    /// The address of a page that helps, if there is one.
     pub see: Option<String>,
 }
 
 impl Problem {
-    /// A problem with this status and this sentence.
+    /// A problem with this status and this detail.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         Self { status, detail: detail.into(), errors: BTreeMap::new(), see: None }
     }
 
-    /// Nothing has this address.
+    /// There is nothing at this address.
     pub fn not_found() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "There is nothing here; maybe the address is incomplete.")
+        Self::new(StatusCode::NOT_FOUND, "There is nothing at this address. It may be incomplete.")
     }
 
-    /// The address does not answer this method.
+    /// The address does not support the request's method.
     pub fn method_not_allowed() -> Self {
-        Self::new(StatusCode::METHOD_NOT_ALLOWED, "This address does not answer that method.")
+        Self::new(StatusCode::METHOD_NOT_ALLOWED, "This address does not support this method.")
     }
 
-    /// Fields whose content is wrong.
+    /// Invalid fields: those that have an error.
     pub fn of_fields<const N: usize>(fields: [(&'static str, Option<String>); N]) -> Self {
         let errors = fields.into_iter().filter_map(|(name, error)| Some((name, error?)));
         let errors: BTreeMap<_, _> = errors.collect();
@@ -48,35 +50,35 @@ impl Problem {
         Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, detail) }
     }
 
-    /// A body that the framework could not read.
+    /// A body that axum could not read; it should have been `media_type`.
     pub fn of_body(status: StatusCode, error: &(dyn Error + 'static), media_type: &str) -> Self {
         let detail = match status {
-            StatusCode::PAYLOAD_TOO_LARGE => "That is too large.".to_owned(),
-            StatusCode::UNSUPPORTED_MEDIA_TYPE => format!("This is to be sent as {media_type}."),
-            _ => format!("What was sent cannot be read: {}.", cause(error)),
+            StatusCode::PAYLOAD_TOO_LARGE => "The request body is too large.".to_owned(),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => format!("Send this as {media_type}."),
+            _ => format!("The request body cannot be read: {}.", cause(error)),
         };
         Self::new(status, detail)
     }
 
-    /// AWS does not answer, or not with what was asked.
-    pub fn out_of_reach(error: anyhow::Error) -> Self {
-        tracing::error!(error = format!("{error:#}"), "AWS is out of reach");
-        let detail = "We cannot reach our books right now. Try again in a moment.";
+    /// An AWS request failed.
+    pub fn unavailable(error: anyhow::Error) -> Self {
+        tracing::error!(error = format!("{error:#}"), "an AWS request failed");
+        let detail = format!("{UNAVAILABLE} Try again in a moment.");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     }
 
-    /// Adds what the sender of an order should know before sending it again, if this is a problem
-    /// that may pass: whether the order was stored is open then.
+    /// Says whether it is safe to send the request again, if this is a temporary problem. It is
+    /// then unknown whether the request took effect.
     pub fn advising(mut self, advice: &str) -> Self {
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
-            self.detail = format!("We cannot reach our books right now. {advice}");
+            self.detail = format!("{UNAVAILABLE} {advice}");
         }
         self
     }
 
-    /// A mistake of ours.
+    /// A fault of this program.
     pub fn internal(error: impl Display) -> Self {
-        tracing::error!(%error, "a mistake of this program");
+        tracing::error!(%error, "internal error");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Something went wrong on our side.")
     }
 
@@ -111,14 +113,14 @@ impl Problem {
         (media_type, axum::Json(body)).into_response()
     }
 
-    /// The problem in two or three words.
+    /// The standard phrase for the status.
     pub fn title(&self) -> &'static str {
         self.status.canonical_reason().unwrap_or("Problem")
     }
 }
 
-/// What an error comes from; the rest is about the program that found it. It may quote what was
-/// sent, which has no control characters then: a terminal would obey them.
+/// The root cause of an error; the errors around it are about axum. It may quote the request, so
+/// control characters are replaced: a terminal would obey them.
 fn cause(error: &(dyn Error + 'static)) -> String {
     let causes = iter::successors(Some(error), |it| (*it).source());
     let cause = causes.last().unwrap_or(error).to_string();
@@ -126,7 +128,7 @@ fn cause(error: &(dyn Error + 'static)) -> String {
 }
 
 impl IntoResponse for Problem {
-    /// Leaves the form open: `audience::tell_problems` knows who asked.
+    /// The response has no body yet: `audience::negotiate_problems` chooses its format.
     fn into_response(self) -> Response {
         let mut response = (self.status, self.headers()).into_response();
         response.extensions_mut().insert(self);

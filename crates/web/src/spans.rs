@@ -1,4 +1,4 @@
-//! Each request is a span.
+//! A span for each request.
 
 use axum::{
     extract::{MatchedPath, Request},
@@ -11,8 +11,10 @@ use pubsub::{
 };
 use tracing::{Instrument as _, field};
 
-/// Makes a request a span, in the trace that its sender names or in one of its own. It is named and
-/// filled as OpenTelemetry's conventions for HTTP say.
+/// Records a request as a span, in the trace that its sender names or in a new one. The span's name
+/// and fields follow OpenTelemetry's [conventions for HTTP].
+///
+/// [conventions for HTTP]: https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 pub async fn traced(path: MatchedPath, request: Request, next: Next) -> Response {
     let (method, path) = (request.method().as_str(), path.as_str());
     let span = tracing::info_span!(

@@ -17,7 +17,7 @@ const SHOWN_ORDERS: usize = 60;
 
 /// `GET /flow`: the picture, as a page or as what is in it.
 pub async fn show(State(app): State<App>, audience: Audience) -> Result<Response, Problem> {
-    let picture = app.flow.picture(|| moving(&app.orders)).await.map_err(Problem::out_of_reach)?;
+    let picture = app.flow.picture(|| moving(&app.orders)).await.map_err(Problem::unavailable)?;
     answer(audience, &FlowPage { picture })
 }
 

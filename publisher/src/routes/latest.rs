@@ -32,7 +32,7 @@ pub async fn list(
         return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
     }
     let page = app.orders.latest(before.as_deref(), PAGE_ORDERS).await;
-    let page = page.map_err(Problem::out_of_reach)?;
+    let page = page.map_err(Problem::unavailable)?;
     let latest = Latest {
         orders: page.orders.iter().map(OrderView::of).collect(),
         next: page.next.map(|key| format!("/orders?before={key}")),

@@ -22,7 +22,7 @@ type Id = Result<Path<OrderId>, PathRejection>;
 /// `GET /orders/{id}`: the order, as a page or as JSON.
 pub async fn show(State(app): State<App>, audience: Audience, id: Id) -> Result<Response, Problem> {
     let Path(id) = id.map_err(|_| Problem::not_found())?;
-    let found = app.orders.get(id).await.map_err(Problem::out_of_reach)?;
+    let found = app.orders.get(id).await.map_err(Problem::unavailable)?;
     answer(audience, &OrderView::of(&found.ok_or_else(Problem::not_found)?))
 }
 

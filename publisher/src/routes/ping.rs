@@ -22,7 +22,7 @@ pub async fn publish(State(app): State<App>) -> Result<Json<Ping>, Problem> {
     let letters = random_letters();
     let message = format!("Hello! Message sent: {letters}");
     let ping = event::ping(message.clone(), letters);
-    app.ping.publish(ping).await.map_err(Problem::out_of_reach)?;
+    app.ping.publish(ping).await.map_err(Problem::unavailable)?;
     tracing::info!(ping = message, "published a ping");
     Ok(Json(Ping { message }))
 }

@@ -34,7 +34,7 @@ async fn requests_of_this_site_and_of_programs_pass() {
         // The address was typed, or comes from a bookmark.
         &[("sec-fetch-site", "none")],
         &[("origin", "http://shop:5000")],
-        // A proxy that ends TLS may change the host; the browser's own word counts.
+        // A proxy that ends TLS may change the host; the `Sec-Fetch-Site` counts.
         &[("sec-fetch-site", "same-origin"), ("origin", "https://shop.example")],
     ] {
         check(Method::POST, headers, StatusCode::OK).await;
