@@ -22,11 +22,10 @@ function made(dot) {
   circle.setAttribute("r", 6);
   circle.dataset.order = dot.order;
   circle.dataset.service = dot.service;
-  if (dot.large) circle.classList.add("large");
-  // It comes from the publisher, wherever it is by now.
+  // Every dot starts at the publisher.
   circle.style.transform = "translate(77px, 65px)";
   dots.append(circle);
-  // The place it starts from has to be drawn once, or there is no way to be seen.
+  // Without drawing it there once, the browser would not animate the way.
   circle.getBoundingClientRect();
   return circle;
 }
@@ -42,7 +41,7 @@ function show(flow) {
   present.forEach((circle) => circle.remove());
   for (const lane of flow.lanes) {
     const drawn = document.querySelector(`[data-lane="${CSS.escape(lane.service)}"]`);
-    // A subscriber that is new needs a new picture.
+    // A new subscriber needs a new picture.
     if (!drawn) return location.reload();
     drawn.querySelector(".depth").textContent = lane.queue;
     drawn.querySelector(".dead").textContent = lane.letters;
@@ -55,7 +54,7 @@ async function look() {
     const answer = await fetch("/flow", { headers: { accept: "application/json" } });
     if (answer.ok) show(await answer.json());
   } catch {
-    // It may be back at the next look.
+    // The next attempt may succeed.
   }
   setTimeout(look, EVERY_MS);
 }

@@ -3,8 +3,7 @@
 
 const main = document.querySelector("main");
 const timeline = document.getElementById("timeline");
-const coupon = document.getElementById("coupon");
-const copy = document.getElementById("copy");
+const attachments = document.getElementById("attachments");
 
 function element(name, text, attributes = {}) {
   const made = document.createElement(name);
@@ -17,7 +16,7 @@ function clock(at) {
   return at.split("T")[1].replace("Z", "");
 }
 
-function drawn(station) {
+function drawnStation(station) {
   const item = element("li", "", { "data-step": station.name, "data-state": station.state });
   item.append(element("strong", station.name), " ");
   item.append(element("span", station.word === station.name ? "" : station.word, { class: "word" }), " ");
@@ -28,49 +27,64 @@ function drawn(station) {
   return item;
 }
 
-function show(order) {
-  order.stations.forEach((station, index) => {
-    const present = timeline.children[index];
-    const item = drawn(station);
-    // Only what changed is replaced, so that only that is read aloud.
-    if (!present) timeline.append(item);
-    else if (JSON.stringify(station) !== present.dataset.seen) present.replaceWith(item);
-    else return;
-    item.dataset.seen = JSON.stringify(station);
-  });
-  if (order.coupon) {
-    document.getElementById("percent").textContent = order.coupon.percent;
-    document.getElementById("code").textContent = order.coupon.code;
-    coupon.hidden = false;
-  }
-  main.dataset.final = order.is_final;
+function drawnAttachment(attachment) {
+  const item = element("li", "");
+  item.append(element("span", attachment.label));
+  if (attachment.code) item.append(" ", element("code", attachment.code));
+  if (attachment.link) item.append(" ", element("a", attachment.link, { href: attachment.link }));
+  return item;
 }
 
-async function copyCode() {
-  const code = document.getElementById("code");
+// Only what changed is replaced, so that only that is read aloud.
+function update(list, values, drawn) {
+  values.forEach((value, index) => {
+    const present = list.children[index];
+    const seen = JSON.stringify(value);
+    if (present && present.dataset.seen === seen) return;
+    const item = drawn(value);
+    item.dataset.seen = seen;
+    if (present) present.replaceWith(item);
+    else list.append(item);
+  });
+}
+
+function show(order) {
+  update(timeline, order.stations, drawnStation);
+  update(attachments, order.stations.flatMap((station) => station.attachments), drawnAttachment);
+  addCopyButtons();
+  main.dataset.done = order.is_done;
+}
+
+async function copy(code, status) {
   let copied = true;
   try {
     await navigator.clipboard.writeText(code.textContent);
   } catch {
-    // Without HTTPS there is no such clipboard; the selection serves.
+    // The clipboard needs HTTPS; copying the selection does not.
     getSelection().selectAllChildren(code);
     copied = document.execCommand("copy");
   }
-  coupon.querySelector("[role=status]").textContent = copied ? "Copied" : "Press Ctrl-C to copy";
+  status.textContent = copied ? "Copied" : "Press Ctrl-C to copy";
 }
 
-copy.hidden = false;
-copy.addEventListener("click", copyCode);
+function addCopyButtons() {
+  for (const code of attachments.querySelectorAll("code:not(.copyable)")) {
+    code.classList.add("copyable");
+    const button = element("button", "Copy", { type: "button" });
+    const status = element("span", "", { role: "status" });
+    button.addEventListener("click", () => copy(code, status));
+    code.after(" ", button, " ", status);
+  }
+}
 
-if (main.dataset.final !== "true") {
+addCopyButtons();
+
+if (main.dataset.settled !== "true") {
   const events = new EventSource(`${location.pathname}/events`);
-  events.onmessage = (event) => {
-    const order = JSON.parse(event.data);
-    show(order);
-    if (order.is_final) events.close();
-  };
+  events.onmessage = (event) => show(JSON.parse(event.data));
   events.onerror = () => {
-    // The browser comes back by itself, unless it was refused.
-    if (events.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
+    // The browser reconnects by itself unless it was refused, or the order is settled.
+    const refused = events.readyState === EventSource.CLOSED && main.dataset.done !== "true";
+    if (refused) setTimeout(() => location.reload(), 5000);
   };
 }

@@ -1,15 +1,17 @@
 //! Takes orders over HTTP, stores them and announces them.
 
-use std::{net::Ipv4Addr, process::ExitCode, time::Duration};
+use std::{net::Ipv4Addr, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
-use flow::Flow;
+use clap::Parser;
+use flow::{Flow, QueueNames};
+use orders::event::{ORDERS_TOPIC, PING_TOPIC};
 use pubsub::{
-    Program,
-    env::{self, Misconfigured},
-    event::{ORDERS_TOPIC, PING_TOPIC},
-    subscribe::{Settings, subscribe},
-    topic::Topic,
+    aws,
+    env::Misconfigured,
+    program::Health,
+    subscribe::{self, Limits, subscribe},
+    topics::Topics,
 };
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::sync::CancellationToken;
@@ -20,84 +22,98 @@ mod orders_table;
 
 mod outbox;
 
-mod status;
+mod projection;
 
 mod live;
 
 #[cfg(test)]
-mod bed;
+mod test_account;
 
 use orders_table::OrdersTable;
 use outbox::Outbox;
 use routes::App;
 
-const PORT: (&str, u16) = ("PORT", 5000);
+const HEALTH: Health = Health { port: "port", path: "/ping" };
 
-/// How long requests under way may take to end; a browser's idle connection takes all of it.
+/// How long requests in progress may take to finish after SIGTERM. A browser's idle connection takes
+/// all of it.
 const DRAIN: Duration = Duration::from_secs(20);
 
-const PROGRAM: Program = Program {
-    name: env!("CARGO_PKG_NAME"),
-    version: env!("CARGO_PKG_VERSION"),
-    about: "Takes orders over HTTP, stores them in DynamoDB and announces them on SNS.",
-    health_port: PORT,
-    health_path: "/ping",
-    variables: &[
-        ("COPILOT_SNS_TOPIC_ARNS", "the topics, as JSON: ordersTopic and ping"),
-        ("ORDERS_TABLE_NAME", "the DynamoDB table of orders"),
-        ("STATUS_QUEUE_URL", "the queue of what the workers tell"),
-        ("PORT", "the port to listen on (5000)"),
-        ("MAX_IN_FLIGHT", "how many reports are projected at once (100)"),
-        ("RECEIVE_WAIT_SECONDS", "how long a receive waits for them, up to 20 (20)"),
-    ],
-};
-
-fn main() -> ExitCode {
-    pubsub::run(&PROGRAM, serve)
+/// Takes orders over HTTP, stores them in DynamoDB and announces them on SNS.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Settings {
+    #[command(flatten)]
+    topics: Topics,
+    /// The DynamoDB table of orders
+    #[arg(long, value_name = "TABLE", env = "ORDERS_TABLE_NAME")]
+    orders_table_name: String,
+    /// The URL of the queue of the workers' reports
+    #[arg(long, value_name = "URL", env = "STATUS_QUEUE_URL")]
+    status_queue_url: String,
+    /// The services, separated by commas, that have to be done before an order counts as done;
+    /// without any, an announced order does
+    #[arg(long, value_name = "SERVICES", env = "DONE_WHEN", value_delimiter = ',')]
+    done_when: Vec<String>,
+    /// How queues are named after services, such as shop-{service}-queue; /flow shows the services
+    #[arg(long, value_name = "PATTERN", env = "QUEUE_NAMES", default_value = "{service}")]
+    queue_names: QueueNames,
+    /// A line of text below the form's total
+    #[arg(long, value_name = "TEXT", env = "OFFER", default_value = "")]
+    offer: Arc<str>,
+    /// The port to listen on, on all addresses
+    #[arg(long, env = "PORT", default_value_t = 5000)]
+    port: u16,
+    #[command(flatten)]
+    limits: Limits,
 }
 
-async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
-    let (variable, default_port) = PORT;
-    let port = env::parsed(variable, default_port, "a port number")?;
-    let table_name = env::required("ORDERS_TABLE_NAME")?;
-    let (orders_arn, ping_arn) = (env::topic_arn(ORDERS_TOPIC)?, env::topic_arn(PING_TOPIC)?);
-    let status = Settings { drain: DRAIN, ..Settings::for_queue_in("STATUS_QUEUE_URL")? };
+fn main() -> ExitCode {
+    pubsub::run(HEALTH, serve)
+}
 
-    let aws = pubsub::aws::config().await;
-    let orders = OrdersTable::new(&aws, table_name);
+async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
+    let aws = aws::config().await;
+    let orders = OrdersTable::new(&aws, settings.orders_table_name, settings.done_when.into());
     let live = live::live(orders.clone(), shutdown.clone());
-    let outbox = Outbox::new(orders.clone(), Topic::new(&aws, orders_arn.clone()), live.clone());
+    let topic = settings.topics.topic(&aws, ORDERS_TOPIC)?;
+    let outbox = Outbox::new(orders.clone(), topic, live.clone());
     let (fresh, waiting) = mpsc::channel(outbox::MAX_WAITING);
+    let topic_arn = settings.topics.arn(ORDERS_TOPIC)?.to_owned();
     let app = App {
         orders: orders.clone(),
         fresh,
-        ping: Topic::new(&aws, ping_arn),
+        ping: settings.topics.topic(&aws, PING_TOPIC)?,
         live: live.clone(),
-        flow: Flow::new(&aws, orders_arn),
+        flow: Flow::new(&aws, topic_arn, settings.queue_names),
+        offer: settings.offer,
     };
-    let listener = listen(port).await?;
+    let listener = listen(settings.port).await?;
     tracing::info!(address = %listener.local_addr()?, "listening");
 
     let served = CancellationToken::new();
     let mut outbox = tokio::spawn(outbox.run(waiting, shutdown.clone(), served.clone()));
-    let project = move |notification| status::project(notification, orders.clone(), live.clone());
-    let status = subscribe(&aws, status, shutdown.clone(), project);
+    let reports = subscribe::Settings::new(settings.status_queue_url).limited(settings.limits);
+    let reports = subscribe::Settings { drain: DRAIN, ..reports };
+    let project =
+        move |notification| projection::project(notification, orders.clone(), live.clone());
+    let projection = subscribe(&aws, reports, shutdown.clone(), project);
     let server = axum::serve(listener, routes::router(app))
         .with_graceful_shutdown(shutdown.clone().cancelled_owned());
-    let ended = async {
+    let drained = async {
         shutdown.cancelled().await;
         tokio::time::sleep(DRAIN).await;
     };
-    let served_and_told =
-        async { tokio::try_join!(async { server.await.context("serving") }, status) };
+    let finished =
+        async { tokio::try_join!(async { server.await.context("serving") }, projection) };
     tokio::select! {
-        ended = served_and_told => drop(ended?),
-        () = ended => tracing::warn!("closing connections that are still open"),
-        // Nothing would be announced any more: a new process has to.
-        broken = &mut outbox => return broken.context("the outbox ended badly"),
+        finished = finished => drop(finished?),
+        () = drained => tracing::warn!("closing connections that are still open"),
+        // Without the outbox nothing would be announced: exit, so that a new process starts.
+        failed = &mut outbox => return failed.context("outbox task failed"),
     }
     served.cancel();
-    outbox.await.context("the outbox ended badly")
+    outbox.await.context("outbox task failed")
 }
 
 async fn listen(port: u16) -> anyhow::Result<TcpListener> {

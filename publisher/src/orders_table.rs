@@ -1,10 +1,10 @@
 //! The orders in DynamoDB. Each order is its own outbox.
 //!
-//! One write stores an order together with the note that it is to be announced: the attributes
-//! `outbox` and `outbox_due`, which are the keys of a sparse index. Announcing it removes them. So
-//! an order is stored if and only if it will be announced, without a transaction or a second table.
+//! One write stores an order and marks it as not announced, by the attributes `outbox` and
+//! `outbox_due`, which are the keys of a sparse index. Announcing the order removes them. So an order
+//! is stored if and only if it will be announced, without a transaction or a second table.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use aws_config::SdkConfig;
@@ -17,28 +17,29 @@ use aws_sdk_dynamodb::{
     },
     types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
-use pubsub::{
+use jiff::Timestamp;
+use orders::{
     order::{Order, OrderId},
-    status::Report,
-    trace,
+    report::Report,
 };
+use pubsub::trace;
 
 mod item;
 
 mod latest;
 
 pub use item::PlacedOrder;
-use item::{Item, after, now, number, parsed, text, time};
+use item::{Item, age, number, parsed, text};
 
-/// The sparse index of what is not announced.
+/// The sparse index of the orders that are not announced.
 const OUTBOX_INDEX: &str = "outbox";
-/// How many partitions an index is spread over: DynamoDB limits writes to a single one to 1,000
-/// a second. It may be raised at any time. Once lowered, what is in the shards that are gone is
-/// neither swept nor listed.
+/// How many partitions an index is spread over: DynamoDB limits writes to one of them to 1,000 a
+/// second. It may be raised at any time. If it is lowered, orders in the removed shards are neither
+/// swept nor listed.
 pub const SHARDS: u32 = 4;
-/// How long a new order has for its way through the fast path before the sweep looks at it.
+/// How long the fast path has to announce a new order before the sweep does.
 const FIRST_DUE: Duration = Duration::from_secs(5);
-/// How many orders the sweep takes from a shard at once.
+/// How many orders one sweep takes from a shard.
 pub const SWEEP_LIMIT: usize = 100;
 
 /// The table of orders. A clone is cheap and shares the connections.
@@ -46,14 +47,15 @@ pub const SWEEP_LIMIT: usize = 100;
 pub struct OrdersTable {
     dynamodb: Client,
     name: String,
+    done_when: Arc<[String]>,
 }
 
-/// What storing an order came to.
+/// The outcome of storing an order.
 #[derive(Debug)]
 pub enum Stored {
-    /// It is stored now.
+    /// It was stored.
     New(PlacedOrder),
-    /// It had been stored before: the same request came again.
+    /// It had been stored before: the request was repeated.
     Again(PlacedOrder),
     /// Another order has its id.
     Taken,
@@ -62,12 +64,12 @@ pub enum Stored {
 /// An order that should have been announced by now.
 #[derive(Debug)]
 pub struct Overdue {
-    /// The order. One that cannot be read holds up no other.
+    /// The order. One that cannot be read does not hold up the others.
     pub placed: anyhow::Result<PlacedOrder>,
     /// Its id, as it is stored.
     pub id: String,
-    /// The value of `outbox_due` that was seen: whoever changes it first has the claim.
-    due: u64,
+    /// The value of `outbox_due` that was read: the first publisher to change it has the claim.
+    due: i64,
 }
 
 impl Overdue {
@@ -79,38 +81,43 @@ impl Overdue {
 
 impl PlacedOrder {
     fn age(&self) -> Duration {
-        let placed_at = self.placed_at.to_millis().ok().and_then(|at| at.try_into().ok());
-        Duration::from_millis(now().saturating_sub(placed_at.unwrap_or(u64::MAX)))
+        age(self.placed_at)
     }
 
-    /// Whether it is so old that, unless it is announced, the sweep looks at it.
+    /// Whether it is old enough for the sweep, unless it was announced.
     pub fn is_overdue(&self) -> bool {
         self.age() >= FIRST_DUE
     }
 }
 
 impl OrdersTable {
-    /// The table called `name`.
-    pub fn new(aws: &SdkConfig, name: String) -> Self {
-        Self { dynamodb: Client::new(aws), name }
+    /// The table called `name`; an order is done when the services `done_when` are.
+    pub fn new(aws: &SdkConfig, name: String, done_when: Arc<[String]>) -> Self {
+        Self { dynamodb: Client::new(aws), name, done_when }
     }
 
-    /// Stores an order and, with the same write, that it is to be announced.
+    fn read(&self, item: &Item) -> anyhow::Result<PlacedOrder> {
+        item::read(item, &self.done_when)
+    }
+
+    /// Stores an order and, with the same write, puts it into the outbox.
     ///
     /// # Errors
     ///
-    /// If DynamoDB is out of reach. Whether the order was stored is then open, and storing it again
-    /// settles it.
+    /// If DynamoDB is unavailable. The order may have been stored even so; storing it again says
+    /// which.
     pub async fn store(&self, order: &Order) -> anyhow::Result<Stored> {
         let now = now();
         let placed = PlacedOrder {
             order: order.clone(),
-            placed_at: time(now),
+            placed_at: now,
             traceparent: trace::current(),
             announced_at: None,
             reports: Vec::new(),
             version: 1,
+            done_when: Arc::clone(&self.done_when),
         };
+        let placed_at = now.as_millisecond();
         let mut put = self
             .dynamodb
             .put_item()
@@ -118,12 +125,12 @@ impl OrdersTable {
             .item("id", text(order.id))
             .item("customer", text(&order.customer))
             .item("amount", number(order.amount))
-            .item("placed_at", number(now))
+            .item("placed_at", number(placed_at))
             .item("version", number(placed.version))
             .item("shard", text(order.id.shard(SHARDS)))
-            .item("placed", text(format!("{now:013}-{}", order.id)))
+            .item("placed", text(format!("{placed_at:013}-{}", order.id)))
             .item("outbox", text(order.id.shard(SHARDS)))
-            .item("outbox_due", number(after(now, FIRST_DUE)))
+            .item("outbox_due", number(millis_after(now, FIRST_DUE)))
             .condition_expression("attribute_not_exists(id)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
         if let Some(traceparent) = &placed.traceparent {
@@ -132,8 +139,8 @@ impl OrdersTable {
         match put.send().await.map_err(SdkError::into_service_error) {
             Ok(_) => Ok(Stored::New(placed)),
             Err(PutItemError::ConditionalCheckFailedException(taken)) => {
-                let item = taken.item().context("DynamoDB did not show the item that is there");
-                let placed = item::read(item?)?;
+                let item = taken.item().context("DynamoDB did not return the item");
+                let placed = self.read(item?)?;
                 Ok(if placed.order == *order { Stored::Again(placed) } else { Stored::Taken })
             }
             Err(error) => Err(error).context("storing an order"),
@@ -144,18 +151,18 @@ impl OrdersTable {
     ///
     /// # Errors
     ///
-    /// If DynamoDB is out of reach, or the item is not an order.
+    /// If DynamoDB is unavailable, or the item is not an order.
     pub async fn get(&self, id: OrderId) -> anyhow::Result<Option<PlacedOrder>> {
         let get = self.dynamodb.get_item().table_name(&self.name).key("id", text(id));
         let found = get.consistent_read(true).send().await.map_err(SdkError::into_service_error);
-        found.context("reading an order")?.item.as_ref().map(item::read).transpose()
+        found.context("reading an order")?.item.map(|item| self.read(&item)).transpose()
     }
 
     /// Orders of a shard that should have been announced by now, the longest overdue first.
     ///
     /// # Errors
     ///
-    /// If DynamoDB is out of reach.
+    /// If DynamoDB is unavailable.
     pub async fn overdue(&self, shard: u32) -> anyhow::Result<Vec<Overdue>> {
         let query = self
             .dynamodb
@@ -164,25 +171,25 @@ impl OrdersTable {
             .index_name(OUTBOX_INDEX)
             .key_condition_expression("outbox = :shard AND outbox_due < :now")
             .expression_attribute_values(":shard", text(shard))
-            .expression_attribute_values(":now", number(now()))
+            .expression_attribute_values(":now", number(now().as_millisecond()))
             .limit(SWEEP_LIMIT as i32)
             .send();
         let found =
             query.await.map_err(SdkError::into_service_error).context("reading the outbox")?;
         let overdue = |item: &Item| {
             let (id, due) = (parsed(item, "id")?, parsed(item, "outbox_due")?);
-            anyhow::Ok(Overdue { placed: item::read(item), id, due })
+            anyhow::Ok(Overdue { placed: self.read(item), id, due })
         };
         found.items().iter().map(overdue).collect()
     }
 
-    /// Claims an overdue order for `lease`, so that no other publisher announces it meanwhile.
+    /// Claims an overdue order for `lease`, so that no other publisher announces it in that time.
     ///
-    /// False if somebody else was faster, or it was announced.
+    /// False if another publisher was faster, or the order was announced.
     ///
     /// # Errors
     ///
-    /// If DynamoDB is out of reach. The claim may stand all the same, and runs out by itself.
+    /// If DynamoDB is unavailable. The claim may have been made even so; it expires by itself.
     pub async fn claim(&self, overdue: &Overdue, lease: Duration) -> anyhow::Result<bool> {
         let update = self
             .dynamodb
@@ -191,7 +198,7 @@ impl OrdersTable {
             .key("id", text(&overdue.id))
             .update_expression("SET outbox_due = :until")
             .condition_expression("outbox_due = :seen")
-            .expression_attribute_values(":until", number(after(now(), lease)))
+            .expression_attribute_values(":until", number(millis_after(now(), lease)))
             .expression_attribute_values(":seen", number(overdue.due))
             .send();
         match update.await.map_err(SdkError::into_service_error) {
@@ -201,12 +208,12 @@ impl OrdersTable {
         }
     }
 
-    /// Takes an order out of the outbox, because it was announced, and returns it as it is now:
-    /// `None` if another publisher had announced it as well.
+    /// Removes an announced order from the outbox, and returns it as it is now; `None` if another
+    /// publisher had announced it as well.
     ///
     /// # Errors
     ///
-    /// If DynamoDB is out of reach. The order is then announced again, which does no harm.
+    /// If DynamoDB is unavailable. The order is announced again then, which is harmless.
     pub async fn announced(&self, id: OrderId) -> anyhow::Result<Option<PlacedOrder>> {
         let update = self
             .dynamodb
@@ -215,20 +222,20 @@ impl OrdersTable {
             .key("id", text(id))
             .update_expression("REMOVE outbox, outbox_due SET announced_at = :now ADD version :one")
             .condition_expression("attribute_exists(outbox)")
-            .expression_attribute_values(":now", number(now()))
+            .expression_attribute_values(":now", number(now().as_millisecond()))
             .expression_attribute_values(":one", number(1));
-        changed(update).await.context("taking an order out of the outbox")
+        self.changed(update).await.context("removing an order from the outbox")
     }
 
-    /// Projects what a worker told on the order it is about, and returns the order as it is now:
-    /// `None` if nothing changed, because the report is known or there is no such order.
+    /// Projects a report onto its order, and returns the order as it is now; `None` if nothing
+    /// changed, because the report is a duplicate or the order is unknown.
     ///
-    /// Each attempt has an attribute of its own, and of two reports of an attempt the one with
-    /// more steps stays: so neither the order in which reports arrive nor repetition matters.
+    /// Each attempt has an attribute of its own, and of two reports of an attempt the one with more
+    /// steps stays. So reports may arrive in any order, and more than once.
     ///
     /// # Errors
     ///
-    /// If DynamoDB is out of reach.
+    /// If DynamoDB is unavailable.
     pub async fn project(&self, report: &Report) -> anyhow::Result<Option<PlacedOrder>> {
         let name = item::report_name(report);
         let value = HashMap::from([
@@ -249,16 +256,34 @@ impl OrdersTable {
             .expression_attribute_values(":report", AttributeValue::M(value))
             .expression_attribute_values(":steps", number(report.steps.len()))
             .expression_attribute_values(":one", number(1));
-        changed(update).await.context("projecting what a worker told")
+        self.changed(update).await.context("projecting a report")
+    }
+
+    /// Makes a change, and returns the order after it; `None` if its condition does not hold.
+    async fn changed(
+        &self,
+        update: UpdateItemFluentBuilder,
+    ) -> anyhow::Result<Option<PlacedOrder>> {
+        let updated = update.return_values(ReturnValue::AllNew).send().await;
+        match updated.map_err(SdkError::into_service_error) {
+            Ok(output) => {
+                let item = output.attributes.context("DynamoDB did not return the item")?;
+                self.read(&item).map(Some)
+            }
+            Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 }
 
-/// Makes a change, and returns the order after it; `None` if its condition does not hold.
-async fn changed(update: UpdateItemFluentBuilder) -> anyhow::Result<Option<PlacedOrder>> {
-    let updated = update.return_values(ReturnValue::AllNew).send().await;
-    match updated.map_err(SdkError::into_service_error) {
-        Ok(output) => item::read(&output.attributes.context("the order is not shown")?).map(Some),
-        Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(None),
-        Err(error) => Err(error.into()),
-    }
+/// Now, to the millisecond, as it is stored.
+fn now() -> Timestamp {
+    let now = Timestamp::now().as_millisecond();
+    Timestamp::from_millisecond(now).expect("now is a time")
+}
+
+/// A time in milliseconds since 1970, as it is stored.
+fn millis_after(time: Timestamp, delay: Duration) -> i64 {
+    let delay = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
+    time.as_millisecond().saturating_add(delay)
 }

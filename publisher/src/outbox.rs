@@ -1,15 +1,15 @@
-//! Announces what is stored: soon, and whatever happens in between.
+//! Announces every stored order, despite crashes.
 //!
-//! A new order comes over a channel, right after it was stored. Should this process end before the
-//! order is announced, or the channel be full, the order is still in the outbox index of the table,
-//! and the sweep of any publisher finds it there once it is overdue. Sweeping publishers share the
-//! work by claims: a claim moves the due time, and so doubles as a lease that runs out by itself.
+//! A new order arrives over a channel, right after it was stored. If the process exits before the
+//! order is announced, or the channel is full, the order is still in the outbox index of the table.
+//! Any publisher's sweep finds it there once it is overdue. Sweeping publishers share the work by
+//! claims: a claim moves the due time, and so is a lease that expires by itself.
 //!
-//! Accepting goes first. When the process has no time to spare, few orders are announced at once;
-//! the others wait here, and then in the index.
+//! Accepting orders has priority. While the process is saturated, few orders are announced at once;
+//! the others wait in memory, and then in the index.
 //!
-//! So an event is published at least once if and only if its order was stored. A crash between
-//! publishing and noting so publishes it twice; subscribers expect that.
+//! So an event is published, at least once, if and only if its order was stored. A crash between
+//! publishing and noting it publishes the event twice; subscribers expect that.
 
 use std::{
     sync::{
@@ -19,7 +19,8 @@ use std::{
     time::Duration,
 };
 
-use pubsub::{event, telemetry::SPANS, topic::Topic, trace};
+use orders::event;
+use pubsub::{telemetry::SPANS, topic::Topic, trace};
 use rand::RngExt as _;
 use tokio::{
     sync::{Semaphore, mpsc},
@@ -33,101 +34,102 @@ use crate::{
     orders_table::{OrdersTable, Overdue, PlacedOrder, SHARDS, SWEEP_LIMIT},
 };
 
-mod load;
+mod saturation;
 
 #[cfg(test)]
 mod tests;
 
-use load::Load;
+use saturation::Saturation;
 
-/// How many new orders may wait to be announced; beyond that the sweep takes care of them.
+/// How many new orders may wait to be announced; the sweep announces the others.
 pub const MAX_WAITING: usize = 10_000;
-/// How many orders are announced at once: enough to fill the requests to SNS that may be under way.
+/// How many orders are announced at once: enough to fill the concurrent requests to SNS.
 const MAX_ANNOUNCING: u32 = 40;
-/// How many of these slots an order takes while the process has no time to spare: three at once.
-const SLOTS_UNDER_LOAD: u32 = 13;
-/// How often the process looks whether it has.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// How often the sweep looks for the first order that is overdue; the jitter keeps many publishers
-/// from looking at the same time.
+/// How many of these slots an order takes while the process is saturated, so that three are
+/// announced at once.
+const SLOTS_WHEN_SATURATED: u32 = 13;
+/// How often saturation is measured.
+const MEASURE_EVERY: Duration = Duration::from_millis(100);
+/// How often the sweep looks for overdue orders; the jitter keeps publishers from sweeping at the
+/// same time.
 const SWEEP_EVERY_MS: std::ops::RangeInclusive<u64> = 1_000..=3_000;
-/// How long a claim lasts: longer than announcing takes with all its retries. An order that could
-/// not be announced is tried again after it.
+/// How long a claim lasts: longer than announcing takes with all its retries. After it, an order that
+/// could not be announced is retried.
 const CLAIM_LEASE_MS: std::ops::RangeInclusive<u64> = 30_000..=40_000;
-/// How long the end of the process waits for what is under way.
+/// How long the drain waits for announcements in progress.
 const DRAIN: Duration = Duration::from_secs(15);
 
-/// What announces the orders of a table on a topic.
+/// Announces the orders of a table on a topic.
 #[derive(Clone)]
 pub struct Outbox {
     orders: OrdersTable,
     topic: Topic,
     live: Live,
     slots: Arc<Semaphore>,
-    under_load: Arc<AtomicBool>,
+    saturated: Arc<AtomicBool>,
     announcing: TaskTracker,
 }
 
 impl Outbox {
-    /// An outbox that is idle until it runs.
+    /// An outbox, idle until [`Outbox::run`].
     pub fn new(orders: OrdersTable, topic: Topic, live: Live) -> Self {
         Self {
             orders,
             topic,
             live,
             slots: Arc::new(Semaphore::new(MAX_ANNOUNCING as usize)),
-            under_load: Arc::default(),
+            saturated: Arc::default(),
             announcing: TaskTracker::new(),
         }
     }
 
     /// Announces `fresh` orders until `served` is cancelled, and sweeps until `shutdown` is; then
-    /// finishes what is under way. What is left stays in the index for the next process.
+    /// finishes announcements in progress. The rest stays in the index for the next process.
     pub async fn run(
         self,
         mut fresh: mpsc::Receiver<PlacedOrder>,
         shutdown: CancellationToken,
         served: CancellationToken,
     ) {
-        let sweep = shutdown.run_until_cancelled(self.sweep_for_ever());
-        let look = served.run_until_cancelled(self.look_for_ever());
+        let sweep = shutdown.run_until_cancelled(self.sweep_forever());
+        let measure = served.run_until_cancelled(self.measure_forever());
         let announce = async {
             while let Some(Some(order)) = served.run_until_cancelled(fresh.recv()).await {
                 self.spawn_fresh(order).await;
             }
-            self.under_load.store(false, Ordering::Relaxed);
+            self.saturated.store(false, Ordering::Relaxed);
             fresh.close();
             while let Some(order) = fresh.recv().await {
                 self.spawn_fresh(order).await;
             }
         };
-        tokio::join!(sweep, announce, look);
+        tokio::join!(sweep, announce, measure);
         self.announcing.close();
         if timeout(DRAIN, self.announcing.wait()).await.is_err() {
             let orders = self.announcing.len();
-            tracing::warn!(orders, "left in the outbox for the next process");
+            tracing::warn!(orders, "orders left in the outbox for the next process");
         }
     }
 
-    async fn look_for_ever(&self) {
-        let mut load = Load::new();
+    async fn measure_forever(&self) {
+        let mut saturation = Saturation::new();
         loop {
-            sleep(LOOK_EVERY).await;
-            self.under_load.store(load.is_full(), Ordering::Relaxed);
+            sleep(MEASURE_EVERY).await;
+            self.saturated.store(saturation.is_reached(), Ordering::Relaxed);
         }
     }
 
-    async fn sweep_for_ever(&self) {
+    async fn sweep_forever(&self) {
         loop {
             sleep(random(SWEEP_EVERY_MS)).await;
             while self.sweep_all().await {}
         }
     }
 
-    /// Announces overdue orders of every shard; true if one of them has more.
+    /// Announces overdue orders of every shard; true if a shard has more.
     async fn sweep_all(&self) -> bool {
         let mut more = false;
-        // Publishers that sweep at the same time begin apart.
+        // Publishers that sweep at the same time start at different shards.
         let first = rand::rng().random_range(0..SHARDS);
         for shard in (0..SHARDS).map(|shard| (first + shard) % SHARDS) {
             match self.sweep(shard).await {
@@ -140,7 +142,7 @@ impl Outbox {
         more
     }
 
-    /// Announces overdue orders of one shard; true if there are more of them.
+    /// Announces overdue orders of one shard; true if the shard has more.
     async fn sweep(&self, shard: u32) -> anyhow::Result<bool> {
         let overdue = self.orders.overdue(shard).await?;
         if let Some(oldest) = overdue.iter().map(Overdue::age).max() {
@@ -148,7 +150,7 @@ impl Outbox {
                 outbox.shard = shard,
                 outbox.overdue = overdue.len(),
                 outbox.oldest_seconds = oldest.as_secs(),
-                "announcing orders that are overdue"
+                "announcing overdue orders"
             );
         }
         let more = overdue.len() == SWEEP_LIMIT;
@@ -159,13 +161,13 @@ impl Outbox {
         Ok(more)
     }
 
-    /// Does `work` on the order `id` in the background, as soon as there is a slot.
+    /// Runs `work` on the order `id` in the background, as soon as a slot is free.
     async fn spawn(
         &self,
         id: String,
         work: impl Future<Output = anyhow::Result<()>> + Send + 'static,
     ) {
-        let slots = if self.under_load.load(Ordering::Relaxed) { SLOTS_UNDER_LOAD } else { 1 };
+        let slots = if self.saturated.load(Ordering::Relaxed) { SLOTS_WHEN_SATURATED } else { 1 };
         let Ok(slot) = Arc::clone(&self.slots).acquire_many_owned(slots).await else {
             return;
         };
@@ -179,7 +181,7 @@ impl Outbox {
 
     async fn spawn_fresh(&self, placed: PlacedOrder) {
         if placed.is_overdue() {
-            // It is the sweep's by now, here or elsewhere, and would be announced twice.
+            // The sweep, here or elsewhere, is about to announce it.
             return;
         }
         let outbox = self.clone();

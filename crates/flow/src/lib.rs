@@ -1,5 +1,5 @@
-//! How orders flow, for a room to see: the architecture as a picture, in which the last minute's orders
-//! move. What hangs on the topic, and how much waits there, is as AWS says it.
+//! The architecture as a live picture in which orders move. The subscriptions of the topic and the
+//! depths of their queues are read from SNS and SQS.
 
 use std::{
     future::Future,
@@ -15,12 +15,13 @@ mod picture;
 mod topology;
 
 pub use picture::{Moving, Picture};
+pub use topology::QueueNames;
 use topology::Topology;
 
-/// However many look, AWS is asked once in this time.
+/// How long a picture is shown to all viewers before AWS is asked again.
 const FRESH: Duration = Duration::from_millis(900);
 
-/// The picture of a topic. A clone is cheap, and shows the same.
+/// The picture of a topic. A clone is cheap, and shares the picture.
 #[derive(Clone)]
 pub struct Flow {
     topology: Topology,
@@ -33,17 +34,17 @@ struct Drawn {
 }
 
 impl Flow {
-    /// The picture of the topic with this ARN.
-    pub fn new(aws: &SdkConfig, topic_arn: String) -> Self {
-        Self { topology: Topology::new(aws, topic_arn), latest: Arc::default() }
+    /// The picture of the topic with this ARN; `names` says which service a queue belongs to.
+    pub fn new(aws: &SdkConfig, topic_arn: String, names: QueueNames) -> Self {
+        Self { topology: Topology::new(aws, topic_arn, names), latest: Arc::default() }
     }
 
-    /// The picture of this moment, with the orders that `moving` finds, the oldest first.
+    /// The picture of this moment, with the orders that `moving` finds, oldest first.
     ///
     /// # Errors
     ///
-    /// If the orders cannot be read. Without the right to read the subscriptions or the queues it
-    /// shows the orders alone.
+    /// If the orders cannot be read. Without permission to read the subscriptions or the queues, the
+    /// picture shows the orders alone.
     pub async fn picture<F>(&self, moving: impl FnOnce() -> F) -> anyhow::Result<Arc<Picture>>
     where
         F: Future<Output = anyhow::Result<Vec<Moving>>>,

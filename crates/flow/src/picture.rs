@@ -1,20 +1,20 @@
 //! The picture: a lane for each subscription, and a dot for each order on its way to a service.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use askama::Template;
-use pubsub::timeline::{Standing, Station};
+use orders::timeline::{Phase, Station};
 use serde::Serialize;
 
 use crate::topology::{Depth, Lane};
 
-/// The picture, in its own units: from left to right, and a lane for each subscription.
+/// The places in the picture, from left to right, in its own units.
 const LANE_HEIGHT: usize = 170;
 const STORED_X: usize = 25;
 const QUEUE_X: usize = 645;
 const WORKER_X: usize = 820;
 const DONE_X: usize = 995;
-/// A place has room for so many dots side by side.
+/// How many dots fit side by side in a place.
 const DOTS_A_ROW: usize = 7;
 const DOT: usize = 16;
 
@@ -25,15 +25,13 @@ pub struct Moving {
     pub id: String,
     /// Its total.
     pub amount: String,
-    /// Whether promotion wants it.
-    pub large: bool,
-    /// Whether the topic has it.
+    /// Whether it was announced.
     pub announced: bool,
-    /// Where it is.
+    /// Its stations.
     pub stations: Vec<Station>,
 }
 
-/// The picture: an SVG element as text, and what is in it as JSON.
+/// The picture: an SVG element as text, and its content as JSON.
 #[derive(Debug, Serialize, Template)]
 #[template(path = "picture.svg", escape = "html")]
 pub struct Picture {
@@ -41,7 +39,7 @@ pub struct Picture {
     dots: Vec<Dot>,
 }
 
-/// A lane, and what is written at its queue.
+/// A lane, and the texts at its queue.
 #[derive(Debug, Serialize)]
 struct Drawn {
     #[serde(flatten)]
@@ -56,9 +54,7 @@ struct Dot {
     order: String,
     service: String,
     amount: String,
-    /// Whether promotion wants it.
-    large: bool,
-    state: Standing,
+    state: Phase,
     x: usize,
     y: usize,
 }
@@ -66,9 +62,8 @@ struct Dot {
 impl Picture {
     pub(crate) fn draw(moving: &[Moving], lanes: anyhow::Result<Vec<Lane>>) -> Self {
         let lanes = lanes.unwrap_or_else(|error| {
-            tracing::debug!(error = format!("{error:#}"), "the depth of queues is not known");
-            let services = ["fulfilment", "promotion"].map(str::to_owned);
-            services.map(|service| Lane { service, ..Lane::default() }).into()
+            tracing::debug!(error = format!("{error:#}"), "cannot read the subscriptions");
+            reporting(moving)
         });
         Self { dots: dots(moving, &lanes), lanes: lanes.into_iter().map(Drawn::of).collect() }
     }
@@ -81,16 +76,25 @@ impl Picture {
 impl Drawn {
     fn of(lane: Lane) -> Self {
         let (queue, letters) = match lane.depth {
-            Some(Depth { waiting, in_flight, dead }) => {
-                (format!("{waiting} waiting, {in_flight} in hand"), format!("{dead} dead letters"))
-            }
+            Some(Depth { waiting, in_flight, dead }) => (
+                format!("{waiting} visible, {in_flight} in flight"),
+                format!("{dead} dead letters"),
+            ),
             None => ("queue".to_owned(), String::new()),
         };
         Self { lane, queue, letters }
     }
 }
 
-/// A dot for each order and each service that it is on its way to.
+/// A lane for each service that has reported, without its queue.
+fn reporting(moving: &[Moving]) -> Vec<Lane> {
+    let attempted = |station: &&Station| !station.attempts.is_empty();
+    let stations = moving.iter().flat_map(|order| order.stations.iter().filter(attempted));
+    let services: BTreeSet<_> = stations.map(|station| station.name.clone()).collect();
+    services.into_iter().map(|service| Lane { service, ..Lane::default() }).collect()
+}
+
+/// A dot for each order and each of its services.
 fn dots(moving: &[Moving], lanes: &[Lane]) -> Vec<Dot> {
     let mut taken: HashMap<(usize, usize), usize> = HashMap::new();
     let mut dots = Vec::new();
@@ -100,17 +104,16 @@ fn dots(moving: &[Moving], lanes: &[Lane]) -> Vec<Dot> {
                 continue;
             };
             let left = place(station, order.announced);
-            // Before it is announced it is with the publisher, which is beside the first lane.
+            // Before it is announced, it is at the publisher, beside the first lane.
             let lane = if left == STORED_X { 0 } else { lane };
             let index = taken.entry((left, lane)).or_default();
             dots.push(Dot {
                 order: order.id.clone(),
                 service: station.name.clone(),
                 amount: order.amount.clone(),
-                large: order.large,
                 state: station.state,
                 x: left + *index % DOTS_A_ROW * DOT,
-                // Where there are too many, the last ones cover one another.
+                // If there are too many, the last ones overlap.
                 y: lane * LANE_HEIGHT + 36 + (*index / DOTS_A_ROW).min(3) * DOT,
             });
             *index += 1;
@@ -121,10 +124,10 @@ fn dots(moving: &[Moving], lanes: &[Lane]) -> Vec<Dot> {
 
 fn place(station: &Station, announced: bool) -> usize {
     match station.state {
-        Standing::Waiting if !announced => STORED_X,
-        // What failed waits to be tried again.
-        Standing::Waiting | Standing::Failed => QUEUE_X,
-        Standing::Working => WORKER_X,
-        Standing::Done => DONE_X,
+        Phase::Waiting if !announced => STORED_X,
+        // A failed attempt waits to be retried.
+        Phase::Waiting | Phase::Failed => QUEUE_X,
+        Phase::Working => WORKER_X,
+        Phase::Done => DONE_X,
     }
 }

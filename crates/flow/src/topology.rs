@@ -1,4 +1,6 @@
-//! Who subscribes to the orders, by which filter, and how much waits for them: as AWS says it.
+//! The subscriptions of the topic, their filter policies, and the depths of their queues.
+
+use std::str::FromStr;
 
 use anyhow::Context as _;
 use aws_config::SdkConfig;
@@ -12,6 +14,49 @@ pub struct Topology {
     sns: Sns,
     sqs: Sqs,
     topic_arn: String,
+    names: QueueNames,
+}
+
+/// How queues are named after services: a pattern such as `shop-{service}-queue`. A deployer may add
+/// something at the end of a queue's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct QueueNames {
+    before: String,
+    after: String,
+}
+
+impl QueueNames {
+    const SERVICE: &str = "{service}";
+
+    /// The service that the queue belongs to, or the queue's own name if it does not fit.
+    fn service(&self, queue: &str) -> String {
+        let rest = queue.strip_prefix(&self.before);
+        let service = rest.and_then(|rest| match self.after.as_str() {
+            "" => Some(rest),
+            after => Some(rest.split_once(after)?.0),
+        });
+        service.unwrap_or(queue).to_owned()
+    }
+}
+
+impl Default for QueueNames {
+    /// A queue has the name of its service.
+    fn default() -> Self {
+        Self { before: String::new(), after: String::new() }
+    }
+}
+
+impl FromStr for QueueNames {
+    type Err = String;
+
+    fn from_str(pattern: &str) -> Result<Self, String> {
+        match pattern.split_once(Self::SERVICE) {
+            Some((before, after)) => {
+                Ok(Self { before: before.to_owned(), after: after.to_owned() })
+            }
+            None => Err(format!("it should contain {}", Self::SERVICE)),
+        }
+    }
 }
 
 /// A subscription, with its queue.
@@ -19,13 +64,13 @@ pub struct Topology {
 pub struct Lane {
     /// The service behind the queue.
     pub service: String,
-    /// The filter policy, as JSON; `every order` without one, and empty if it is not known.
+    /// The filter policy, as JSON; `every order` without one, empty if it is unknown.
     pub filter: String,
-    /// How many messages wait, are being handled, and could not be.
+    /// The depth of its queue and of its dead-letter queue.
     pub depth: Option<Depth>,
 }
 
-/// How many messages a queue holds, about.
+/// How many messages a queue holds, approximately.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Depth {
     pub waiting: u64,
@@ -35,16 +80,15 @@ pub struct Depth {
 
 impl Topology {
     /// The topology around a topic.
-    pub fn new(aws: &SdkConfig, topic_arn: String) -> Self {
-        Self { sns: Sns::new(aws), sqs: Sqs::new(aws), topic_arn }
+    pub fn new(aws: &SdkConfig, topic_arn: String, names: QueueNames) -> Self {
+        Self { sns: Sns::new(aws), sqs: Sqs::new(aws), topic_arn, names }
     }
 
     /// The topic's subscriptions of queues, by service.
     ///
     /// # Errors
     ///
-    /// If the subscriptions cannot be read, or may not be. A queue that may not be read has no
-    /// depth.
+    /// If the subscriptions cannot be read. A queue that cannot be read has no depth.
     pub async fn lanes(&self) -> anyhow::Result<Vec<Lane>> {
         let list = self.sns.list_subscriptions_by_topic().topic_arn(&self.topic_arn).send().await;
         let list = list.map_err(SdkError::into_service_error).context("listing subscriptions")?;
@@ -59,7 +103,7 @@ impl Topology {
             let attributes = attributes.context("reading a subscription")?;
             let attributes = attributes.attributes.unwrap_or_default();
             lanes.push(Lane {
-                service: service(&self.topic_arn, queue),
+                service: self.names.service(queue),
                 filter: (attributes.get("FilterPolicy").filter(|policy| *policy != "{}"))
                     .map_or("every order", String::as_str)
                     .to_owned(),
@@ -104,10 +148,22 @@ fn count(attribute: Option<String>) -> u64 {
     attribute.and_then(|count| count.parse().ok()).unwrap_or_default()
 }
 
-/// Copilot calls a queue `<application>-<environment>-<service>-EventsQueue…`, and a topic likewise.
-fn service(topic_arn: &str, queue: &str) -> String {
-    let topic = topic_arn.rsplit(':').next().unwrap_or_default();
-    let environment = topic.split("publisher-").next().unwrap_or_default();
-    let service = queue.strip_prefix(environment).unwrap_or(queue);
-    service.split("-EventsQueue").next().unwrap_or(service).to_owned()
+#[cfg(test)]
+mod tests {
+    use super::QueueNames;
+
+    #[test]
+    fn a_queue_is_named_after_its_service_or_shown_by_its_own_name() {
+        let names: QueueNames = "pubsub-test-{service}-EventsQueue".parse().unwrap();
+        for (queue, service) in [
+            ("pubsub-test-promotion-EventsQueue", "promotion"),
+            ("pubsub-test-data-lake-EventsQueue-1X2Y3Z", "data-lake"),
+            ("audit", "audit"),
+            ("pubsub-prod-promotion-EventsQueue", "pubsub-prod-promotion-EventsQueue"),
+        ] {
+            assert_eq!(names.service(queue), service);
+        }
+        assert_eq!(QueueNames::default().service("invoice"), "invoice");
+        assert!("no place".parse::<QueueNames>().is_err());
+    }
 }

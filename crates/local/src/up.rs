@@ -26,8 +26,9 @@ use crate::printer;
 /// A service that dies again and again should not fill the terminal.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
 
-/// What each step of fulfilment takes, unless the environment says otherwise.
-const PACE: (&str, &str) = ("PACE_MS", "1000");
+/// Settings for a laptop, unless the environment says otherwise: fulfilment takes its time, so that
+/// it can be watched, and shows the customer's name.
+const LAPTOP: [(&str, &str); 2] = [("PACE_MS", "1000"), ("BANNER", "on")];
 
 /// What `up` can be told.
 #[derive(clap::Args, Debug)]
@@ -119,11 +120,13 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(died.map_or(ExitCode::SUCCESS, exit_code))
 }
 
-/// A worker that takes its time can be watched; and whoever runs a collector sees the spans.
+/// The variables that every service gets from here.
 fn variables() -> BTreeMap<String, String> {
-    let pace = env::var(PACE.0).unwrap_or_else(|_| PACE.1.to_owned());
+    let laptop = LAPTOP.map(|(name, default)| {
+        (name.to_owned(), env::var(name).unwrap_or_else(|_| default.to_owned()))
+    });
     let telemetry = env::vars().filter(|(name, _)| name.starts_with("OTEL_"));
-    telemetry.chain([(PACE.0.to_owned(), pace)]).collect()
+    telemetry.chain(laptop).collect()
 }
 
 /// Waits for health, says so, and then restarts what dies, as ECS does.

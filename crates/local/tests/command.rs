@@ -45,7 +45,7 @@ fn the_last_line_names_the_page_and_ctrl_c_ends_everything_cleanly() -> Outcome 
     kill(pid(&child)?, Signal::SIGINT)?;
     let rest = lines.collect::<Result<Vec<_>, _>>()?;
     for service in ["publisher", "fulfilment", "promotion"] {
-        let goodbye = format!("{service} ended cleanly");
+        let goodbye = format!("{service} exited cleanly");
         assert!(rest.iter().any(|line| line.contains(&goodbye)), "{service}: {rest:#?}");
     }
     assert!(child.wait()?.success());
@@ -122,7 +122,7 @@ async fn each_binary_says_what_it_is_and_refuses_what_it_does_not_know() -> Outc
         assert_eq!(unknown.status.code(), EXIT_USAGE);
         let unset = run(&[])?;
         assert_eq!(unset.status.code(), EXIT_USAGE);
-        assert!(complaint(&unset).contains(" is not set"), "{}", complaint(&unset));
+        assert!(complaint(&unset).contains(" not set; "), "{}", complaint(&unset));
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port().to_string();
         let health = Command::new(folder.join(name))
             .arg("healthcheck")
@@ -159,8 +159,7 @@ async fn every_variable_that_help_names_is_in_the_table_of_settings() -> Outcome
     for service in ["publisher", "fulfilment", "promotion"] {
         let help = Command::new(build::binary(&binaries, service)?).arg("--help").output()?;
         let help = String::from_utf8(help.stdout)?;
-        let (_, variables) = help.split_once("Variables:").context("no variables")?;
-        let mut names = variables.lines().filter_map(|line| line.split_whitespace().next());
+        let mut names = help.split("[env: ").skip(1).filter_map(|it| it.split(']').next());
         let missing = names.find(|name| !settings.contains(&format!("| `{name}` |")));
         assert_eq!(missing, None, "of {service}");
     }

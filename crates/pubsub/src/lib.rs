@@ -1,29 +1,24 @@
-//! What the publisher and the subscribers agree on.
+//! A runtime for publish/subscribe on SNS and SQS. It knows no topic and no event of its own.
 //!
-//! A subscriber needs three things from here: [`run`] turns its `serve` function into a program,
-//! [`subscribe::subscribe`] receives from its queue, and [`event::Event`] is what it receives.
+//! [`run`] turns a function into a service with settings, logs, traces and a clean exit,
+//! [`subscribe::subscribe`] receives from a queue, and [`topic::Topic`] publishes to a topic.
 
-pub mod order;
-
-pub mod event;
+pub mod subscribe;
 
 pub mod topic;
 
-pub mod status;
-
-pub mod timeline;
-
-pub mod trace;
+pub mod topics;
 
 pub mod notification;
 
-pub mod subscribe;
+pub mod trace;
+
+pub mod program;
 
 pub mod aws;
 pub mod env;
 pub mod health;
-pub mod program;
 pub mod shutdown;
 pub mod telemetry;
 
-pub use program::{Program, run};
+pub use program::run;

@@ -1,108 +1,151 @@
-//! A service's way from `main` to its exit code, the same for all three.
+//! A service from `main` to its exit code, the same for every service.
 
-use std::{future::Future, process::ExitCode};
+use std::{error::Error as _, future::Future, process::ExitCode};
 
+use clap::{
+    ArgMatches, Args as _, Command, Parser,
+    error::{ContextKind, ContextValue, ErrorKind},
+};
 use tokio_util::sync::CancellationToken;
 
-use crate::{env::Misconfigured, health, shutdown, telemetry};
+use crate::{
+    env::{self, Misconfigured},
+    health, shutdown, telemetry,
+};
 
-/// Wrong use or a wrong setting (`EX_USAGE` of `sysexits.h`): starting again would not help.
+/// Wrong usage or a wrong setting (`EX_USAGE` of `sysexits.h`): a restart would not help.
 const EXIT_USAGE: u8 = 64;
 const EXIT_FAILURE: u8 = 1;
 
-/// The variable that the images have it from.
-const REVISION: (&str, &str) = ("REVISION", "the revision of the source, for the log (none)");
+/// The subcommand that ECS and Docker run: the images have neither a shell nor `curl`.
+const HEALTHCHECK: &str = "healthcheck";
 
-/// What a service says of itself.
-pub struct Program {
-    /// The name of the binary and of the Copilot service.
-    pub name: &'static str,
-    /// Its version.
-    pub version: &'static str,
-    /// What it does, in a sentence.
-    pub about: &'static str,
-    /// The variable that holds the port its health is asked on, and that port if it is not set.
-    pub health_port: (&'static str, u16),
-    /// The path its health is asked on.
-    pub health_path: &'static str,
-    /// The variables it reads beside `RUST_LOG`: name, meaning and default.
-    pub variables: &'static [(&'static str, &'static str)],
+/// Where a service answers its health check, on loopback.
+#[derive(Clone, Copy, Debug)]
+pub struct Health {
+    /// The field of the settings that holds the port.
+    pub port: &'static str,
+    /// The path.
+    pub path: &'static str,
 }
 
-/// Runs a service: `serve` until it ends, or one of the arguments `healthcheck`, `--version` and
-/// `--help`.
+/// Runs a service: reads its settings, starts telemetry, and calls `serve` with the settings and a
+/// token that is cancelled by SIGTERM.
 ///
-/// The exit code is 0 for a clean end, 64 for a wrong argument or setting (it would fail the same
-/// way again), and 1 for anything else.
-pub fn run<F>(program: &Program, serve: impl FnOnce(CancellationToken) -> F) -> ExitCode
+/// `S` is a `clap` parser whose every option has a variable. Its name, version and documentation are
+/// the service's in `--help`, in logs and in traces. The subcommand `healthcheck` asks the instance
+/// that runs on this machine.
+///
+/// The exit code is 0 for a clean exit, 64 for a wrong argument or setting (a restart would fail the
+/// same way), and 1 for anything else.
+pub fn run<S, F>(health: Health, serve: impl FnOnce(S, CancellationToken) -> F) -> ExitCode
 where
+    S: Parser,
     F: Future<Output = anyhow::Result<()>>,
 {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    match arguments[..] {
-        [] => exit_code(block_on(async {
-            let telemetry = telemetry::start(program.name)?;
-            let (version, revision) = (program.version, revision());
-            tracing::info!(version, revision, "{} starts", program.name);
-            let served = serve(shutdown::on_signal()?).await;
-            telemetry.stop().await;
-            served?;
-            tracing::info!("{} ended cleanly", program.name);
-            Ok(())
-        })),
-        ["healthcheck"] => exit_code(block_on(check_health(program))),
-        ["--version" | "-V"] => {
-            let revision = revision().map(|revision| format!(" ({revision})"));
-            println!("{} {}{}", program.name, program.version, revision.unwrap_or_default());
-            ExitCode::SUCCESS
+    let mut command = command::<S>();
+    let matches = match command.try_get_matches_from_mut(std::env::args_os()) {
+        Ok(matches) => matches,
+        Err(error) if error.use_stderr() => {
+            eprintln!("{}: {}", command.get_name(), sentence(&command, &error));
+            return ExitCode::from(EXIT_USAGE);
         }
-        ["--help" | "-h"] => {
-            println!("{}", help(program));
-            ExitCode::SUCCESS
+        Err(help_or_version) => {
+            let _ = help_or_version.print();
+            return ExitCode::SUCCESS;
         }
-        _ => {
-            let known = "healthcheck, --version and --help";
-            eprintln!("{}: {:?} is not understood; there are {known}", program.name, arguments);
-            ExitCode::from(EXIT_USAGE)
+    };
+    let outcome = if matches.subcommand_name() == Some(HEALTHCHECK) {
+        block_on(check_health(health, &matches))
+    } else {
+        block_on(start(&command, &matches, serve))
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{}: {error:#}", command.get_name());
+            ExitCode::from(if error.is::<Misconfigured>() { EXIT_USAGE } else { EXIT_FAILURE })
         }
     }
 }
 
-fn revision() -> Option<String> {
-    std::env::var(REVISION.0).ok().filter(|revision| !revision.is_empty())
+async fn start<S, F>(
+    command: &Command,
+    matches: &ArgMatches,
+    serve: impl FnOnce(S, CancellationToken) -> F,
+) -> anyhow::Result<()>
+where
+    S: Parser,
+    F: Future<Output = anyhow::Result<()>>,
+{
+    let settings = S::from_arg_matches(matches)?;
+    let name = command.get_name();
+    let telemetry = telemetry::start(name, matches)?;
+    let version = command.get_version();
+    tracing::info!(version, "{name} starts");
+    let served = serve(settings, shutdown::on_signal()?).await;
+    telemetry.stop().await;
+    served?;
+    tracing::info!("{name} exited cleanly");
+    Ok(())
+}
+
+fn command<S: Parser>() -> Command {
+    let healthcheck =
+        Command::new(HEALTHCHECK).about("Ask the instance on this machine whether it is healthy");
+    let service = S::command();
+    let about = service.get_about().cloned().unwrap_or_default();
+    let mut command = telemetry::Settings::augment_args(service)
+        .about(about)
+        .subcommand(healthcheck)
+        .subcommand_negates_reqs(true)
+        .disable_help_subcommand(true)
+        // They may be secrets one day.
+        .mut_args(|argument| argument.hide_env_values(true));
+    if let Some(revision) = env::optional("REVISION") {
+        let version = format!("{} ({revision})", command.get_version().unwrap_or_default());
+        command = command.version(version);
+    }
+    command
 }
 
 fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 
-async fn check_health(program: &Program) -> anyhow::Result<()> {
-    let (variable, default) = program.health_port;
-    let port = crate::env::parsed(variable, default, "a port number")?;
-    println!("{}", health::check(port, program.health_path).await?);
+async fn check_health(health: Health, matches: &ArgMatches) -> anyhow::Result<()> {
+    let port = matches.get_one::<u16>(health.port).expect("the port has a default");
+    println!("{}", health::check(*port, health.path).await?);
     Ok(())
 }
 
-fn help(program: &Program) -> String {
-    let Program { name, about, variables, .. } = program;
-    let mut help = format!(
-        "{about}\n\nUsage: {name} [healthcheck | --version | --help]\n\n\
-         Without an argument it serves until SIGTERM or Ctrl-C; `healthcheck` asks the one that\n\
-         runs here whether it is well.\n\nVariables:"
-    );
-    for (variable, meaning) in variables.iter().chain(&telemetry::VARIABLES).chain([&REVISION]) {
-        help += &format!("\n  {variable:<27}  {meaning}");
-    }
-    help
-}
-
-fn exit_code(outcome: anyhow::Result<()>) -> ExitCode {
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("{error:#}");
-            ExitCode::from(if error.is::<Misconfigured>() { EXIT_USAGE } else { EXIT_FAILURE })
+/// A mistake in the settings as one sentence that names the variable, because that is what a
+/// manifest or a container sets.
+fn sentence(command: &Command, error: &clap::Error) -> String {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => vec![text.clone()],
+        Some(ContextValue::Strings(texts)) => texts.clone(),
+        _ => Vec::new(),
+    };
+    let variable = |argument: &String| {
+        let known = command.get_arguments().find(|known| known.to_string() == *argument);
+        let variable = known.and_then(|known| known.get_env()?.to_str());
+        variable.unwrap_or(argument).to_owned()
+    };
+    let names: Vec<_> = text(ContextKind::InvalidArg).iter().map(variable).collect();
+    let is = if names.len() == 1 { "is" } else { "are" };
+    let names = names.join(", ");
+    match (error.kind(), error.source()) {
+        (ErrorKind::MissingRequiredArgument, _) => format!(
+            "{names} {is} not set; on AWS Copilot sets it, on a laptop `cargo run -p local` does"
+        ),
+        (ErrorKind::ValueValidation, Some(why)) => {
+            format!("{names} is {:?}: {why}", text(ContextKind::InvalidValue).join(", "))
+        }
+        _ => {
+            let rendered = error.to_string();
+            let first = rendered.lines().next().unwrap_or_default();
+            format!("{}; see --help", first.trim_start_matches("error: "))
         }
     }
 }

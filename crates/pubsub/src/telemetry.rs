@@ -5,6 +5,7 @@
 
 use std::{fmt, io::IsTerminal as _};
 
+use clap::{ArgMatches, Args, FromArgMatches as _};
 use opentelemetry::trace::{TraceContextExt as _, TraceId, TracerProvider as _};
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
 use tracing::dispatcher;
@@ -21,30 +22,34 @@ use tracing_subscriber::{
     util::SubscriberInitExt as _,
 };
 
-use crate::env::{self, Misconfigured};
-
 mod export;
 
-/// The variables that are read here: name and meaning.
-pub const VARIABLES: [(&str, &str); 2] = [
-    ("RUST_LOG", "what is logged (info)"),
-    ("OTEL_EXPORTER_OTLP_ENDPOINT", "where spans go, over HTTP (nowhere)"),
-];
+/// What a service logs, and where its spans go.
+#[derive(Args, Clone, Debug)]
+#[group(skip)] // groups share one namespace with those of the service
+pub struct Settings {
+    /// What is logged, such as info or info,pubsub=debug
+    #[arg(long, value_name = "FILTER", env = "RUST_LOG", default_value = "info")]
+    log: EnvFilter,
+    /// Where spans go, over HTTP, such as http://localhost:4318; without it none are sent
+    #[arg(long, value_name = "URL", env = export::ENDPOINT)]
+    otlp_endpoint: Option<String>,
+}
 
-/// What has to end with the process, so that no span is lost.
+/// Holds the spans that are not sent yet.
 pub struct Telemetry(SdkTracerProvider);
 
 /// Starts logging and tracing for the service `name`. Colours are for a terminal only.
 ///
 /// # Errors
 ///
-/// [`Misconfigured`] if a variable cannot be read.
-pub fn start(name: &'static str) -> Result<Telemetry, Misconfigured> {
-    let filter: EnvFilter =
-        env::parsed("RUST_LOG", EnvFilter::new("info"), "a filter such as info or pubsub=debug")?;
+/// [`Misconfigured`](crate::env::Misconfigured) if the endpoint is not a URL.
+pub fn start(name: &str, matches: &ArgMatches) -> anyhow::Result<Telemetry> {
+    let Settings { log, otlp_endpoint } = Settings::from_arg_matches(matches)?;
     let mut provider = SdkTracerProvider::builder()
-        .with_resource(Resource::builder().with_service_name(name).build());
-    if let Some(exporter) = export::from_env()? {
+        .with_resource(Resource::builder().with_service_name(name.to_owned()).build());
+    if let Some(endpoint) = otlp_endpoint.filter(|endpoint| !endpoint.is_empty()) {
+        let exporter = export::to(&endpoint)?;
         provider = provider.with_batch_exporter(exporter);
     }
     let provider = provider.build();
@@ -52,14 +57,14 @@ pub fn start(name: &'static str) -> Result<Telemetry, Misconfigured> {
         .fmt_fields(WithTrace(DefaultFields::new()))
         .with_target(false)
         .with_ansi(std::io::stdout().is_terminal())
-        // Whoever read the log may be gone. To complain of it on standard error would panic there,
-        // and take the task with it that listens for SIGTERM.
+        // The reader of the log may be gone. Reporting that on standard error would panic, and stop
+        // the task that listens for SIGTERM.
         .log_internal_errors(false)
-        // A line reads alone: it has all that matters in its own fields, and needs no spans.
-        .with_filter(filter.and(filter_fn(|metadata| metadata.is_event())));
-    // Our own spans: those of the libraries are about the libraries.
+        // A line reads alone: what matters is in its own fields, not in its spans.
+        .with_filter(log.and(filter_fn(|metadata| metadata.is_event())));
+    // Our own spans only: those of the libraries are about the libraries.
     let spans = tracing_opentelemetry::layer()
-        .with_tracer(provider.tracer(name))
+        .with_tracer(provider.tracer(name.to_owned()))
         .with_location(false)
         .with_threads(false)
         .with_filter(filter_fn(|metadata| metadata.is_span() && metadata.target() == SPANS));
@@ -71,7 +76,7 @@ pub fn start(name: &'static str) -> Result<Telemetry, Misconfigured> {
 pub const SPANS: &str = "trace";
 
 impl Telemetry {
-    /// Sends what is not sent yet.
+    /// Sends the remaining spans.
     pub async fn stop(self) {
         let stopped = tokio::task::spawn_blocking(move || self.0.shutdown()).await;
         if let Ok(Err(error)) = stopped {
@@ -80,7 +85,7 @@ impl Telemetry {
     }
 }
 
-/// The fields of a line, and the id of the trace that it was written in.
+/// The fields of a line, and the id of the trace it belongs to.
 struct WithTrace(DefaultFields);
 
 impl<'writer> FormatFields<'writer> for WithTrace {

@@ -1,8 +1,8 @@
 //! Publishing to an SNS topic, up to ten messages in one request.
 //!
-//! SNS bills the request, so what waits goes together. When nothing is under way a message leaves at
-//! once: there is no timer, and an idle service adds no delay. While a request is under way messages
-//! gather, until ten of them fill another one or it is answered.
+//! SNS bills by request, so pending messages are batched. While no request is under way, a message
+//! is sent at once: there is no timer, and an idle service adds no delay. While one is under way,
+//! messages gather until ten of them fill another request or the first one is answered.
 
 use std::sync::Arc;
 
@@ -34,15 +34,15 @@ const MAX_WAITING: usize = 100;
 
 /// A message to publish.
 #[derive(Clone, Debug)]
-pub struct Announcement {
-    /// The body.
-    pub message: String,
-    /// What subscriptions filter on.
+pub struct Message {
+    /// The text.
+    pub body: String,
+    /// The attributes that subscriptions filter on.
     pub attributes: Vec<(&'static str, Attribute)>,
-    /// Messages of one group do not hold up those of another: a FIFO topic keeps their order, and
-    /// queues on a standard one are fair between groups.
+    /// The message group: messages of one group do not delay those of another. A FIFO topic keeps
+    /// the order within a group, and queues on a standard topic are fair between groups.
     pub group: String,
-    /// Names the message, so that a FIFO topic drops a second copy.
+    /// Identifies the message, so that a FIFO topic drops a second copy.
     pub deduplication_id: String,
 }
 
@@ -58,13 +58,13 @@ pub enum Attribute {
 /// A topic to publish to. A clone is cheap and shares the batches.
 #[derive(Clone, Debug)]
 pub struct Topic {
-    /// For traces.
+    /// The name in traces.
     name: Arc<str>,
     waiting: mpsc::Sender<Request>,
 }
 
 struct Request {
-    announcement: Announcement,
+    message: Message,
     answer: oneshot::Sender<anyhow::Result<()>>,
 }
 
@@ -73,17 +73,17 @@ impl Topic {
     pub fn new(aws: &SdkConfig, arn: String) -> Self {
         let (waiting, requests) = mpsc::channel(MAX_WAITING);
         let name = arn.rsplit(':').next().unwrap_or_default().into();
-        tokio::spawn(publish_what_waits(Client::new(aws), arn, requests));
+        tokio::spawn(publish_pending(Client::new(aws), arn, requests));
         Self { name, waiting }
     }
 
-    /// Publishes a message, and returns when SNS has it. Whoever receives it goes on with the trace
+    /// Publishes a message, and returns when SNS has accepted it. Its receivers continue the trace
     /// that this is called in.
     ///
     /// # Errors
     ///
-    /// If SNS refuses the message or is out of reach. Whether it was published is then open.
-    pub async fn publish(&self, mut announcement: Announcement) -> anyhow::Result<()> {
+    /// If SNS refuses the message or is unavailable. The message may have been published even so.
+    pub async fn publish(&self, mut message: Message) -> anyhow::Result<()> {
         // Named and filled as OpenTelemetry's conventions for messaging say.
         let span = tracing::info_span!(
             target: SPANS,
@@ -96,20 +96,20 @@ impl Topic {
             messaging.destination.name = &*self.name,
         );
         if let Some(traceparent) = trace::of(&span) {
-            announcement.attributes.push((TRACEPARENT, Attribute::Text(traceparent)));
+            message.attributes.push((TRACEPARENT, Attribute::Text(traceparent)));
         }
-        self.publish_traced(announcement).instrument(span).await
+        self.publish_traced(message).instrument(span).await
     }
 
-    async fn publish_traced(&self, announcement: Announcement) -> anyhow::Result<()> {
+    async fn publish_traced(&self, message: Message) -> anyhow::Result<()> {
         let (answer, answered) = oneshot::channel();
-        let request = Request { announcement, answer };
+        let request = Request { message, answer };
         self.waiting.send(request).await.map_err(|_| anyhow!("the topic is closed"))?;
-        answered.await.context("the request was given up")?
+        answered.await.context("SNS did not mention the message")?
     }
 }
 
-async fn publish_what_waits(sns: Client, arn: String, mut requests: mpsc::Receiver<Request>) {
+async fn publish_pending(sns: Client, arn: String, mut requests: mpsc::Receiver<Request>) {
     let free = Arc::new(Semaphore::new(MAX_REQUESTS as usize));
     let mut waiting = Vec::with_capacity(BATCH_MAX_MESSAGES);
     loop {
@@ -138,10 +138,10 @@ async fn publish_what_waits(sns: Client, arn: String, mut requests: mpsc::Receiv
     }
 }
 
-/// How many of the first messages SNS takes together; at least one, for it to refuse by itself.
+/// How many of the first messages fit in one request; at least one, so that SNS can refuse it.
 fn fitting(waiting: &[Request]) -> usize {
     let sizes = waiting.iter().scan(0, |bytes, request| {
-        *bytes += request.announcement.size();
+        *bytes += request.message.size();
         Some(*bytes)
     });
     sizes.take_while(|bytes| *bytes <= BATCH_MAX_BYTES).count().max(1)
@@ -149,9 +149,9 @@ fn fitting(waiting: &[Request]) -> usize {
 
 async fn publish_batch(sns: &Client, arn: &str, batch: Vec<Request>) {
     let fifo = arn.ends_with(".fifo");
-    let (announcements, mut answers): (Vec<_>, Vec<_>) =
-        batch.into_iter().map(|request| (request.announcement, Some(request.answer))).unzip();
-    let entries = announcements.into_iter().enumerate().map(|(id, it)| it.entry(id, fifo));
+    let (messages, mut answers): (Vec<_>, Vec<_>) =
+        batch.into_iter().map(|request| (request.message, Some(request.answer))).unzip();
+    let entries = messages.into_iter().enumerate().map(|(id, it)| it.entry(id, fifo));
     let sent = sns
         .publish_batch()
         .topic_arn(arn)
@@ -162,13 +162,13 @@ async fn publish_batch(sns: &Client, arn: &str, batch: Vec<Request>) {
     let mut settle = |id: Option<&str>, outcome: anyhow::Result<()>| {
         let slot = id.and_then(|id| answers.get_mut(id.parse::<usize>().ok()?)?.take());
         if let Some(answer) = slot {
-            // A caller that went away does not want to know.
+            // The caller may have been cancelled.
             let _ = answer.send(outcome);
         }
     };
     match sent {
-        // A request that succeeds may still have failed for some of its messages. One that SNS does
-        // not mention is not settled, and its caller reads that as a failure.
+        // A request that succeeds may still have failed for some of its messages. The caller of one
+        // that SNS does not mention gets an error, because its channel is dropped.
         Ok(output) => {
             output.successful().iter().for_each(|entry| settle(entry.id(), Ok(())));
             for entry in output.failed() {
@@ -185,17 +185,17 @@ async fn publish_batch(sns: &Client, arn: &str, batch: Vec<Request>) {
     }
 }
 
-impl Announcement {
+impl Message {
     fn size(&self) -> usize {
         let attributes = self.attributes.iter().map(|(name, value)| name.len() + value.size());
-        self.message.len() + attributes.sum::<usize>()
+        self.body.len() + attributes.sum::<usize>()
     }
 
     fn entry(self, id: usize, fifo: bool) -> PublishBatchRequestEntry {
         let attributes = self.attributes.into_iter();
         PublishBatchRequestEntry::builder()
             .id(id.to_string())
-            .message(self.message)
+            .message(self.body)
             .set_message_attributes(Some(
                 attributes.map(|(name, value)| (name.to_owned(), value.into_sdk())).collect(),
             ))

@@ -11,12 +11,15 @@ use opentelemetry::{
     propagation::TextMapPropagator as _,
     trace::{TraceContextExt as _, TraceId},
 };
+use opentelemetry_aws::trace::XrayPropagator;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 /// The header and the message attribute that carry the context.
 pub const TRACEPARENT: &str = "traceparent";
+/// The header as the propagator looks for it.
+const XRAY_HEADER: &str = "x-amzn-trace-id";
 
 /// The context of the span that we are in.
 pub fn current() -> Option<String> {
@@ -51,14 +54,13 @@ pub fn trace_id(traceparent: &str) -> Option<TraceId> {
     context(traceparent).map(|context| context.span().span_context().trace_id())
 }
 
-/// `traceparent` out of X-Ray's header: `Root=1-…-…;Parent=…;Sampled=1`.
+/// The `traceparent` that says the same as X-Ray's own header: `Root=1-…;Parent=…;Sampled=1`.
 pub fn from_xray(header: &str) -> Option<String> {
-    let fields: HashMap<_, _> = header.split(';').filter_map(|it| it.split_once('=')).collect();
-    let mut root = fields.get("Root")?.strip_prefix("1-")?.splitn(2, '-');
-    let (seconds, random) = (root.next()?, root.next()?);
-    let sampled = if fields.get("Sampled") == Some(&"1") { "01" } else { "00" };
-    let traceparent = format!("00-{seconds}{random}-{}-{sampled}", fields.get("Parent")?);
-    context(&traceparent).map(|_| traceparent)
+    let carrier = HashMap::from([(XRAY_HEADER.to_owned(), header.to_owned())]);
+    let context = XrayPropagator::new().extract_with_context(&Context::new(), &carrier);
+    let mut carrier = HashMap::new();
+    TraceContextPropagator::new().inject_context(&context, &mut carrier);
+    carrier.remove(TRACEPARENT)
 }
 
 fn context(traceparent: &str) -> Option<Context> {

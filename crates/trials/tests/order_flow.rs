@@ -4,74 +4,74 @@ use reqwest::{StatusCode, header};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
 
-mod common;
+mod test_system;
 
-use common::{Bed, LOOK_EVERY, PATIENCE, field};
+use test_system::{LOOK_EVERY, TIMEOUT, TestSystem, field};
 
 type Outcome = anyhow::Result<()>;
 
 #[tokio::test]
 async fn an_order_reaches_fulfilment_and_from_80_up_promotion() -> Outcome {
-    let bed = Bed::start().await?;
-    let small = bed.order("Ada Lovelace", "79.99").await?;
-    bed.saw("fulfilment", &["order fulfilled", &small]).await?;
+    let test = TestSystem::start().await?;
+    let small = test.order("Ada Lovelace", "79.99").await?;
+    test.saw("fulfilment", &["order fulfilled", &small]).await?;
     for total in ["80", "80.01", "150"] {
-        let id = bed.order("Grace Hopper", total).await?;
-        bed.saw("fulfilment", &["order fulfilled", &id]).await?;
-        let coupon = bed.saw("promotion", &["coupon granted", &id]).await?;
+        let id = test.order("Grace Hopper", total).await?;
+        test.saw("fulfilment", &["order fulfilled", &id]).await?;
+        let coupon = test.saw("promotion", &["coupon granted", &id]).await?;
         assert!(coupon.contains("coupon.percent=20"), "{coupon}");
     }
-    // Promotion logs every order it receives, and the later ones have arrived.
-    assert_eq!(bed.lines("promotion", &small), Vec::<String>::new());
-    assert_eq!(bed.items("promotion", "COUPONS_TABLE_NAME").await?.len(), 3);
-    bed.system.stop().await
+    // Promotion logs every order it receives, and later ones have arrived.
+    assert_eq!(test.lines("promotion", &small), Vec::<String>::new());
+    assert_eq!(test.items("promotion", "COUPONS_TABLE_NAME").await?.len(), 3);
+    test.system.stop().await
 }
 
 #[tokio::test]
 async fn the_same_form_sent_twice_is_one_order() -> Outcome {
-    let bed = Bed::start().await?;
-    let id = bed.open_form().await?;
-    let first = bed.post_form(&id, "Ada", "120").await?;
-    let second = bed.post_form(&id, " Ada ", "120.00").await?;
+    let test = TestSystem::start().await?;
+    let id = test.open_form().await?;
+    let first = test.post_form(&id, "Ada", "120").await?;
+    let second = test.post_form(&id, " Ada ", "120.00").await?;
     assert_eq!(first.status(), StatusCode::SEE_OTHER);
     assert_eq!(second.status(), StatusCode::SEE_OTHER);
     assert_eq!(first.headers()[header::LOCATION], second.headers()[header::LOCATION]);
 
-    let other = bed.post_form(&id, "Ada", "120.01").await?;
+    let other = test.post_form(&id, "Ada", "120.01").await?;
     assert_eq!(other.status(), StatusCode::CONFLICT);
-    let stored = bed.items("publisher", "ORDERS_TABLE_NAME").await?;
+    let stored = test.items("publisher", "ORDERS_TABLE_NAME").await?;
     assert_eq!(stored.len(), 1, "{stored:?}");
 
-    bed.saw("promotion", &["coupon granted", &id]).await?;
-    assert_eq!(bed.lines("publisher", "order announced").len(), 1);
-    bed.system.stop().await
+    test.saw("promotion", &["coupon granted", &id]).await?;
+    assert_eq!(test.lines("publisher", "order announced").len(), 1);
+    test.system.stop().await
 }
 
 #[tokio::test]
 async fn an_unreadable_message_becomes_a_dead_letter_and_the_next_order_is_served() -> Outcome {
-    let bed = Bed::start().await?;
+    let test = TestSystem::start().await?;
     for service in ["fulfilment", "promotion"] {
-        bed.send_to_queue(service, "{ this is no order").await?;
-        bed.dead_letters(service, 1).await?;
-        assert_eq!(bed.lines(service, "this is no order"), Vec::<String>::new());
+        test.send_to_queue(service, "{ this is no order").await?;
+        test.dead_letters(service, 1).await?;
+        assert_eq!(test.lines(service, "this is no order"), Vec::<String>::new());
     }
-    let id = bed.order("Ada", "150").await?;
-    bed.saw("fulfilment", &["order fulfilled", &id]).await?;
-    bed.saw("promotion", &["coupon granted", &id]).await?;
-    bed.system.stop().await
+    let id = test.order("Ada", "150").await?;
+    test.saw("fulfilment", &["order fulfilled", &id]).await?;
+    test.saw("promotion", &["coupon granted", &id]).await?;
+    test.system.stop().await
 }
 
 #[tokio::test]
 async fn two_hundred_copies_of_one_message_make_one_coupon() -> Outcome {
     const COPIES: usize = 200;
-    let bed = Bed::start().await?;
+    let test = TestSystem::start().await?;
     let body = json!({ "id": "0190a6e2-5b7c-7cc0-98c4-dc0c0c07398f", "customer": "Ada",
         "amount": "120.00" });
     for _ in 0..COPIES {
-        bed.send_to_queue("promotion", &body.to_string()).await?;
+        test.send_to_queue("promotion", &body.to_string()).await?;
     }
-    let granted = || bed.lines("promotion", "coupon granted");
-    timeout(PATIENCE, async {
+    let granted = || test.lines("promotion", "coupon granted");
+    timeout(TIMEOUT, async {
         while granted().len() < COPIES {
             sleep(LOOK_EVERY).await;
         }
@@ -80,8 +80,8 @@ async fn two_hundred_copies_of_one_message_make_one_coupon() -> Outcome {
     let mut codes: Vec<String> = granted().iter().map(|line| code_in(line)).collect();
     codes.dedup();
     assert_eq!(codes.len(), 1, "{codes:?}");
-    assert_eq!(bed.items("promotion", "COUPONS_TABLE_NAME").await?.len(), 1);
-    bed.system.stop().await
+    assert_eq!(test.items("promotion", "COUPONS_TABLE_NAME").await?.len(), 1);
+    test.system.stop().await
 }
 
 fn code_in(line: &str) -> String {
@@ -91,44 +91,44 @@ fn code_in(line: &str) -> String {
 
 #[tokio::test]
 async fn the_python_originals_messages_are_read() -> Outcome {
-    let bed = Bed::start().await?;
+    let test = TestSystem::start().await?;
     for service in ["fulfilment", "promotion"] {
-        bed.send_to_queue(service, r#"{"customer": "Guido", "amount": "99.5"}"#).await?;
+        test.send_to_queue(service, r#"{"customer": "Guido", "amount": "99.5"}"#).await?;
     }
-    bed.saw("fulfilment", &["order fulfilled", "amount=99.50"]).await?;
-    bed.saw("promotion", &["coupon granted"]).await?;
-    bed.system.stop().await
+    test.saw("fulfilment", &["order fulfilled", "amount=99.50"]).await?;
+    test.saw("promotion", &["coupon granted"]).await?;
+    test.system.stop().await
 }
 
 #[tokio::test]
 async fn a_ping_arrives() -> Outcome {
-    let bed = Bed::start().await?;
-    let health = bed.http.get(bed.url("/ping")).send().await?;
+    let test = TestSystem::start().await?;
+    let health = test.http.get(test.url("/ping")).send().await?;
     assert_eq!(health.status(), StatusCode::OK);
-    let ping: Value = bed.http.post(bed.url("/ping")).send().await?.json().await?;
+    let ping: Value = test.http.post(test.url("/ping")).send().await?.json().await?;
     let message = ping["message"].as_str().unwrap_or_default();
     let letters = message.strip_prefix("Hello! Message sent: ").unwrap_or_default();
     assert!(letters.len() == 5 && letters.bytes().all(|b| b.is_ascii_lowercase()), "{message}");
-    bed.saw("fulfilment", &[message]).await?;
-    bed.system.stop().await
+    test.saw("fulfilment", &[message]).await?;
+    test.system.stop().await
 }
 
 #[tokio::test]
 async fn every_service_stops_cleanly_at_sigterm() -> Outcome {
-    let mut bed = Bed::start().await?;
-    for name in ["publisher", "fulfilment", "promotion"] {
-        let process = bed.system.process(name)?;
+    let mut test = TestSystem::start().await?;
+    for name in &test.system.names() {
+        let process = test.system.process(name)?;
         process.terminate();
         let status = process.wait().await?;
         assert!(status.success(), "{name} ended with {status}");
-        bed.saw(name, &["ended cleanly"]).await?;
+        test.saw(name, &["exited cleanly"]).await?;
     }
     Ok(())
 }
 
 #[tokio::test]
 async fn what_is_wrong_with_a_form_is_said_beside_its_field() -> Outcome {
-    let bed = Bed::start().await?;
+    let test = TestSystem::start().await?;
     let cases = [
         ("", "80", "Enter the customer&#39;s name."),
         ("   ", "80", "Enter the customer&#39;s name."),
@@ -142,28 +142,28 @@ async fn what_is_wrong_with_a_form_is_said_beside_its_field() -> Outcome {
         ("Ada", "1000000000", "A total is less than 1,000,000,000."),
     ];
     for (customer, total, sentence) in cases {
-        let id = bed.open_form().await?;
-        let answer = bed.post_form(&id, customer, total).await?;
+        let id = test.open_form().await?;
+        let answer = test.post_form(&id, customer, total).await?;
         assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY, "{customer:?} {total:?}");
         let page = answer.text().await?;
         assert!(page.contains(sentence), "no {sentence:?} in {page}");
         assert_eq!(field(&page, "id")?, id);
         assert_eq!(field(&page, "total")?, total);
     }
-    let escaped = bed.post_form(&bed.open_form().await?, "<script>", "no").await?.text().await?;
+    let escaped = test.post_form(&test.open_form().await?, "<script>", "no").await?.text().await?;
     assert!(!escaped.contains("<script>"), "{escaped}");
-    let stored = bed.items("publisher", "ORDERS_TABLE_NAME").await?;
+    let stored = test.items("publisher", "ORDERS_TABLE_NAME").await?;
     assert!(stored.is_empty(), "{stored:?}");
-    assert_eq!(bed.lines("publisher", "order announced"), Vec::<String>::new());
-    bed.system.stop().await
+    assert_eq!(test.lines("publisher", "order announced"), Vec::<String>::new());
+    test.system.stop().await
 }
 
 #[tokio::test]
 async fn programs_get_json_and_problems() -> Outcome {
-    let bed = Bed::start().await?;
+    let test = TestSystem::start().await?;
     let order = json!({ "customer": "Ada", "amount": 80.01 });
     let post = |body: &Value| {
-        let request = bed.http.post(bed.url("/orders")).header("idempotency-key", "key 1");
+        let request = test.http.post(test.url("/orders")).header("idempotency-key", "key 1");
         request.json(body).send()
     };
     let created = post(&order).await?;
@@ -178,9 +178,9 @@ async fn programs_get_json_and_problems() -> Outcome {
     assert_eq!(identity(&again.json().await?), identity(&created));
     problem(post(&json!({ "customer": "Bob", "amount": 80.01 })).await?, 409).await?;
 
-    let shown = bed.http.get(bed.url(&location)).send().await?;
+    let shown = test.http.get(test.url(&location)).send().await?;
     assert_eq!(identity(&shown.json().await?), identity(&created));
-    let page = bed.http.get(bed.url(&location)).header("accept", "text/html").send().await?;
+    let page = test.http.get(test.url(&location)).header("accept", "text/html").send().await?;
     assert!(page.text().await?.contains("Thank you, Ada"));
 
     let wrong = problem(post(&json!({ "customer": "", "amount": "1e3" })).await?, 422).await?;
@@ -188,17 +188,17 @@ async fn programs_get_json_and_problems() -> Outcome {
     assert_eq!(wrong["errors"]["amount"], "A total is a number such as 80 or 79.99.");
     let large = json!({ "customer": "x".repeat(17 * 1024), "amount": 1 });
     problem(post(&large).await?, 413).await?;
-    let plain = bed.http.post(bed.url("/orders")).body("hello").send().await?;
+    let plain = test.http.post(test.url("/orders")).body("hello").send().await?;
     problem(plain, 415).await?;
     let unknown = "/orders/0190a6e2-5b7c-7cc0-98c4-dc0c0c07398f";
-    problem(bed.http.get(bed.url(unknown)).send().await?, 404).await?;
-    problem(bed.http.get(bed.url("/nowhere")).send().await?, 404).await?;
-    let delete = bed.http.delete(bed.url("/orders")).send().await?;
+    problem(test.http.get(test.url(unknown)).send().await?, 404).await?;
+    problem(test.http.get(test.url("/nowhere")).send().await?, 404).await?;
+    let delete = test.http.delete(test.url("/orders")).send().await?;
     assert_eq!(delete.headers()[header::ALLOW], "GET,HEAD,POST");
     problem(delete, 405).await?;
-    let foreign = bed.http.post(bed.url("/")).header("sec-fetch-site", "cross-site");
+    let foreign = test.http.post(test.url("/")).header("sec-fetch-site", "cross-site");
     problem(foreign.form(&[("customer", "Eve"), ("total", "80")]).send().await?, 403).await?;
-    bed.system.stop().await
+    test.system.stop().await
 }
 
 /// What of an order never changes.
@@ -217,21 +217,21 @@ async fn problem(answer: reqwest::Response, status: u16) -> anyhow::Result<Value
 
 #[tokio::test]
 async fn with_dynamodb_out_of_reach_the_same_form_can_be_sent_again() -> Outcome {
-    let mut bed = Bed::start().await?;
-    let id = bed.open_form().await?;
-    let publisher = bed.system.account.services.iter_mut().find(|it| it.name == "publisher");
+    let mut test = TestSystem::start().await?;
+    let id = test.open_form().await?;
+    let publisher = test.system.account.services.iter_mut().find(|it| it.name == "publisher");
     let variables = &mut publisher.expect("there is a publisher").variables;
     // Nothing listens on port 1.
     let reachable =
         variables.insert("AWS_ENDPOINT_URL_DYNAMODB".into(), "http://127.0.0.1:1".into());
     assert_eq!(reachable, None);
-    bed.system.start_service("publisher")?;
-    bed.system.healthy().await?;
-    let answer = bed.post_form(&id, "Ada", "120").await?;
+    test.system.start_service("publisher")?;
+    test.system.healthy().await?;
+    let answer = test.post_form(&id, "Ada", "120").await?;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(answer.headers().contains_key(header::RETRY_AFTER));
     let page = answer.text().await?;
     assert!(page.contains("Sending again is safe"), "{page}");
     assert_eq!((field(&page, "id")?, field(&page, "total")?), (id.as_str(), "120"));
-    bed.system.stop().await
+    test.system.stop().await
 }

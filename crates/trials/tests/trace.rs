@@ -12,9 +12,9 @@ use opentelemetry_proto::tonic::{
 use prost::Message as _;
 use tokio::{net::TcpListener, sync::watch, time::timeout};
 
-mod common;
+mod test_system;
 
-use common::{Bed, PATIENCE};
+use test_system::{TIMEOUT, TestSystem};
 
 type Outcome = anyhow::Result<()>;
 
@@ -49,7 +49,7 @@ impl Collector {
                 && hex(&it.span.trace_id) == trace_id
         };
         let arrived = self.seen.wait_for(|seen| seen.iter().any(|it| wanted(&it)));
-        let found = match timeout(PATIENCE, arrived).await {
+        let found = match timeout(TIMEOUT, arrived).await {
             Ok(seen) => seen?.iter().find(wanted).cloned(),
             Err(_) => None,
         };
@@ -94,13 +94,13 @@ fn attributes(span: &Span) -> HashMap<&str, &str> {
 #[tokio::test]
 async fn the_publishers_span_is_the_parent_of_both_workers_spans() -> Outcome {
     let mut collector = Collector::start().await?;
-    let bed = Bed::start_with(&[
+    let test = TestSystem::start_with(&[
         ("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url),
         ("OTEL_BSP_SCHEDULE_DELAY", "100"),
     ])
     .await?;
-    let id = bed.order("Ada Lovelace", "120").await?;
-    let order = bed.see_until(&id, |order| order["is_final"] == true).await?;
+    let id = test.order("Ada Lovelace", "120").await?;
+    let order = test.see_until(&id, |order| order["is_done"] == true).await?;
     let trace_id = order["trace_id"].as_str().context("no trace")?.to_owned();
 
     let request = collector.span(&trace_id, "publisher", "POST /").await?.span;
@@ -125,36 +125,36 @@ async fn the_publishers_span_is_the_parent_of_both_workers_spans() -> Outcome {
         let told = format!("send pubsub-test-{service}-orderStatus");
         let told = collector.span(&trace_id, service, &told).await?.span;
         assert_eq!(told.parent_span_id, process.span_id);
-        bed.saw(service, &[&id, &format!("trace.id={trace_id}")]).await?;
+        test.saw(service, &[&id, &format!("trace.id={trace_id}")]).await?;
     }
     // And back: the publisher projects what it was told in the same trace.
     collector.span(&trace_id, "publisher", "process pubsub-test-publisher-statusQueue").await?;
-    bed.saw("publisher", &["order stored", &id, &format!("trace.id={trace_id}")]).await?;
-    bed.saw("publisher", &["order announced", &id, &format!("trace.id={trace_id}")]).await?;
+    test.saw("publisher", &["order stored", &id, &format!("trace.id={trace_id}")]).await?;
+    test.saw("publisher", &["order announced", &id, &format!("trace.id={trace_id}")]).await?;
 
     // A batch has to do with each trace in it: it is in none of them, and links to all.
     let linked = |seen: &Vec<Seen>| {
         let mut receives = seen.iter().filter(|it| it.span.name.starts_with("receive "));
         receives.any(|it| it.span.links.iter().any(|link| link.span_id == send.span_id))
     };
-    timeout(PATIENCE, collector.seen.wait_for(linked)).await.context("no link")??;
-    bed.system.stop().await
+    timeout(TIMEOUT, collector.seen.wait_for(linked)).await.context("no link")??;
+    test.system.stop().await
 }
 
 #[tokio::test]
 async fn a_request_goes_on_with_the_trace_of_its_sender() -> Outcome {
     const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
-    let bed = Bed::start().await?;
-    let order = bed.http.post(bed.url("/orders")).json(&serde_json::json!({
+    let test = TestSystem::start().await?;
+    let order = test.http.post(test.url("/orders")).json(&serde_json::json!({
         "customer": "Ada", "amount": "120" }));
     let traceparent = format!("00-{TRACE_ID}-b7ad6b7169203331-01");
     let placed = order.header("traceparent", traceparent).send().await?;
     let placed: serde_json::Value = placed.json().await?;
     assert_eq!(placed["trace_id"], TRACE_ID);
     let id = placed["id"].as_str().context("no id")?;
-    let page = bed.http.get(bed.url(&format!("/orders/{id}"))).header("accept", "text/html");
+    let page = test.http.get(test.url(&format!("/orders/{id}"))).header("accept", "text/html");
     assert!(page.send().await?.text().await?.contains(TRACE_ID));
-    bed.saw("fulfilment", &["order fulfilled", &format!("trace.id={TRACE_ID}")]).await?;
-    bed.saw("promotion", &["coupon granted", &format!("trace.id={TRACE_ID}")]).await?;
-    bed.system.stop().await
+    test.saw("fulfilment", &["order fulfilled", &format!("trace.id={TRACE_ID}")]).await?;
+    test.saw("promotion", &["coupon granted", &format!("trace.id={TRACE_ID}")]).await?;
+    test.system.stop().await
 }

@@ -1,16 +1,18 @@
 //! An order as an item of the table, and back.
 
-use std::{collections::HashMap, str::FromStr, time::Duration};
+use std::{collections::HashMap, str::FromStr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use aws_sdk_dynamodb::types::AttributeValue;
-use aws_smithy_types::DateTime;
-use pubsub::{order::Order, status::Report, timeline::Timeline};
+use jiff::Timestamp;
+use orders::{order::Order, report::Report, timeline::Timeline};
 use web::watch::Watched;
 
-/// The attributes that hold what the workers told begin with this; then come the service, the time
-/// when the attempt began, and its number.
+/// The attributes that hold reports begin with this; then come the service, the time when the
+/// attempt began, and its number.
 const REPORT: &str = "report ";
+/// How long after its last change a done order may still get a report from a slow service.
+const SETTLE_AFTER: Duration = Duration::from_secs(120);
 
 pub type Item = HashMap<String, AttributeValue>;
 
@@ -20,22 +22,28 @@ pub struct PlacedOrder {
     /// What was ordered.
     pub order: Order,
     /// When it was accepted.
-    pub placed_at: DateTime,
+    pub placed_at: Timestamp,
     /// The trace of the request that placed it.
     pub traceparent: Option<String>,
     /// When it was announced.
-    pub announced_at: Option<DateTime>,
-    /// What its workers told of it, the earliest attempt first.
+    pub announced_at: Option<Timestamp>,
+    /// The workers' reports, the earliest attempt first.
     pub reports: Vec<Report>,
     /// A number that grows with each change.
     pub version: u64,
+    /// The services that have to be done before the order is.
+    pub done_when: Arc<[String]>,
 }
 
 impl PlacedOrder {
     /// Its way so far.
     pub fn timeline(&self) -> Timeline {
-        let earns_coupon = self.order.earns_coupon();
-        Timeline::of(self.placed_at, self.announced_at, earns_coupon, &self.reports)
+        Timeline::of(self.placed_at, self.announced_at, &self.done_when, &self.reports)
+    }
+
+    fn changed_at(&self) -> Timestamp {
+        let steps = self.reports.iter().flat_map(|report| &report.steps).map(|step| step.at);
+        steps.chain(self.announced_at).fold(self.placed_at, Timestamp::max)
     }
 }
 
@@ -45,36 +53,45 @@ impl Watched for PlacedOrder {
     }
 
     fn is_settled(&self) -> bool {
-        self.timeline().is_final
+        self.timeline().is_done && age(self.changed_at()) >= SETTLE_AFTER
     }
 }
 
 /// The attribute that holds a report: one for each attempt.
 pub fn report_name(report: &Report) -> String {
-    format!("{REPORT}{} {} {}", report.service, report.started_at(), report.attempt)
+    let started_at = report.started_at().as_millisecond();
+    format!("{REPORT}{} {started_at} {}", report.service, report.attempt)
 }
 
-pub fn read(item: &Item) -> anyhow::Result<PlacedOrder> {
-    let mut reports: Vec<Report> = item
-        .iter()
-        .filter(|(name, _)| name.starts_with(REPORT))
-        .filter_map(|(_, value)| value.as_m().ok()?.get("told")?.as_s().ok())
-        .map(|told| serde_json::from_str(told).context("a stored report cannot be read"))
-        .collect::<Result<_, _>>()?;
+pub fn read(item: &Item, done_when: &Arc<[String]>) -> anyhow::Result<PlacedOrder> {
+    let stored = item.iter().filter(|(name, _)| name.starts_with(REPORT));
+    let mut reports: Vec<Report> = stored.filter_map(|(name, value)| report(name, value)).collect();
     reports.sort_by_key(|report| (report.started_at(), report.attempt));
-    let optional = |name: &str| item.contains_key(name).then(|| parsed(item, name)).transpose();
+    let optional = |name: &str| item.contains_key(name).then(|| time(item, name)).transpose();
     Ok(PlacedOrder {
         order: Order {
             id: parsed(item, "id")?,
             customer: parsed(item, "customer")?,
             amount: parsed(item, "amount")?,
         },
-        placed_at: time(parsed(item, "placed_at")?),
+        placed_at: time(item, "placed_at")?,
         traceparent: item.get("traceparent").and_then(|it| it.as_s().ok()).cloned(),
-        announced_at: optional("announced_at")?.map(time),
+        announced_at: optional("announced_at")?,
         reports,
         version: parsed(item, "version")?,
+        done_when: Arc::clone(done_when),
     })
+}
+
+/// A newer version may have stored a report that this one cannot read: the order is readable all
+/// the same.
+fn report(name: &str, value: &AttributeValue) -> Option<Report> {
+    let json = value.as_m().ok().and_then(|it| it.get("told")?.as_s().ok());
+    let report = json.and_then(|json| serde_json::from_str(json).ok());
+    if report.is_none() {
+        tracing::warn!(report = name, "skipped a stored report that cannot be read");
+    }
+    report
 }
 
 pub fn parsed<T>(item: &Item, name: &str) -> anyhow::Result<T>
@@ -96,16 +113,13 @@ pub fn number(value: impl ToString) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }
 
-/// Milliseconds since 1970.
-pub fn now() -> u64 {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+/// How long ago `time` was; zero for the future.
+pub fn age(time: Timestamp) -> Duration {
+    Timestamp::now().duration_since(time).try_into().unwrap_or_default()
 }
 
-pub fn after(now: u64, delay: Duration) -> u64 {
-    now.saturating_add(u64::try_from(delay.as_millis()).unwrap_or(u64::MAX))
-}
-
-pub fn time(millis: u64) -> DateTime {
-    DateTime::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
+/// A time, which is stored in milliseconds since 1970.
+fn time(item: &Item, name: &str) -> anyhow::Result<Timestamp> {
+    let time = Timestamp::from_millisecond(parsed(item, name)?);
+    time.with_context(|| format!("the {name} of the stored order cannot be read"))
 }

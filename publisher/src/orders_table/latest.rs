@@ -1,15 +1,15 @@
-//! The orders by time, from an index that holds only their keys: progress is not written twice.
+//! The orders by time, from an index that holds only keys, so that progress is not written twice.
 
 use std::cmp::Reverse;
 
 use anyhow::Context as _;
 use aws_sdk_dynamodb::{error::SdkError, types::KeysAndAttributes};
 use futures_util::future::try_join_all;
-use pubsub::order::OrderId;
+use orders::order::OrderId;
 
 use super::{
     OrdersTable, PlacedOrder, SHARDS,
-    item::{Item, parsed, read, text},
+    item::{Item, parsed, text},
 };
 
 /// The index of all orders by time.
@@ -20,16 +20,16 @@ const LATEST_INDEX: &str = "latest";
 pub struct Page {
     /// The orders.
     pub orders: Vec<PlacedOrder>,
-    /// Where the next page begins, if there is one.
+    /// The start of the next page, if there is one.
     pub next: Option<String>,
 }
 
 impl OrdersTable {
-    /// The latest `limit` orders, or those before the beginning of a page.
+    /// The latest `limit` orders, or the latest before the start of a page.
     ///
     /// # Errors
     ///
-    /// If DynamoDB is out of reach.
+    /// If DynamoDB is unavailable.
     pub async fn latest(&self, before: Option<&str>, limit: usize) -> anyhow::Result<Page> {
         let shards = (0..SHARDS).map(|shard| self.latest_of_shard(shard, before, limit));
         let mut keys: Vec<(String, OrderId)> =
@@ -39,7 +39,7 @@ impl OrdersTable {
         keys.truncate(limit);
         let next = keys.last().filter(|_| more).map(|(placed, _)| placed.clone());
         let mut orders = self.get_all(keys.into_iter().map(|(_, id)| id)).await?;
-        orders.sort_unstable_by_key(|it| Reverse((it.placed_at.to_millis().ok(), it.order.id)));
+        orders.sort_unstable_by_key(|it| Reverse((it.placed_at, it.order.id)));
         Ok(Page { orders, next })
     }
 
@@ -54,14 +54,14 @@ impl OrdersTable {
             .query()
             .table_name(&self.name)
             .index_name(LATEST_INDEX)
-            // `shard` is a word of DynamoDB's own.
+            // `shard` is a reserved word of DynamoDB.
             .key_condition_expression("#shard = :shard AND placed < :before")
             .expression_attribute_names("#shard", "shard")
             .expression_attribute_values(":shard", text(shard))
             // Every key begins with a digit.
             .expression_attribute_values(":before", text(before.unwrap_or(":")))
             .scan_index_forward(false)
-            // One more, to know whether there is a next page.
+            // One more, to see whether there is a next page.
             .limit(i32::try_from(limit + 1).unwrap_or(i32::MAX))
             .send();
         let found =
@@ -83,9 +83,9 @@ impl OrdersTable {
             let got = get.send().await.map_err(SdkError::into_service_error);
             let got = got.context("reading the listed orders")?;
             let items = got.responses.unwrap_or_default().remove(&self.name).unwrap_or_default();
-            // One that cannot be read holds up no other.
-            orders.extend(items.iter().filter_map(|item| read(item).ok()));
-            // DynamoDB may leave some for a next request.
+            // One that cannot be read does not hold up the others.
+            orders.extend(items.iter().filter_map(|item| self.read(item).ok()));
+            // DynamoDB may leave some keys for another request.
             let left = got.unprocessed_keys.unwrap_or_default().remove(&self.name);
             asked = left.map(|left| left.keys).filter(|keys| !keys.is_empty());
         }

@@ -14,13 +14,13 @@ use aws_smithy_runtime_api::client::{
     orchestrator::HttpRequest,
     runtime_components::RuntimeComponents,
 };
-use aws_smithy_types::DateTime;
-use pubsub::order::{Order, OrderId};
+use jiff::Timestamp;
+use orders::order::{Order, OrderId};
 use tokio::{sync::mpsc, task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::{Outbox, SHARDS, SWEEP_LIMIT};
-use crate::{bed::Bed, orders_table::Stored};
+use crate::{orders_table::Stored, test_account::TestAccount};
 
 /// The call at which a process dies, counted from 1.
 #[derive(Clone, Copy, Debug)]
@@ -125,41 +125,41 @@ async fn whenever_a_publisher_is_killed_what_it_stored_is_announced_after_a_rest
         }
         cases.spawn(async move {
             let beyond = Death::Before(work.calls() + 1);
-            assert!(!dies(&Bed::start().await, &order(), work, beyond).await);
+            assert!(!dies(&TestAccount::start().await, &order(), work, beyond).await);
         });
     }
     cases.join_all().await;
 }
 
 async fn check_death(work: Work, death: Death) {
-    let (bed, order) = (Bed::start().await, order());
+    let (account, order) = (TestAccount::start().await, order());
     if matches!(work, Work::Overdue) {
-        store_overdue(&bed, &order).await;
+        store_overdue(&account, &order).await;
     }
-    assert!(dies(&bed, &order, work, death).await, "{work:?} {death:?}");
-    let stored = bed.item(order.id).await.is_some();
+    assert!(dies(&account, &order, work, death).await, "{work:?} {death:?}");
+    let stored = account.item(order.id).await.is_some();
     let expected = !matches!((work, death), (Work::Fresh, Death::Before(1)));
     assert_eq!(stored, expected, "{work:?} {death:?}");
 
-    bed.let_time_pass(order.id).await;
-    let outbox = bed.outbox(&bed.aws);
+    account.let_time_pass(order.id).await;
+    let outbox = account.outbox(&account.aws);
     let (_fresh, waiting) = mpsc::channel(1);
     let restarted =
         tokio::spawn(outbox.run(waiting, CancellationToken::new(), CancellationToken::new()));
-    while waits(&bed, order.id).await {
+    while waits(&account, order.id).await {
         sleep(std::time::Duration::from_millis(50)).await;
     }
     restarted.abort();
-    let announced = bed.announced().await;
+    let announced = account.announced().await;
     assert_eq!(stored, announced.contains(&order.id), "{work:?} {death:?}");
 }
 
 /// Whether a publisher that works until `death` died of it.
-async fn dies(bed: &Bed, order: &Order, work: Work, death: Death) -> bool {
-    let mortal = Mortal::new(&bed.aws, death);
-    let aws = bed.aws.clone().into_builder();
+async fn dies(account: &TestAccount, order: &Order, work: Work, death: Death) -> bool {
+    let mortal = Mortal::new(&account.aws, death);
+    let aws = account.aws.clone().into_builder();
     let aws = aws.http_client(mortal.clone()).build();
-    let (orders, outbox) = (bed.orders(&aws), bed.outbox(&aws));
+    let (orders, outbox) = (account.orders(&aws), account.outbox(&aws));
     mortal
         .live(async {
             match work {
@@ -179,24 +179,24 @@ async fn dies(bed: &Bed, order: &Order, work: Work, death: Death) -> bool {
 #[tokio::test]
 async fn three_publishers_announce_each_overdue_order_once() {
     const ORDERS: usize = 300;
-    let bed = Arc::new(Bed::start().await);
+    let account = Arc::new(TestAccount::start().await);
     let mut ids = Vec::new();
     let mut storing = JoinSet::new();
     for _ in 0..ORDERS {
-        let (bed, order) = (Arc::clone(&bed), order());
+        let (account, order) = (Arc::clone(&account), order());
         ids.push(order.id);
-        storing.spawn(async move { store_overdue(&bed, &order).await });
+        storing.spawn(async move { store_overdue(&account, &order).await });
     }
     storing.join_all().await;
 
-    let outbox = || bed.outbox(&bed.aws);
+    let outbox = || account.outbox(&account.aws);
     let three = [outbox(), outbox(), outbox()];
     tokio::join!(sweep(&three[0]), sweep(&three[1]), sweep(&three[2]));
     for outbox in three {
         outbox.announcing.close();
         outbox.announcing.wait().await;
     }
-    let mut announced = bed.announced().await;
+    let mut announced = account.announced().await;
     announced.sort();
     ids.sort();
     assert_eq!(announced, ids);
@@ -204,49 +204,49 @@ async fn three_publishers_announce_each_overdue_order_once() {
 
 #[tokio::test]
 async fn an_item_that_cannot_be_read_holds_up_no_other() {
-    let bed = Bed::start().await;
+    let account = TestAccount::start().await;
     let spoilt = order();
     let shard = spoilt.id.shard(SHARDS);
     let good = std::iter::repeat_with(order).find(|it| it.id.shard(SHARDS) == shard);
     let good = good.unwrap();
     for order in [&spoilt, &good] {
-        store_overdue(&bed, order).await;
+        store_overdue(&account, order).await;
     }
-    bed.spoil(spoilt.id).await;
-    let outbox = bed.outbox(&bed.aws);
+    account.spoil(spoilt.id).await;
+    let outbox = account.outbox(&account.aws);
     sweep(&outbox).await;
     outbox.announcing.close();
     outbox.announcing.wait().await;
-    assert_eq!(bed.announced().await, [good.id]);
-    assert!(waits(&bed, spoilt.id).await, "it is still to be mended and announced");
+    assert_eq!(account.announced().await, [good.id]);
+    assert!(waits(&account, spoilt.id).await, "it is still to be mended and announced");
 }
 
 #[tokio::test]
 async fn an_order_that_waited_until_it_was_overdue_is_left_to_the_sweep() {
-    let (bed, order) = (Bed::start().await, order());
-    let stored = bed.orders(&bed.aws).store(&order).await.unwrap();
+    let (account, order) = (TestAccount::start().await, order());
+    let stored = account.orders(&account.aws).store(&order).await.unwrap();
     let Stored::New(mut placed) = stored else { panic!("{stored:?}") };
-    placed.placed_at = DateTime::from_secs(0);
-    let outbox = bed.outbox(&bed.aws);
+    placed.placed_at = Timestamp::UNIX_EPOCH;
+    let outbox = account.outbox(&account.aws);
     outbox.spawn_fresh(placed).await;
     outbox.announcing.close();
     outbox.announcing.wait().await;
-    assert_eq!(bed.announced().await, []);
-    assert!(waits(&bed, order.id).await);
+    assert_eq!(account.announced().await, []);
+    assert!(waits(&account, order.id).await);
 }
 
 #[tokio::test]
 async fn a_sweep_says_whether_there_is_more() {
-    let bed = Arc::new(Bed::start().await);
+    let account = Arc::new(TestAccount::start().await);
     let shard = 0;
     let same_shard = std::iter::repeat_with(order).filter(|it| it.id.shard(SHARDS) == shard);
     let mut storing = JoinSet::new();
     for order in same_shard.take(SWEEP_LIMIT) {
-        let bed = Arc::clone(&bed);
-        storing.spawn(async move { store_overdue(&bed, &order).await });
+        let account = Arc::clone(&account);
+        storing.spawn(async move { store_overdue(&account, &order).await });
     }
     storing.join_all().await;
-    let outbox = bed.outbox(&bed.aws);
+    let outbox = account.outbox(&account.aws);
     assert!(outbox.sweep(shard).await.unwrap());
     outbox.announcing.close();
     outbox.announcing.wait().await;
@@ -259,14 +259,14 @@ async fn sweep(outbox: &Outbox) {
     }
 }
 
-async fn store_overdue(bed: &Bed, order: &Order) {
-    bed.orders(&bed.aws).store(order).await.unwrap();
-    bed.let_time_pass(order.id).await;
+async fn store_overdue(account: &TestAccount, order: &Order) {
+    account.orders(&account.aws).store(order).await.unwrap();
+    account.let_time_pass(order.id).await;
 }
 
 /// Whether the order is still to be announced.
-async fn waits(bed: &Bed, id: OrderId) -> bool {
-    let item = bed.item(id).await;
+async fn waits(account: &TestAccount, id: OrderId) -> bool {
+    let item = account.item(id).await;
     item.is_some_and(|item| item.contains_key("outbox"))
 }
 

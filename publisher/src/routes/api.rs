@@ -6,12 +6,15 @@ use axum::{
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse as _, Response},
 };
-use pubsub::order::{Amount, CustomerName, Order, OrderId};
+use orders::order::{Amount, CustomerName, Order, OrderId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use web::Problem;
 
-use super::{App, Arrival, order::OrderView};
+use super::{
+    app::{App, Arrival},
+    order::OrderView,
+};
 
 const MEDIA_TYPE: &str = "application/json";
 
@@ -22,9 +25,9 @@ const IDEMPOTENCY_KEY_MAX_CHARS: usize = 255;
 const SAFE_TO_REPEAT: &str =
     "Sending again with the same Idempotency-Key is safe: it will be the same order.";
 const UNSAFE_TO_REPEAT: &str =
-    "Whether the order was stored is open: an Idempotency-Key would make sending again safe.";
+    "The order may have been stored. With an Idempotency-Key, sending again would be safe.";
 
-/// `POST /orders`: 201 for a new order, 200 for one that the same request placed before.
+/// `POST /orders`: 201 for a new order, 200 if the same request placed it before.
 pub async fn create(
     State(app): State<App>,
     headers: HeaderMap,
@@ -62,7 +65,7 @@ fn order_id(headers: &HeaderMap) -> Result<OrderId, Problem> {
 #[serde(deny_unknown_fields)]
 pub struct NewOrder {
     customer: String,
-    /// A number or a text, read as it was typed: never by way of a binary fraction.
+    /// A number or a string, read as it was typed and never as a float.
     amount: Box<RawValue>,
 }
 

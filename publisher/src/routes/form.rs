@@ -1,5 +1,7 @@
 //! The order form: what a person sends.
 
+use std::sync::Arc;
+
 use askama::Template;
 use axum::{
     Form,
@@ -8,23 +10,23 @@ use axum::{
     response::{Html, IntoResponse, Redirect, Response},
 };
 use fake::{Fake as _, faker::name::en::Name};
-use pubsub::order::{Amount, CustomerName, Order, OrderId};
+use orders::order::{Amount, CustomerName, Order, OrderId};
 use rand::RngExt as _;
 use serde::Deserialize;
 use web::Problem;
 
-use super::App;
+use super::app::App;
 
-/// The form keeps its order id.
+/// True because the form keeps its order id.
 const SAFE_TO_REPEAT: &str = "Sending again is safe: it will be the same order.";
 
 const MEDIA_TYPE: &str = "application/x-www-form-urlencoded";
 
-/// The totals that the form suggests, in cents: as many below 80 as above.
+/// The totals that the form suggests, in cents.
 const SAMPLE_CENTS: std::ops::Range<u64> = 100..15_900;
 
-/// `GET /`: the form, with a sample order to send as it is or to change.
-pub async fn show() -> Result<Response, Problem> {
+/// `GET /`: the form, with a sample order to send or to change.
+pub async fn show(State(app): State<App>) -> Result<Response, Problem> {
     let cents = rand::rng().random_range(SAMPLE_CENTS);
     page(
         StatusCode::OK,
@@ -32,12 +34,13 @@ pub async fn show() -> Result<Response, Problem> {
             id: OrderId::new().to_string(),
             customer: Name().fake(),
             total: format!("{}.{:02}", cents / 100, cents % 100),
+            offer: app.offer,
             ..OrderForm::default()
         },
     )
 }
 
-/// `POST /`: accepts the order and leads to its page, or shows the form with what is wrong.
+/// `POST /`: accepts the order and redirects to its page, or shows the form with the errors.
 pub async fn submit(
     State(app): State<App>,
     typed: Result<Form<Typed>, FormRejection>,
@@ -46,7 +49,9 @@ pub async fn submit(
         typed.map_err(|refused| Problem::of_body(refused.status(), &refused, MEDIA_TYPE))?;
     let order = match typed.parse() {
         Ok(order) => order,
-        Err(form) => return page(StatusCode::UNPROCESSABLE_ENTITY, *form),
+        Err(form) => {
+            return page(StatusCode::UNPROCESSABLE_ENTITY, OrderForm { offer: app.offer, ..*form });
+        }
     };
     match app.place(&order).await {
         Ok(_) => Ok(Redirect::to(&format!("/orders/{}", order.id)).into_response()),
@@ -56,6 +61,7 @@ pub async fn submit(
                 customer: typed.customer,
                 total: typed.total,
                 notice: problem.clone().advising(SAFE_TO_REPEAT).detail,
+                offer: app.offer,
                 ..OrderForm::default()
             };
             Ok((problem.headers(), page(problem.status, form)?).into_response())
@@ -64,7 +70,7 @@ pub async fn submit(
     }
 }
 
-/// The fields as they came. One that is missing is an empty one.
+/// The fields as they were sent. A missing field is empty.
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Typed {
@@ -92,12 +98,13 @@ impl Typed {
                 total: self.total.clone(),
                 customer_error: customer.err().unwrap_or_default(),
                 total_error: amount.err().unwrap_or_default(),
+                ..OrderForm::default()
             })),
         }
     }
 }
 
-/// The form's decoder puts U+FFFD where it cannot read a byte; a name with holes is nobody's.
+/// Refuses what the form's decoder could not read: it puts U+FFFD there.
 fn readable(text: &str) -> Result<&str, String> {
     if text.contains('\u{fffd}') {
         return Err("The name has a character that could not be read.".to_owned());
@@ -105,7 +112,7 @@ fn readable(text: &str) -> Result<&str, String> {
     Ok(text)
 }
 
-/// The form's page; an error is empty where there is none.
+/// The form's page; without an error, its field is empty.
 #[derive(Template, Default)]
 #[template(path = "form.html")]
 struct OrderForm {
@@ -115,6 +122,8 @@ struct OrderForm {
     customer_error: String,
     total_error: String,
     notice: String,
+    /// A line of text below the total.
+    offer: Arc<str>,
 }
 
 fn page(status: StatusCode, form: OrderForm) -> Result<Response, Problem> {

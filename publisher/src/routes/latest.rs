@@ -6,21 +6,24 @@ use axum::{
     http::StatusCode,
     response::Response,
 };
-use pubsub::order::OrderId;
+use orders::order::OrderId;
 use serde::{Deserialize, Serialize};
 use web::{Audience, Problem};
 
-use super::{App, answer, order::OrderView};
+use super::{
+    app::{App, answer},
+    order::OrderView,
+};
 
 const PAGE_ORDERS: usize = 20;
 
-/// Where a page begins.
+/// The start of a page.
 #[derive(Deserialize)]
 pub struct Before {
     before: Option<String>,
 }
 
-/// `GET /orders`: the latest orders, the newest first; `?before=` leads to older ones.
+/// `GET /orders`: the latest orders, newest first; `?before=` is the start of an older page.
 pub async fn list(
     State(app): State<App>,
     audience: Audience,
@@ -28,7 +31,7 @@ pub async fn list(
 ) -> Result<Response, Problem> {
     let before = query.map_or(Some(String::new()), |Query(Before { before })| before);
     if before.as_deref().is_some_and(|key| !is_key(key)) {
-        let detail = "This page does not exist; begin with the latest orders.";
+        let detail = "This page does not exist. Start with the latest orders.";
         return Err(Problem::new(StatusCode::BAD_REQUEST, detail));
     }
     let page = app.orders.latest(before.as_deref(), PAGE_ORDERS).await;
@@ -41,7 +44,7 @@ pub async fn list(
     answer(audience, &latest)
 }
 
-/// Milliseconds and an order id, as the index has them.
+/// Milliseconds and an order id, as in the index.
 fn is_key(text: &str) -> bool {
     text.split_once('-').is_some_and(|(millis, id)| {
         millis.bytes().all(|byte| byte.is_ascii_digit()) && id.parse::<OrderId>().is_ok()
@@ -52,7 +55,7 @@ fn is_key(text: &str) -> bool {
 #[template(path = "latest.html")]
 struct Latest {
     orders: Vec<OrderView>,
-    /// The address of the next page.
+    /// The path of the next page.
     next: Option<String>,
     #[serde(skip)]
     first: bool,

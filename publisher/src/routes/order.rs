@@ -6,15 +6,15 @@ use axum::{
     http::HeaderMap,
     response::Response,
 };
-use pubsub::{
+use orders::{
     order::{Order, OrderId},
     timeline::{Timeline, clock, rfc3339},
-    trace,
 };
+use pubsub::trace;
 use serde::Serialize;
-use web::{Audience, Problem, live};
+use web::{Audience, Problem, live, watch::Watched as _};
 
-use super::{App, answer};
+use super::app::{App, answer};
 use crate::orders_table::PlacedOrder;
 
 type Id = Result<Path<OrderId>, PathRejection>;
@@ -26,8 +26,7 @@ pub async fn show(State(app): State<App>, audience: Audience, id: Id) -> Result<
     answer(audience, &OrderView::of(&found.ok_or_else(Problem::not_found)?))
 }
 
-/// `GET /orders/{id}/events`: the order as it is, and again whenever it changes, until nothing is to
-/// come any more.
+/// `GET /orders/{id}/events`: the order as it is, and again after each change, until it is settled.
 pub async fn events(
     State(app): State<App>,
     headers: HeaderMap,
@@ -46,10 +45,13 @@ pub struct OrderView {
     /// RFC 3339.
     pub placed_at: String,
     pub version: u64,
-    /// Finds the order in the logs and in the traces.
+    /// To find the order in the logs and in the traces.
     trace_id: Option<String>,
     #[serde(flatten)]
     pub timeline: Timeline,
+    /// Whether no further change is expected.
+    #[serde(skip)]
+    pub is_settled: bool,
 }
 
 impl OrderView {
@@ -61,15 +63,16 @@ impl OrderView {
             version: placed.version,
             trace_id: trace_id.map(|id| id.to_string()),
             timeline: placed.timeline(),
+            is_settled: placed.is_settled(),
         }
     }
 
-    /// The day on which it was placed.
+    /// The day it was placed.
     pub fn day(&self) -> &str {
         self.placed_at.split('T').next().unwrap_or_default()
     }
 
-    /// The time at which it was placed, to the second.
+    /// The time it was placed, to the second.
     pub fn time(&self) -> &str {
         clock(&self.placed_at).split('.').next().unwrap_or_default()
     }

@@ -1,23 +1,23 @@
-//! The whole of publish/subscribe in one message.
+//! Publish/subscribe in one message.
 
 use axum::{Json, extract::State};
-use pubsub::event;
+use orders::event;
 use rand::RngExt as _;
 use serde::Serialize;
 use web::Problem;
 
-use super::App;
+use super::app::App;
 
 const RANDOM_LETTERS: usize = 5;
 
 /// `GET /ping`: the load balancer's health check.
 ///
-/// It asks nothing of AWS: a table out of reach is no reason to replace every task.
+/// It does not call AWS: replacing tasks does not help when a table is unavailable.
 pub async fn answer() -> &'static str {
     "ok"
 }
 
-/// `POST /ping`: publishes a message that can be told from every other.
+/// `POST /ping`: publishes a message with a random text.
 pub async fn publish(State(app): State<App>) -> Result<Json<Ping>, Problem> {
     let letters = random_letters();
     let message = format!("Hello! Message sent: {letters}");

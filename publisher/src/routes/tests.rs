@@ -10,15 +10,15 @@ use axum::{
     body::{self, Body},
     http::{HeaderMap, HeaderValue, Request, StatusCode, header},
 };
+use orders::order::OrderId;
 use proptest::{
     prelude::*,
     test_runner::{Config, TestRunner},
 };
-use pubsub::order::OrderId;
 use tokio::{runtime::Runtime, sync::mpsc::Receiver};
 use tower::ServiceExt as _;
 
-use crate::{bed::Bed, orders_table::PlacedOrder};
+use crate::{orders_table::PlacedOrder, test_account::TestAccount};
 
 mod generate;
 
@@ -37,21 +37,21 @@ type Accepted = BTreeMap<String, Typed>;
 #[test]
 fn bad_input_is_never_stored() {
     let runtime = Runtime::new().unwrap();
-    let (bed, router, fresh) = runtime.block_on(async {
-        let bed = Bed::start().await;
-        let (app, fresh) = bed.app(&bed.aws);
-        (bed, super::router(app), fresh)
+    let (account, router, fresh) = runtime.block_on(async {
+        let account = TestAccount::start().await;
+        let (app, fresh) = account.app(&account.aws);
+        (account, super::router(app), fresh)
     });
     let state = std::cell::RefCell::new((Accepted::new(), fresh));
     TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(CASES) })
         .run(&generate::request(), |sent| {
             let (accepted, fresh) = &mut *state.borrow_mut();
-            runtime.block_on(check(&bed, &router, fresh, accepted, sent))
+            runtime.block_on(check(&account, &router, fresh, accepted, sent))
         })
         .unwrap_or_else(|failure| panic!("{failure}"));
 
     let (accepted, _) = state.into_inner();
-    let stored: Accepted = runtime.block_on(bed.items()).iter().map(oracle::stored).collect();
+    let stored: Accepted = runtime.block_on(account.items()).iter().map(oracle::stored).collect();
     assert_eq!(stored, accepted);
     // Neither half of the property is about nothing.
     let right = u32::try_from(accepted.len()).unwrap();
@@ -59,7 +59,7 @@ fn bad_input_is_never_stored() {
 }
 
 async fn check(
-    bed: &Bed,
+    account: &TestAccount,
     router: &Router,
     fresh: &mut Receiver<PlacedOrder>,
     accepted: &mut Accepted,
@@ -82,7 +82,7 @@ async fn check(
     prop_assert!(fresh.try_recv().is_ok(), "stored, and not announced");
     let location = headers[header::LOCATION].to_str().unwrap();
     let id: OrderId = location.strip_prefix("/orders/").unwrap().parse().unwrap();
-    let (id, stored) = oracle::stored(&bed.item(id).await.unwrap());
+    let (id, stored) = oracle::stored(&account.item(id).await.unwrap());
     prop_assert_eq!(&stored, &typed);
     accepted.insert(id, typed);
     Ok(())

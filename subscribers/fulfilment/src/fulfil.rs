@@ -1,36 +1,35 @@
-//! What fulfilment does with what it receives.
+//! The business logic of fulfilment.
 
 use std::time::Duration;
 
 use figlet_rs::FIGlet;
-use pubsub::{
+use orders::{
     event::Event,
-    notification::Notification,
     order::{CustomerName, Order},
-    status::Reporter,
-    subscribe::Failure,
+    report::Reporter,
 };
+use pubsub::{notification::Notification, subscribe::Failure};
 use tokio::time::sleep;
 
-/// What is done with an order, in this order.
+/// The steps of fulfilling an order.
 const STEPS: [&str; 3] = ["picked", "packed", "shipped"];
 
-/// How this service works.
+/// Fulfils orders.
 #[derive(Clone)]
 pub struct Fulfilment {
-    /// Tells what is done.
+    /// Publishes progress.
     pub reporter: Reporter,
     /// How long each step takes.
     pub pace: Duration,
-    /// Whether the customer's name is shown in large letters.
+    /// Whether the customer's name is logged in large letters.
     pub banner: bool,
 }
 
 impl Fulfilment {
     /// Handles one message: fulfils an order, or shows a ping.
     ///
-    /// Its effect is that it tells so. To tell it twice changes nothing, so a message that is
-    /// delivered again is simply handled again.
+    /// Its only effect is the report, and a second report changes nothing. So a redelivered message
+    /// is simply handled again.
     pub async fn handle(self, notification: Notification) -> Result<(), Failure> {
         match Event::read(&notification)? {
             Event::OrderPlaced(order) => self.fulfil(&order, notification.attempt).await?,
@@ -40,25 +39,26 @@ impl Fulfilment {
     }
 
     async fn fulfil(&self, order: &Order, attempt: u32) -> anyhow::Result<()> {
-        let mut progress = self.reporter.start(order, attempt);
+        let mut progress = self.reporter.begin(order, attempt);
         if self.banner {
-            // What follows the letters begins a new line.
-            tracing::info!("fulfilling the order of\n{}\n", large(&order.customer).trim_end());
+            // The fields of the line follow the letters.
+            let letters = large(&order.customer);
+            tracing::info!(order.id = %order.id, "fulfilling the order of\n{}\n", letters.trim_end());
         }
         for step in STEPS {
-            // Steps that take no time are told together: one message an order.
+            // Steps that take no time share one report, which keeps it at one message an order.
             if !self.pace.is_zero() {
-                tokio::join!(progress.tell(), sleep(self.pace));
+                tokio::join!(progress.publish(), sleep(self.pace));
             }
             progress.note(step);
         }
-        progress.done("fulfilled", None).await?;
+        progress.done("fulfilled", Vec::new()).await?;
         tracing::info!(order.id = %order.id, amount = %order.amount, attempt, "order fulfilled");
         Ok(())
     }
 }
 
-/// The name in slanted letters, or as it is if the font lacks one of them.
+/// The name in slanted letters, or as it is if the font lacks one of its letters.
 fn large(customer: &CustomerName) -> String {
     let letters =
         FIGlet::slant().ok().and_then(|font| Some(font.convert(customer.as_str())?.to_string()));

@@ -2,57 +2,45 @@
 
 use std::{process::ExitCode, time::Duration};
 
+use clap::{ArgAction, Parser, builder::BoolishValueParser};
+use orders::report::Reporter;
 use pubsub::{
-    Program,
-    env::{self, Misconfigured},
-    status::Reporter,
-    subscribe::{Settings, subscribe},
+    aws,
+    subscribe::{self, WorkerSettings, subscribe},
+    topics::Topics,
 };
-use tokio_util::sync::CancellationToken;
 
 mod fulfil;
 
 use fulfil::Fulfilment;
 
-/// Three steps have to end within the deadline of a handler.
-const MAX_PACE_MS: u64 = 5_000;
-
-const VARIABLES: [(&str, &str); 7] = {
-    let [queue, health, in_flight, wait] = Settings::VARIABLES;
-    let topics = ("COPILOT_SNS_TOPIC_ARNS", "the topic, as JSON: orderStatus");
-    let banner = ("BANNER", "on or off: the customer's name in large letters (on)");
-    let pace = ("PACE_MS", "how long each of its three steps takes, up to 5000 (0)");
-    [queue, topics, banner, pace, health, in_flight, wait]
-};
-
-const PROGRAM: Program = Program {
-    name: env!("CARGO_PKG_NAME"),
-    version: env!("CARGO_PKG_VERSION"),
-    about: "Fulfils every order that the publisher announces.",
-    health_port: Settings::HEALTH_PORT,
-    health_path: "/",
-    variables: &VARIABLES,
-};
+/// Fulfils every order that the publisher announces.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Settings {
+    #[command(flatten)]
+    worker: WorkerSettings,
+    #[command(flatten)]
+    topics: Topics,
+    /// How long each of the three steps takes, so that progress can be watched
+    #[arg(long, value_name = "MILLISECONDS", env = "PACE_MS", default_value_t = 0)]
+    #[arg(value_parser = clap::value_parser!(u64).range(..=5_000))]
+    pace_ms: u64,
+    /// Whether to log the customer's name in large letters: on or off
+    #[arg(long, env = "BANNER", default_value = "off", action = ArgAction::Set)]
+    #[arg(value_parser = BoolishValueParser::new())]
+    banner: bool,
+}
 
 fn main() -> ExitCode {
-    pubsub::run(&PROGRAM, serve)
-}
-
-async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
-    let settings = Settings::from_env()?;
-    let (banner, pace) = (env::switch("BANNER", true)?, pace()?);
-    let aws = pubsub::aws::config().await;
-    let reporter = Reporter::from_env(&aws, PROGRAM.name)?;
-    let fulfilment = Fulfilment { reporter, pace, banner };
-    subscribe(&aws, settings, shutdown, move |notification| fulfilment.clone().handle(notification))
-        .await
-}
-
-fn pace() -> Result<Duration, Misconfigured> {
-    let millis = env::parsed("PACE_MS", 0, "a number of milliseconds")?;
-    if millis > MAX_PACE_MS {
-        let what = format!("PACE_MS is {millis}, but should be at most {MAX_PACE_MS}");
-        return Err(Misconfigured(what));
-    }
-    Ok(Duration::from_millis(millis))
+    pubsub::run(subscribe::HEALTH, async |settings: Settings, shutdown| {
+        let aws = aws::config().await;
+        let fulfilment = Fulfilment {
+            reporter: Reporter::new(&aws, &settings.topics, env!("CARGO_PKG_NAME"))?,
+            pace: Duration::from_millis(settings.pace_ms),
+            banner: settings.banner,
+        };
+        let handle = move |notification| fulfilment.clone().handle(notification);
+        subscribe(&aws, settings.worker, shutdown, handle).await
+    })
 }

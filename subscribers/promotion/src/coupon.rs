@@ -1,13 +1,34 @@
-//! The code that a person reads aloud to use a coupon.
+//! A coupon, with a code that a person can read aloud.
 
+use orders::report::Attachment;
 use rand::RngExt as _;
 
-/// No 0 and O, no 1 and I: over a telephone they are the same.
+/// Without 0 and O, 1 and I, which are hard to tell apart on the telephone.
 const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 const GROUPS: usize = 3;
 const GROUP_CHARS: usize = 4;
 
-/// Three groups of four letters and digits, `K7QD-2MXA-9TRW`, that nobody can guess: 60 bits from a
+/// What an order earns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Coupon {
+    /// What the customer types to use it.
+    pub code: String,
+    /// How much of the next order it takes off, in percent.
+    pub percent: u32,
+}
+
+impl Coupon {
+    /// The coupon as the order's page shows it.
+    pub fn attachment(&self) -> Attachment {
+        Attachment {
+            label: format!("{} % off your next order", self.percent),
+            code: Some(self.code.clone()),
+            link: None,
+        }
+    }
+}
+
+/// Three groups of four letters and digits, such as `K7QD-2MXA-9TRW`: 60 unguessable bits from a
 /// cryptographic generator that the operating system seeds.
 pub fn random_code() -> String {
     let mut random = rand::rng();

@@ -8,11 +8,11 @@ use aws_sdk_dynamodb::{
     operation::put_item::PutItemError,
     types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
 };
-use pubsub::{order::OrderId, status::Coupon};
+use orders::order::OrderId;
 
-use crate::coupon::random_code;
+use crate::coupon::{Coupon, random_code};
 
-/// How much a new coupon takes off, in percent.
+/// The discount of a new coupon, in percent.
 const PERCENT: u32 = 20;
 
 /// The table of coupons. A clone is cheap and shares the connections.
@@ -28,15 +28,14 @@ impl CouponsTable {
         Self { dynamodb: Client::new(aws), name }
     }
 
-    /// The coupon of the order `id`: a new one, unless the order has one already.
+    /// The coupon of the order `id`: a new one unless the order already has one.
     ///
-    /// Two workers that grant for the same order at the same time get the same coupon: DynamoDB
-    /// stores the first and shows it to the second.
+    /// Two workers that grant a coupon for the same order at the same time get the same one: DynamoDB
+    /// stores the first and returns it to the second.
     ///
     /// # Errors
     ///
-    /// If the table is out of reach. Whether a coupon was stored is then open, and granting again
-    /// settles it.
+    /// If the table is unavailable. A coupon may have been stored even so; granting again returns it.
     pub async fn grant(&self, id: OrderId) -> anyhow::Result<Coupon> {
         let coupon = Coupon { code: random_code(), percent: PERCENT };
         let put = self

@@ -2,12 +2,13 @@
 
 use std::process::ExitCode;
 
+use clap::Parser;
+use orders::report::Reporter;
 use pubsub::{
-    Program, env,
-    status::Reporter,
-    subscribe::{Settings, subscribe},
+    aws,
+    subscribe::{self, WorkerSettings, subscribe},
+    topics::Topics,
 };
-use tokio_util::sync::CancellationToken;
 
 mod promote;
 
@@ -18,32 +19,27 @@ mod coupon;
 use coupons_table::CouponsTable;
 use promote::Promotion;
 
-const VARIABLES: [(&str, &str); 6] = {
-    let [queue, health, in_flight, wait] = Settings::VARIABLES;
-    let coupons = ("COUPONS_TABLE_NAME", "the DynamoDB table of coupons");
-    let topics = ("COPILOT_SNS_TOPIC_ARNS", "the topic, as JSON: orderStatus");
-    [queue, topics, coupons, health, in_flight, wait]
-};
-
-const PROGRAM: Program = Program {
-    name: env!("CARGO_PKG_NAME"),
-    version: env!("CARGO_PKG_VERSION"),
-    about: "Makes one coupon for every announced order of 80 or more.",
-    health_port: Settings::HEALTH_PORT,
-    health_path: "/",
-    variables: &VARIABLES,
-};
-
-fn main() -> ExitCode {
-    pubsub::run(&PROGRAM, serve)
+/// Grants one coupon for every order that its filter policy lets through.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Settings {
+    #[command(flatten)]
+    worker: WorkerSettings,
+    #[command(flatten)]
+    topics: Topics,
+    /// The DynamoDB table of coupons
+    #[arg(long, value_name = "TABLE", env = "COUPONS_TABLE_NAME")]
+    coupons_table_name: String,
 }
 
-async fn serve(shutdown: CancellationToken) -> anyhow::Result<()> {
-    let settings = Settings::from_env()?;
-    let table_name = env::required("COUPONS_TABLE_NAME")?;
-    let aws = pubsub::aws::config().await;
-    let reporter = Reporter::from_env(&aws, PROGRAM.name)?;
-    let promotion = Promotion { reporter, coupons: CouponsTable::new(&aws, table_name) };
-    subscribe(&aws, settings, shutdown, move |notification| promotion.clone().handle(notification))
-        .await
+fn main() -> ExitCode {
+    pubsub::run(subscribe::HEALTH, async |settings: Settings, shutdown| {
+        let aws = aws::config().await;
+        let promotion = Promotion {
+            reporter: Reporter::new(&aws, &settings.topics, env!("CARGO_PKG_NAME"))?,
+            coupons: CouponsTable::new(&aws, settings.coupons_table_name),
+        };
+        let handle = move |notification| promotion.clone().handle(notification);
+        subscribe(&aws, settings.worker, shutdown, handle).await
+    })
 }

@@ -1,41 +1,37 @@
-//! What promotion does with what it receives.
+//! The business logic of promotion.
 
-use pubsub::{
-    event::Event, notification::Notification, order::Order, status::Reporter, subscribe::Failure,
-};
+use orders::{event::Event, order::Order, report::Reporter};
+use pubsub::{notification::Notification, subscribe::Failure};
 
 use crate::coupons_table::CouponsTable;
 
-/// How this service works.
+/// Grants coupons.
 #[derive(Clone)]
 pub struct Promotion {
-    /// Tells what is done.
+    /// Publishes progress.
     pub reporter: Reporter,
-    /// Where the coupons are.
+    /// The coupons granted so far.
     pub coupons: CouponsTable,
 }
 
 impl Promotion {
-    /// Handles one message: an order that is large enough earns a coupon.
+    /// Handles one message: grants a coupon for an order.
     ///
-    /// However often a message is delivered, its order has the coupon that the first delivery
-    /// stored.
+    /// The filter policy of the subscription decides which orders arrive here, so no rule about
+    /// totals stands in the code. However often a message is delivered, its order has the coupon
+    /// that the first delivery stored.
     pub async fn handle(self, notification: Notification) -> Result<(), Failure> {
         match Event::read(&notification)? {
-            Event::OrderPlaced(order) if order.earns_coupon() => {
-                self.promote(&order, notification.attempt).await?;
-            }
-            // A changed filter policy takes up to 15 minutes to have effect, so these do arrive.
-            Event::OrderPlaced(order) => tracing::debug!(order.id = %order.id, "earns no coupon"),
-            Event::Ping(_) => tracing::debug!("promotion has no use for a ping"),
+            Event::OrderPlaced(order) => self.promote(&order, notification.attempt).await?,
+            Event::Ping(_) => tracing::debug!("ignored a ping"),
         }
         Ok(())
     }
 
     async fn promote(&self, order: &Order, attempt: u32) -> anyhow::Result<()> {
-        let progress = self.reporter.start(order, attempt);
+        let progress = self.reporter.begin(order, attempt);
         let coupon = self.coupons.grant(order.id).await?;
-        progress.done("granted", Some(coupon.clone())).await?;
+        progress.done("granted", vec![coupon.attachment()]).await?;
         tracing::info!(
             order.id = %order.id,
             coupon.code = %coupon.code,

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
-use pubsub::{event::Event, notification::Notification, subscribe::Failure};
+use orders::event::Event;
+use pubsub::{notification::Notification, subscribe::Failure};
 use serde::Serialize;
 
 /// A message that no try could handle.

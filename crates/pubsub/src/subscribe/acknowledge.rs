@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 
-use super::{Worker, back_off::full_jitter, queue::Answer, received::MessageId};
+use super::{back_off::full_jitter, queue::Answer, received::MessageId, worker::Worker};
 
 const RETRY_BASE: Duration = Duration::from_millis(200);
 const RETRY_MAX: Duration = Duration::from_secs(10);

@@ -8,11 +8,12 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::Instrument as _;
 
 use super::{
-    Failure, Worker,
     back_off::full_jitter,
+    failure::Failure,
     in_flight::Admission,
     received::{Lease, MessageId, Received},
     spans,
+    worker::Worker,
 };
 use crate::notification::Notification;
 
@@ -65,7 +66,7 @@ pub async fn handle(
             // The call is part of the work: it may panic before there is a future.
             let work = async move { handler.call(message.notification).await };
             let work = work.instrument(span.clone());
-            let outcome = run(work, worker.settings.handler_deadline, cancelled).await;
+            let outcome = run(work, worker.deadline(), cancelled).await;
             settle(worker, outgoing, lease, outcome).instrument(span).await;
         }
     }

@@ -15,11 +15,11 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    Worker,
     back_off::full_jitter,
     handle::{Handler, Outgoing, handle},
     queue::BATCH,
     spans,
+    worker::Worker,
 };
 
 /// How long a poll waits for room that is worth its price.

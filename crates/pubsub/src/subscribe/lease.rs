@@ -8,9 +8,9 @@ use tokio::{
 };
 
 use super::{
-    Worker,
     queue::{Answer, BATCH},
     received::Lease,
+    worker::Worker,
 };
 
 const TICK: Duration = Duration::from_secs(1);

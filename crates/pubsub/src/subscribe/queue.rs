@@ -24,8 +24,8 @@ use thiserror::Error;
 use tokio::time::{Instant, timeout};
 
 use super::{
-    Settings,
     received::{Lease, Received},
+    settings::Settings,
 };
 
 /// The most that SQS gives, deletes or changes in one call.

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{Worker, queue::Answer, received::Lease};
+use super::{queue::Answer, received::Lease, worker::Worker};
 
 /// Tells the queue when up to ten messages are to be visible again.
 ///

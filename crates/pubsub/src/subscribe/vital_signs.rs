@@ -1,4 +1,4 @@
-//! What tells a worker that works from one that only runs.
+//! Tells a healthy worker from one that is merely running.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -7,7 +7,7 @@ use std::{
 
 use tokio::time::Instant;
 
-use super::{Worker, queue::CallFailed};
+use super::queue::CallFailed;
 
 /// How late a poll may be, beyond the wait that it was asked for.
 const POLL_GRACE: Duration = Duration::from_secs(30);
@@ -57,31 +57,29 @@ impl VitalSigns {
         self.lock().ticked = Instant::now();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Signs> {
-        // No code that can panic runs under the lock.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Worker {
-    /// What the health check answers: how it is, or in a sentence what is wrong.
-    pub fn examine(&self) -> Result<String, String> {
-        let (held, oldest) = self.in_flight.census();
-        let signs = self.vital_signs.lock();
+    /// How long ago the last poll was answered.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says what is wrong. `receive_wait` is how long a poll may wait for messages.
+    pub fn examine(&self, receive_wait: Duration) -> Result<Duration, String> {
+        let signs = self.lock();
         let (since_poll, since_tick) = (signs.polled.elapsed(), signs.ticked.elapsed());
         let unanswered = signs.unanswered.map_or(Duration::ZERO, |at| at.elapsed());
         if let Some(refusal) = &signs.refusal {
             return Err(format!("the queue refuses to be received from: {refusal}"));
         }
-        if unanswered > self.settings.receive_wait + POLL_GRACE {
+        if unanswered > receive_wait + POLL_GRACE {
             return Err(format!("no poll was answered for {} s", unanswered.as_secs()));
         }
         if since_tick > KEEPER_GRACE {
-            return Err(format!("leases were not looked after for {} s", since_tick.as_secs()));
+            return Err(format!("leases were not renewed for {} s", since_tick.as_secs()));
         }
-        if oldest > 2 * self.settings.handler_deadline {
-            return Err(format!("a handler is at work for {} s", oldest.as_secs()));
-        }
-        Ok(format!("ok: {held} messages held, last poll {} s ago", since_poll.as_secs()))
+        Ok(since_poll)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Signs> {
+        // No code that can panic runs under the lock.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,34 +1,33 @@
-//! Where spans go: to an OpenTelemetry collector, over HTTP.
+//! Sends spans to an OpenTelemetry collector, over HTTP.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response, hyper::HyperClient};
-use opentelemetry_otlp::{SpanExporter, WithHttpConfig as _};
+use opentelemetry_otlp::{SpanExporter, WithExportConfig as _, WithHttpConfig as _};
 use tokio::runtime::Handle;
 
-use crate::env::{self, Misconfigured};
+use crate::env::Misconfigured;
 
-/// A collector is next door.
+/// The collector runs beside the service.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The exporter that the standard variables describe; `None` without an endpoint.
+/// OpenTelemetry's name for the variable that holds the collector's URL.
+pub const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+
+/// An exporter to the collector at `endpoint`. Everything else comes from the standard variables.
 ///
 /// # Errors
 ///
-/// [`Misconfigured`] if they are wrong.
-pub fn from_env() -> Result<Option<SpanExporter>, Misconfigured> {
-    const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
-    let Some(endpoint) = env::optional(ENDPOINT)? else {
-        return Ok(None);
-    };
+/// [`Misconfigured`] if one of them is wrong.
+pub fn to(endpoint: &str) -> Result<SpanExporter, Misconfigured> {
     let client = OnRuntime {
         runtime: Handle::current(),
         client: HyperClient::with_default_connector(TIMEOUT, None),
     };
-    // The exporter reads the variables itself, and adds the path.
-    let exporter = SpanExporter::builder().with_http().with_http_client(client).build();
-    exporter.map(Some).map_err(|error| {
+    let traces = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
+    let exporter = SpanExporter::builder().with_http().with_http_client(client);
+    exporter.with_endpoint(traces).build().map_err(|error| {
         let what = "but should be a URL such as http://localhost:4318";
         Misconfigured(format!("{ENDPOINT} is {endpoint:?}, {what}: {error}"))
     })

@@ -14,7 +14,7 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::body::SdkBody;
 use tokio::task::JoinSet;
 
-use super::{Announcement, BATCH_MAX_BYTES, Topic};
+use super::{BATCH_MAX_BYTES, Message, Topic};
 
 /// An SNS that answers after a moment, and refuses messages that say so.
 #[derive(Clone, Debug, Default)]
@@ -91,9 +91,9 @@ impl HttpConnector for ScriptedSns {
     }
 }
 
-fn announcement(message: impl Into<String>) -> Announcement {
-    Announcement {
-        message: message.into(),
+fn message(body: impl Into<String>) -> Message {
+    Message {
+        body: body.into(),
         attributes: Vec::new(),
         group: "group".to_owned(),
         deduplication_id: "id".to_owned(),
@@ -103,10 +103,10 @@ fn announcement(message: impl Into<String>) -> Announcement {
 /// Publishes all at once; for each message, whether SNS has it.
 async fn publish(topic: &Topic, messages: Vec<String>) -> Vec<bool> {
     let mut publishing = JoinSet::new();
-    for (index, message) in messages.into_iter().enumerate() {
+    for (index, body) in messages.into_iter().enumerate() {
         let topic = topic.clone();
         publishing.spawn(async move {
-            let published = topic.publish(announcement(message)).await;
+            let published = topic.publish(message(body)).await;
             (index, published.is_ok())
         });
     }

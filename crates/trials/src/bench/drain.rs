@@ -6,11 +6,11 @@ use std::{
 };
 
 use anyhow::ensure;
-use pubsub::{
+use orders::{
     event,
     order::{Amount, Order, OrderId},
-    topic::{Announcement, Topic},
 };
+use pubsub::topic::{Message, Topic};
 use tokio::{task::JoinSet, time::sleep};
 
 use super::{
@@ -87,7 +87,7 @@ pub fn way(delay: Duration) -> Way {
 }
 
 /// An announcement of an order that earns no coupon.
-pub fn small() -> Announcement {
+pub fn small() -> Message {
     let amount = Amount::from_cents(4_200).expect("42.00 is an amount");
     let customer = "Ada Lovelace".parse().expect("a name");
     event::order_placed(&Order { id: OrderId::new(), customer, amount })
@@ -97,7 +97,7 @@ pub fn small() -> Announcement {
 pub async fn fill(
     stage: &Stage,
     count: usize,
-    message: impl Fn() -> Announcement,
+    message: impl Fn() -> Message,
 ) -> anyhow::Result<()> {
     let topic = Topic::new(&stage.aws(Way::Direct).await, stage.orders_topic()?);
     let mut sending = JoinSet::new();

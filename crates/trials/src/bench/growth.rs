@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use pubsub::topic::Announcement;
+use pubsub::topic::Message;
 
 use super::{
     NETWORK, Scale,
@@ -106,6 +106,6 @@ async fn tuned(
 }
 
 /// A message of so many kilobytes.
-fn sized(kilobytes: u32) -> Announcement {
-    Announcement { message: "x".repeat(kilobytes as usize * 1_000), ..small() }
+fn sized(kilobytes: u32) -> Message {
+    Message { body: "x".repeat(kilobytes as usize * 1_000), ..small() }
 }

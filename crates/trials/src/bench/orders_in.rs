@@ -7,7 +7,7 @@ use std::{
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use axum::{Form, Router, response::Redirect, routing::post};
-use pubsub::order::OrderId;
+use orders::order::OrderId;
 use serde::Deserialize;
 use tokio::net::TcpListener;
 use tokio_util::task::AbortOnDropHandle;

@@ -20,7 +20,8 @@ use local::{
     process::{Line, Process},
     system::free_port,
 };
-use pubsub::{event::ORDERS_TOPIC, health};
+use orders::event::ORDERS_TOPIC;
+use pubsub::health;
 use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
     time::{sleep, timeout},

@@ -9,12 +9,12 @@ use account::provision::Account;
 use anyhow::Context as _;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
-use pubsub::{
+use orders::{
     event::Event,
-    notification::Notification,
     order::Amount,
-    status::{Report, State},
+    report::{Report, State},
 };
+use pubsub::notification::Notification;
 
 use super::{Stage, load::Accepted, quiet};
 
@@ -173,9 +173,8 @@ async fn shown(stage: &Stage) -> anyhow::Result<Shown> {
             if report.state == State::Done && report.service == "fulfilment" {
                 shown.fulfilled.insert(id.clone());
             }
-            if let Some(coupon) = report.coupon {
-                shown.coupons.insert(id, coupon.code);
-            }
+            let codes = report.attachments.into_iter().filter_map(|it| it.code);
+            shown.coupons.extend(codes.map(|code| (id.clone(), code)));
         }
     }
     Ok(shown)

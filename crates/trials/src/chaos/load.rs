@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use pubsub::order::{Amount, OrderId};
+use orders::order::{Amount, OrderId};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use reqwest::{Client, StatusCode, redirect::Policy};
 use tokio::{task::JoinSet, time::sleep};

@@ -8,8 +8,8 @@ use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
 use crate::{
-    common::{LOOK_EVERY, PATIENCE},
     quiet,
+    test_system::{LOOK_EVERY, TIMEOUT},
     webdriver::{Driver, Session},
 };
 
@@ -165,5 +165,5 @@ async fn until<T>(look: impl AsyncFn() -> anyhow::Result<Option<T>>) -> anyhow::
             sleep(LOOK_EVERY).await;
         }
     };
-    timeout(PATIENCE, found).await?
+    timeout(TIMEOUT, found).await?
 }

@@ -2,19 +2,19 @@
 
 use anyhow::{Context as _, ensure};
 
-use crate::{Outcome, browser::Browser, common::Bed, looks, order};
+use crate::{Outcome, browser::Browser, looks, order, test_system::TestSystem};
 
 /// Fulfilment stands still for a while: its orders wait in its queue, those of promotion do not.
 pub async fn orders_move_through_the_picture_and_only_large_ones_to_promotion(
-    bed: &mut Bed,
+    test: &mut TestSystem,
     browser: &Browser,
 ) -> Outcome {
-    order::stop_fulfilment(bed).await?;
+    order::stop_fulfilment(test).await?;
     browser.visit("/flow").await?;
     browser.see("main svg").await?;
     browser.evaluate("window.neverLeft = true").await?;
-    let small = bed.order("Ada Lovelace", "79.99").await?;
-    let large = bed.order("Grace Hopper", "120").await?;
+    let small = test.order("Ada Lovelace", "79.99").await?;
+    let large = test.order("Grace Hopper", "120").await?;
     let dots = |id: &str| format!("main svg [data-order='{id}']");
     browser.see_many(&dots(&small), 1).await?;
     browser.see_many(&dots(&large), 2).await?;
@@ -26,7 +26,7 @@ pub async fn orders_move_through_the_picture_and_only_large_ones_to_promotion(
     looks::keep_for_readme(browser, "flow", 1200).await?;
 
     let waiting = left(browser, &dots(&small)).await?;
-    bed.system.start_service("fulfilment")?;
+    test.system.start_service("fulfilment")?;
     browser.see_many(&format!("{}[data-state=done]", dots(&small)), 1).await?;
     browser.see_many(&format!("{}[data-state=done]", dots(&large)), 2).await?;
     let done = left(browser, &dots(&small)).await?;
@@ -42,11 +42,11 @@ async fn left(browser: &Browser, css: &str) -> anyhow::Result<f64> {
 }
 
 pub async fn without_scripts_the_picture_refreshes_itself(
-    bed: &mut Bed,
+    test: &mut TestSystem,
     browser: &Browser,
 ) -> Outcome {
     browser.visit("/flow").await?;
-    let id = bed.order("Ada Lovelace", "120").await?;
+    let id = test.order("Ada Lovelace", "120").await?;
     browser.see(&format!("main svg [data-order='{id}']")).await?;
     looks::keep(browser, "flow-without-scripts").await
 }

@@ -3,9 +3,9 @@
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
-use crate::{Outcome, browser::Browser, common::Bed, looks};
+use crate::{Outcome, browser::Browser, looks, test_system::TestSystem};
 
-pub async fn the_form_is_filled_in_for_a_start(_: &mut Bed, browser: &Browser) -> Outcome {
+pub async fn the_form_is_filled_in_for_a_start(_: &mut TestSystem, browser: &Browser) -> Outcome {
     browser.visit("/").await?;
     ensure!(!browser.typed("#customer").await?.is_empty());
     ensure!(!browser.typed("#total").await?.is_empty());
@@ -13,7 +13,7 @@ pub async fn the_form_is_filled_in_for_a_start(_: &mut Bed, browser: &Browser) -
 }
 
 pub async fn what_is_wrong_is_said_at_the_field_and_what_was_typed_stays(
-    _: &mut Bed,
+    _: &mut TestSystem,
     browser: &Browser,
 ) -> Outcome {
     browser.visit("/").await?;

@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 
-use crate::{Outcome, browser::Browser, common::Bed, looks};
+use crate::{Outcome, browser::Browser, looks, test_system::TestSystem};
 
 /// More than fit on a page.
 const ORDERS: usize = 25;
@@ -13,7 +13,10 @@ const LONGEST_NAME: usize = 100;
 const NAMES: &str = "return [...document.querySelectorAll('main tbody a')].map(it => it.text)";
 
 /// The first check of all: no order was sent yet.
-pub async fn without_orders_the_list_leads_to_the_form(_: &mut Bed, browser: &Browser) -> Outcome {
+pub async fn without_orders_the_list_leads_to_the_form(
+    _: &mut TestSystem,
+    browser: &Browser,
+) -> Outcome {
     browser.visit("/orders").await?;
     ensure!(browser.all("table").await?.is_empty(), "a table without orders");
     looks::check(browser, "orders-none").await?;
@@ -22,14 +25,14 @@ pub async fn without_orders_the_list_leads_to_the_form(_: &mut Bed, browser: &Br
 }
 
 pub async fn the_latest_orders_are_listed_newest_first_and_paged(
-    bed: &mut Bed,
+    test: &mut TestSystem,
     browser: &Browser,
 ) -> Outcome {
     let mut sent = Vec::new();
     for number in 1..=ORDERS {
         let customer = format!("Customer {number}");
         let total = (40 + 4 * number).to_string();
-        sent.push((bed.order(&customer, &total).await?, customer));
+        sent.push((test.order(&customer, &total).await?, customer));
     }
     sent.reverse();
     browser.visit("/orders").await?;
@@ -55,14 +58,14 @@ pub async fn the_latest_orders_are_listed_newest_first_and_paged(
 }
 
 pub async fn the_longest_name_and_the_largest_total_fit(
-    bed: &mut Bed,
+    test: &mut TestSystem,
     browser: &Browser,
 ) -> Outcome {
-    let id = bed.order(&"W".repeat(LONGEST_NAME), LARGEST_TOTAL).await?;
+    let id = test.order(&"W".repeat(LONGEST_NAME), LARGEST_TOTAL).await?;
     browser.visit("/orders").await?;
     looks::check(browser, "orders-long").await?;
     browser.visit(&format!("/orders/{id}")).await?;
-    browser.see("main[data-final=true]").await?;
+    browser.see("main[data-done=true]").await?;
     looks::check(browser, "order-long").await
 }
 

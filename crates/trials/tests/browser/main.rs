@@ -5,8 +5,8 @@
 
 use std::{env, pin::Pin, process::ExitCode, time::Instant};
 
-#[path = "../common/mod.rs"]
-mod common;
+#[path = "../test_system/mod.rs"]
+mod test_system;
 
 mod webdriver;
 
@@ -27,12 +27,13 @@ mod flow;
 mod problems;
 
 use browser::{Browser, Scripts};
-use common::Bed;
+use test_system::TestSystem;
 use webdriver::Driver;
 
 type Outcome = anyhow::Result<()>;
 
-type Run = for<'a> fn(&'a mut Bed, &'a Browser) -> Pin<Box<dyn Future<Output = Outcome> + 'a>>;
+type Run =
+    for<'a> fn(&'a mut TestSystem, &'a Browser) -> Pin<Box<dyn Future<Output = Outcome> + 'a>>;
 
 const SWITCH: &str = "BROWSER_TESTS";
 
@@ -40,7 +41,7 @@ const SWITCH: &str = "BROWSER_TESTS";
 macro_rules! checks {
     ($($scripts:ident $module:ident::$name:ident;)*) => {
         [$((stringify!($name), Scripts::$scripts,
-            (|bed, browser| Box::pin($module::$name(bed, browser))) as Run)),*]
+            (|test, browser| Box::pin($module::$name(test, browser))) as Run)),*]
     };
 }
 
@@ -75,19 +76,19 @@ async fn check_all() -> anyhow::Result<ExitCode> {
     };
     let filter = env::args().skip(1).find(|it| !it.starts_with('-')).unwrap_or_default();
     let driver = Driver::start().await?;
-    let mut bed = Bed::start().await?;
+    let mut test = TestSystem::start().await?;
     let (mut passed, mut failed) = (0, 0);
     for (name, scripts, run) in checks.into_iter().filter(|it| it.0.contains(&filter)) {
         let started = Instant::now();
-        let browser = Browser::open(&driver, &bed.system.url, scripts).await?;
-        let outcome = match run(&mut bed, &browser).await {
+        let browser = Browser::open(&driver, &test.system.url, scripts).await?;
+        let outcome = match run(&mut test, &browser).await {
             Ok(()) => browser.close().await,
             Err(error) => {
                 // It is about the error; if even that fails, there is no picture of it.
                 let _ = looks::keep(&browser, &format!("failed-{name}")).await;
                 browser.session.close().await?;
                 // Whatever it had stopped runs again for the others.
-                bed = Bed::start().await?;
+                test = TestSystem::start().await?;
                 Err(error)
             }
         };
@@ -96,7 +97,7 @@ async fn check_all() -> anyhow::Result<ExitCode> {
         let verdict = outcome.map_or_else(|error| format!("FAILED: {error:#}"), |()| "ok".into());
         println!("test {name} ... {verdict} ({:.1} s)", started.elapsed().as_secs_f32());
     }
-    bed.system.stop().await?;
+    test.system.stop().await?;
     driver.stop().await?;
     println!("browser: {passed} passed, {failed} failed; see target/screenshots");
     Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })

@@ -2,7 +2,7 @@
 
 use anyhow::ensure;
 
-use crate::{Outcome, browser::Browser, common::Bed, looks};
+use crate::{Outcome, browser::Browser, looks, test_system::TestSystem};
 
 /// With a break between groups of four, as people read it aloud.
 const CODE_CHARACTERS: usize = "KWQ4-77W5-2D2F".len();
@@ -11,12 +11,12 @@ const CONTROL_V: &str = "\u{e009}v";
 
 /// The worker stands still until the page was seen waiting: what comes then, comes by itself.
 pub async fn an_order_of_120_is_seen_on_its_whole_way_and_its_coupon_is_copied(
-    bed: &mut Bed,
+    test: &mut TestSystem,
     browser: &Browser,
 ) -> Outcome {
-    stop_fulfilment(bed).await?;
+    stop_fulfilment(test).await?;
     send(browser, "Ada Lovelace", "120").await?;
-    browser.see("main[data-final=false]").await?;
+    browser.see("main[data-done=false]").await?;
     for step in ["stored", "announced", "promotion"] {
         browser.see(&done(step)).await?;
     }
@@ -24,20 +24,20 @@ pub async fn an_order_of_120_is_seen_on_its_whole_way_and_its_coupon_is_copied(
     looks::check(browser, "order-waiting").await?;
 
     browser.evaluate("window.neverLeft = true").await?;
-    bed.system.start_service("fulfilment")?;
+    test.system.start_service("fulfilment")?;
     browser.see(&done("fulfilment")).await?;
-    browser.see("main[data-final=true]").await?;
+    browser.see("main[data-done=true]").await?;
     ensure!(browser.evaluate("return window.neverLeft").await? == true, "the page was reloaded");
     looks::check(browser, "order-done").await?;
-    copies_its_coupon(bed, browser).await
+    copies_its_coupon(test, browser).await
 }
 
-async fn copies_its_coupon(bed: &Bed, browser: &Browser) -> Outcome {
-    let code = browser.text("#coupon code").await?;
+async fn copies_its_coupon(test: &TestSystem, browser: &Browser) -> Outcome {
+    let code = browser.text("#attachments code").await?;
     ensure!(code.len() == CODE_CHARACTERS, "{code:?} is no code");
-    bed.saw("promotion", &["coupon granted", &format!("coupon.code={code}")]).await?;
-    browser.click("#coupon button#copy").await?;
-    browser.see_text("#coupon [role=status]", "Copied").await?;
+    test.saw("promotion", &["coupon granted", &format!("coupon.code={code}")]).await?;
+    browser.click("#attachments button").await?;
+    browser.see_text("#attachments [role=status]", "Copied").await?;
     looks::check(browser, "order-copied").await?;
     looks::keep_for_readme(browser, "order", 720).await?;
     // Where a person would use it.
@@ -47,32 +47,35 @@ async fn copies_its_coupon(bed: &Bed, browser: &Browser) -> Outcome {
     Ok(())
 }
 
-pub async fn an_order_of_50_has_no_promotion(_: &mut Bed, browser: &Browser) -> Outcome {
+pub async fn an_order_of_50_has_no_promotion(_: &mut TestSystem, browser: &Browser) -> Outcome {
     send(browser, "Grace Hopper", "50").await?;
-    browser.see("main[data-final=true]").await?;
+    browser.see("main[data-done=true]").await?;
     for step in ["stored", "announced", "fulfilment"] {
         browser.see(&done(step)).await?;
     }
     ensure!(browser.all("[data-step=promotion]").await?.is_empty(), "50 is no large order");
-    ensure!(!browser.is_shown("#coupon").await?, "50 earns no coupon");
+    ensure!(!browser.is_shown("#attachments code").await?, "50 earns no coupon");
     looks::check(browser, "order-small").await
 }
 
 pub async fn without_scripts_the_page_refreshes_itself_until_the_order_is_done(
-    bed: &mut Bed,
+    test: &mut TestSystem,
     browser: &Browser,
 ) -> Outcome {
-    stop_fulfilment(bed).await?;
+    stop_fulfilment(test).await?;
     send(browser, "Ada Lovelace", "120").await?;
-    browser.see("main[data-final=false]").await?;
-    bed.system.start_service("fulfilment")?;
-    browser.see("main[data-final=true]").await?;
+    browser.see("main[data-done=false]").await?;
+    test.system.start_service("fulfilment")?;
+    browser.see("main[data-done=true]").await?;
     for step in ["stored", "announced", "fulfilment", "promotion"] {
         browser.see(&done(step)).await?;
     }
-    ensure!(browser.text("#coupon code").await?.len() == CODE_CHARACTERS);
+    ensure!(browser.text("#attachments code").await?.len() == CODE_CHARACTERS);
     // A button that does nothing would be a lie.
-    ensure!(!browser.is_shown("#copy").await?, "there is a button that needs scripts");
+    ensure!(
+        !browser.is_shown("#attachments button").await?,
+        "there is a button that needs scripts"
+    );
     looks::keep(browser, "order-without-scripts").await
 }
 
@@ -93,8 +96,8 @@ fn done(step: &str) -> String {
     format!("#timeline [data-step={step}][data-state=done] time")
 }
 
-pub async fn stop_fulfilment(bed: &mut Bed) -> Outcome {
-    let fulfilment = bed.system.process("fulfilment")?;
+pub async fn stop_fulfilment(test: &mut TestSystem) -> Outcome {
+    let fulfilment = test.system.process("fulfilment")?;
     fulfilment.terminate();
     let status = fulfilment.wait().await?;
     ensure!(status.success(), "fulfilment ended with {status}");

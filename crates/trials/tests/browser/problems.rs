@@ -3,13 +3,16 @@
 use anyhow::{Context as _, ensure};
 use serde_json::json;
 
-use crate::{Outcome, browser::Browser, common::Bed, looks, order};
+use crate::{Outcome, browser::Browser, looks, order, test_system::TestSystem};
 
 const DYNAMODB: &str = "AWS_ENDPOINT_URL_DYNAMODB";
 /// Nothing listens on port 1.
 const NOWHERE: &str = "http://127.0.0.1:1";
 
-pub async fn a_missing_page_leads_back_to_the_form(_: &mut Bed, browser: &Browser) -> Outcome {
+pub async fn a_missing_page_leads_back_to_the_form(
+    _: &mut TestSystem,
+    browser: &Browser,
+) -> Outcome {
     browser.visit("/nowhere").await?;
     looks::check(browser, "problem-not-found").await?;
     browser.click("main a[href='/']").await?;
@@ -17,7 +20,7 @@ pub async fn a_missing_page_leads_back_to_the_form(_: &mut Bed, browser: &Browse
 }
 
 pub async fn who_goes_back_and_sends_something_else_is_led_to_the_first_order(
-    _: &mut Bed,
+    _: &mut TestSystem,
     browser: &Browser,
 ) -> Outcome {
     order::send(browser, "Ada Lovelace", "50").await?;
@@ -29,67 +32,70 @@ pub async fn who_goes_back_and_sends_something_else_is_led_to_the_first_order(
     looks::check(browser, "problem-sent-before").await
 }
 
-pub async fn a_form_of_another_site_is_refused(bed: &mut Bed, browser: &Browser) -> Outcome {
-    let orders = bed.items("publisher", "ORDERS_TABLE_NAME").await?.len();
+pub async fn a_form_of_another_site_is_refused(
+    test: &mut TestSystem,
+    browser: &Browser,
+) -> Outcome {
+    let orders = test.items("publisher", "ORDERS_TABLE_NAME").await?.len();
     let form = format!(
         "data:text/html,<form method=post action={}><input name=customer value=Eve>\
          <input name=total value=120><button>Win a prize</button></form>",
-        bed.url("/")
+        test.url("/")
     );
     browser.session.post("/url", json!({ "url": form })).await?;
     browser.click("button").await?;
     let told = browser.text("main").await?;
     ensure!(told.contains("another site"), "the page says {told:?}");
-    ensure!(bed.items("publisher", "ORDERS_TABLE_NAME").await?.len() == orders);
+    ensure!(test.items("publisher", "ORDERS_TABLE_NAME").await?.len() == orders);
     looks::check(browser, "problem-other-site").await
 }
 
 pub async fn while_our_books_are_out_of_reach_what_was_typed_stays(
-    bed: &mut Bed,
+    test: &mut TestSystem,
     browser: &Browser,
 ) -> Outcome {
     browser.visit("/").await?;
     browser.fill_in("#customer", "Ada Lovelace").await?;
     browser.fill_in("#total", "120").await?;
-    restart(bed, "publisher", Some(NOWHERE)).await?;
+    restart(test, "publisher", Some(NOWHERE)).await?;
     browser.click("form button").await?;
     let notice = browser.text("[role=alert]").await?;
     ensure!(notice.contains("Sending again is safe"), "the page says {notice:?}");
     ensure!(browser.typed("#total").await? == "120");
     looks::check(browser, "form-out-of-reach").await?;
-    restart(bed, "publisher", None).await?;
+    restart(test, "publisher", None).await?;
     browser.click("form button").await?;
     browser.see("#timeline").await.map(drop)
 }
 
 pub async fn a_failed_attempt_is_told_and_so_is_the_one_that_mends_it(
-    bed: &mut Bed,
+    test: &mut TestSystem,
     browser: &Browser,
 ) -> Outcome {
-    restart(bed, "promotion", Some(NOWHERE)).await?;
+    restart(test, "promotion", Some(NOWHERE)).await?;
     order::send(browser, "Ada Lovelace", "120").await?;
     browser.see("#timeline [data-step=promotion][data-state=failed]").await?;
     looks::check(browser, "order-failed").await?;
-    restart(bed, "promotion", None).await?;
+    restart(test, "promotion", None).await?;
     browser.see("#timeline [data-step=promotion][data-state=done]").await?;
-    browser.see("main[data-final=true] #coupon code").await?;
+    browser.see("main[data-done=true] #attachments code").await?;
     let attempts = browser.all("[data-step=promotion] ul li").await?.len();
     ensure!(attempts > 1, "the failed attempt is not told any more");
     looks::check(browser, "order-mended").await
 }
 
 /// Starts a service again, with DynamoDB elsewhere.
-async fn restart(bed: &mut Bed, service: &str, dynamodb: Option<&str>) -> Outcome {
-    let process = bed.system.process(service)?;
+async fn restart(test: &mut TestSystem, service: &str, dynamodb: Option<&str>) -> Outcome {
+    let process = test.system.process(service)?;
     process.terminate();
     let status = process.wait().await?;
     ensure!(status.success(), "{service} ended with {status}");
-    let mut services = bed.system.account.services.iter_mut();
+    let mut services = test.system.account.services.iter_mut();
     let found = services.find(|it| it.name == service).context("no such service")?;
     match dynamodb {
         Some(url) => found.variables.insert(DYNAMODB.to_owned(), url.to_owned()),
         None => found.variables.remove(DYNAMODB),
     };
-    bed.system.start_service(service)?;
-    bed.system.healthy().await
+    test.system.start_service(service)?;
+    test.system.healthy().await
 }

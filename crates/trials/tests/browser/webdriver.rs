@@ -16,7 +16,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::common::PATIENCE;
+use crate::test_system::TIMEOUT;
 
 /// A running chromedriver. It is killed when this is dropped.
 pub struct Driver {
@@ -43,8 +43,8 @@ impl Driver {
             .context("starting chromedriver, which `.ci/browser` installs")?;
         let output = process.stdout.take().context("no output")?;
         let mut output = BufReader::new(output).lines();
-        let port = timeout(PATIENCE, port(&mut output)).await??;
-        let http = Client::builder().timeout(PATIENCE).build()?;
+        let port = timeout(TIMEOUT, port(&mut output)).await??;
+        let http = Client::builder().timeout(TIMEOUT).build()?;
         let url = format!("http://127.0.0.1:{port}");
         Ok(Self { process, _output: output, _home: home, http, url })
     }

@@ -21,7 +21,7 @@ use tempfile::NamedTempFile;
 use crate::matching;
 
 /// Longer than anything takes on a busy machine, a first build included.
-const PATIENCE: Duration = Duration::from_secs(900);
+const TIMEOUT: Duration = Duration::from_secs(900);
 
 /// The terminals of one reader.
 pub struct Session {
@@ -83,7 +83,7 @@ impl Session {
     /// Waits until the command in the background has printed these lines, others in between.
     pub fn wait_for(&mut self, expected: &str) -> anyhow::Result<()> {
         let background = self.background.as_mut().context("nothing runs in the background")?;
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         for pattern in expected.trim_end().lines() {
             background.wait_for(pattern, deadline)?;
         }

@@ -7,18 +7,18 @@ use axum::{
 };
 use tower::ServiceExt as _;
 
-use crate::bed::Bed;
+use crate::test_account::TestAccount;
 
 struct Site {
     router: axum::Router,
-    _bed: Bed,
+    _account: TestAccount,
 }
 
 impl Site {
     async fn start() -> Self {
-        let bed = Bed::start().await;
-        let (app, _) = bed.app(&bed.aws);
-        Self { router: crate::routes::router(app), _bed: bed }
+        let account = TestAccount::start().await;
+        let (app, _) = account.app(&account.aws);
+        Self { router: crate::routes::router(app), _account: account }
     }
 
     async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {

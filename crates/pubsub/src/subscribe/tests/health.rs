@@ -75,7 +75,7 @@ async fn a_handler_past_twice_its_deadline_turns_it_red_and_is_not_started_twice
         }
     };
     let why = timeout(seconds(5), red).await.unwrap();
-    assert!(why.contains("a handler is at work"), "{why}");
+    assert!(why.contains("a handler has been running"), "{why}");
     sqs.deliver_again("a");
     let again = async {
         while sqs.receives("a") < 2 {

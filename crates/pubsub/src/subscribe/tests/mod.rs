@@ -13,7 +13,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Failure, Settings, Worker, run};
+use super::{failure::Failure, run::run, settings::Settings, worker::Worker};
 use crate::notification::Notification;
 
 mod scripted_sqs;

@@ -1,4 +1,4 @@
-//! An AWS account in this process, to prove the publisher on.
+//! An AWS account in this process, for the publisher's tests.
 
 use std::{collections::HashMap, path::Path};
 
@@ -8,12 +8,12 @@ use account::{
 };
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
-use flow::Flow;
-use pubsub::{
+use flow::{Flow, QueueNames};
+use orders::{
     event::{ORDERS_TOPIC, PING_TOPIC},
     order::OrderId,
-    topic::Topic,
 };
+use pubsub::topic::Topic;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -26,8 +26,8 @@ use crate::{
 
 type Item = HashMap<String, AttributeValue>;
 
-/// What the files under `copilot` describe, empty.
-pub struct Bed {
+/// The account that the files under `copilot` describe, empty.
+pub struct TestAccount {
     /// How to reach it.
     pub aws: SdkConfig,
     dynamodb: aws_sdk_dynamodb::Client,
@@ -35,7 +35,7 @@ pub struct Bed {
     _endpoint: Endpoint,
 }
 
-impl Bed {
+impl TestAccount {
     pub async fn start() -> Self {
         let settings = endpoint::Settings::loopback(0);
         let endpoint = endpoint::start(&settings).await.unwrap();
@@ -48,7 +48,7 @@ impl Bed {
 
     /// The table of orders, as a publisher with the configuration `aws` has it.
     pub fn orders(&self, aws: &SdkConfig) -> OrdersTable {
-        OrdersTable::new(aws, self.table().to_owned())
+        OrdersTable::new(aws, self.table().to_owned(), ["fulfilment".to_owned()].into())
     }
 
     /// The outbox, as a publisher with the configuration `aws` has it.
@@ -67,7 +67,8 @@ impl Bed {
             orders,
             fresh,
             ping: Topic::new(aws, self.topic_arn(PING_TOPIC)),
-            flow: Flow::new(aws, self.topic_arn(ORDERS_TOPIC)),
+            flow: Flow::new(aws, self.topic_arn(ORDERS_TOPIC), QueueNames::default()),
+            offer: "".into(),
         };
         (app, waiting)
     }

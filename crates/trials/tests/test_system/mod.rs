@@ -1,4 +1,4 @@
-//! The whole system for one test: its own AWS account, real binaries, free ports.
+//! The whole system for one test: its own AWS account, the real binaries, free ports.
 #![expect(dead_code, reason = "each suite uses a part of it")]
 
 use std::{collections::BTreeMap, time::Duration};
@@ -16,21 +16,21 @@ use local::{
 use reqwest::{Client, Response, header, redirect::Policy};
 use tokio::time::{sleep, timeout};
 
-/// Longer than anything takes on a busy machine: whoever waits longer waits for nothing.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than anything takes on a busy machine.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 pub const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 pub type Item = std::collections::HashMap<String, AttributeValue>;
 
 /// A running system, and a browser.
-pub struct Bed {
+pub struct TestSystem {
     pub system: System,
     pub log: Log,
     pub http: Client,
     pub aws: SdkConfig,
 }
 
-impl Bed {
+impl TestSystem {
     /// Starts a system, and waits until it is healthy.
     pub async fn start() -> anyhow::Result<Self> {
         Self::start_with(&[]).await
@@ -46,7 +46,7 @@ impl Bed {
             endpoint_url: None,
             aws_port: 0,
             port: 0,
-            // A short long poll, so that a stop is short; and all that a service could say.
+            // Short long polls, so that stopping is quick; and the logs that tests look for.
             variables: [("RECEIVE_WAIT_SECONDS", "1"), ("RUST_LOG", "info,promotion=debug")]
                 .iter()
                 .chain(variables)
@@ -101,7 +101,7 @@ impl Bed {
         id: &str,
         wanted: impl Fn(&serde_json::Value) -> bool,
     ) -> anyhow::Result<serde_json::Value> {
-        let seen = timeout(PATIENCE, async {
+        let seen = timeout(TIMEOUT, async {
             loop {
                 let order = self.see(id).await?;
                 if wanted(&order) {
@@ -128,7 +128,7 @@ impl Bed {
     /// Waits for a line of `service` with all of `fragments` in it.
     pub async fn saw(&self, service: &str, fragments: &[&str]) -> anyhow::Result<String> {
         let has_all = |line: &str| fragments.iter().all(|fragment| line.contains(fragment));
-        self.log.wait_for(service, PATIENCE, has_all).await
+        self.log.wait_for(service, TIMEOUT, has_all).await
     }
 
     /// The lines of `service` with `fragment` in them, so far.
@@ -147,13 +147,13 @@ impl Bed {
         self.send(self.queue(service)?.url, body).await
     }
 
-    /// Puts what a worker would tell into the publisher's status queue, past the topic.
-    pub async fn tell(&self, report: &serde_json::Value) -> anyhow::Result<()> {
+    /// Puts a report into the publisher's status queue, past the topic.
+    pub async fn report(&self, report: &serde_json::Value) -> anyhow::Result<()> {
         self.send(self.variable("publisher", "STATUS_QUEUE_URL")?, &report.to_string()).await
     }
 
-    /// Waits until the publisher has handled all that it was told but for `dead` messages, which
-    /// are dead letters by then.
+    /// Waits until the publisher has handled every report except `dead` of them, which are dead
+    /// letters by then.
     pub async fn status_is_handled(&self, dead: usize) -> anyhow::Result<()> {
         let url = self.variable("publisher", "STATUS_QUEUE_URL")?;
         let letters = url.replace("statusQueue", "statusDeadLetters");
@@ -163,7 +163,7 @@ impl Bed {
             }
             anyhow::Ok(())
         };
-        timeout(PATIENCE, handled).await.context("the status queue is never empty")?
+        timeout(TIMEOUT, handled).await.context("the status queue is never empty")?
     }
 
     /// A variable of a service.
@@ -179,7 +179,7 @@ impl Bed {
         Ok(&mut service.variables)
     }
 
-    /// Puts a message into a worker's dead-letter queue, as if no try could have handled it.
+    /// Puts a message into a worker's dead-letter queue, as if every attempt had failed.
     pub async fn send_to_dead_letters(&self, service: &str, body: &str) -> anyhow::Result<()> {
         let url = self.queue(service)?.dead_letter_url;
         self.send(url.context("no dead-letter queue")?, body).await
@@ -201,11 +201,11 @@ impl Bed {
             }
             anyhow::Ok(())
         };
-        let deadline = timeout(PATIENCE, settled).await;
+        let deadline = timeout(TIMEOUT, settled).await;
         deadline.with_context(|| format!("{service} never has {count} dead letters"))?
     }
 
-    /// How many messages of a queue are visible, and how many are held by somebody.
+    /// How many messages of a queue are visible, and how many are in flight.
     pub async fn depth(&self, url: &str) -> anyhow::Result<(usize, usize)> {
         let sqs = aws_sdk_sqs::Client::new(&self.aws);
         let attributes = sqs

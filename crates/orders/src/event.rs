@@ -1,46 +1,48 @@
-//! The events of the system: what each says, and how it travels in a message.
+//! The events of the system, and their form as messages.
 
 use std::str::FromStr;
 
 use anyhow::{Context as _, anyhow};
+use pubsub::{
+    notification::Notification,
+    subscribe::Failure,
+    topic::{Attribute, Message},
+};
 use serde::Deserialize;
 use serde_json::{Value, error::Category};
 
-use crate::{
-    notification::Notification,
-    order::Order,
-    subscribe::Failure,
-    topic::{Announcement, Attribute},
-};
+use crate::order::Order;
 
-/// The message attribute that names the kind of event.
+/// The message attribute that holds the type of the event.
 pub const EVENT_TYPE: &str = "event_type";
 /// The message attribute that the promotion subscription filters on.
 pub const AMOUNT: &str = "amount";
-/// The value of [`EVENT_TYPE`] on an accepted order.
+/// The type of the event of an accepted order.
 pub const ORDER_PLACED: &str = "order.placed";
+/// The type of a ping.
+pub const PING: &str = "ping";
 
 /// The topic of accepted orders, as the publisher's manifest names it.
 pub const ORDERS_TOPIC: &str = "ordersTopic";
-/// The topic that answers whether messages arrive at all.
+/// The topic of pings, which show whether messages arrive at all.
 pub const PING_TOPIC: &str = "ping";
 
-/// What a subscriber may receive.
+/// An event that a subscriber may receive.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// An order was accepted.
     OrderPlaced(Order),
-    /// Somebody wants to see a message arrive.
+    /// A message to see arrive, with its text.
     Ping(String),
 }
 
 /// The body of an `order.placed` message.
 ///
-/// A superset of what the Python original sends (`customer` and a textual `amount`), so each side
-/// reads the other's messages and a team can move one service at a time.
+/// A superset of what the Python original sends (`customer`, and `amount` as a string), so that each
+/// side reads the other's messages and a team can migrate one service at a time.
 ///
-/// The values are read one by one, because serde's own errors quote what they could not read, and
-/// reasons are logged.
+/// The values are read one by one, because serde's own errors quote the input, and errors are
+/// logged.
 #[derive(Deserialize)]
 struct OrderPlaced {
     id: Option<Value>,
@@ -49,22 +51,23 @@ struct OrderPlaced {
 }
 
 /// The message that announces an accepted order.
-pub fn order_placed(order: &Order) -> Announcement {
-    Announcement {
-        message: serde_json::to_string(order).expect("an order has only text in it"),
+pub fn order_placed(order: &Order) -> Message {
+    Message {
+        body: serde_json::to_string(order).expect("an order consists of strings"),
         attributes: vec![
             (EVENT_TYPE, Attribute::Text(ORDER_PLACED.to_owned())),
             (AMOUNT, Attribute::Number(order.amount.to_string())),
         ],
-        // One customer's thousand orders do not hold up another's one.
+        // A thousand orders of one customer do not delay the one of another.
         group: order.customer.group(),
         deduplication_id: order.id.to_string(),
     }
 }
 
-/// A message that shows whether messages arrive; `name` tells it from every other.
-pub fn ping(message: String, name: String) -> Announcement {
-    Announcement { message, attributes: Vec::new(), group: name.clone(), deduplication_id: name }
+/// A ping with this text; `id` is different for each.
+pub fn ping(body: String, id: String) -> Message {
+    let attributes = vec![(EVENT_TYPE, Attribute::Text(PING.to_owned()))];
+    Message { body, attributes, group: id.clone(), deduplication_id: id }
 }
 
 impl Event {
@@ -72,27 +75,23 @@ impl Event {
     ///
     /// # Errors
     ///
-    /// [`Failure::Poison`] if it cannot be read: no later try would read it either.
+    /// [`Failure::Poison`] if it cannot be read: a retry could not read it either.
     pub fn read(notification: &Notification) -> Result<Self, Failure> {
-        if notification.topic.as_deref().is_some_and(is_ping) {
-            return Ok(Self::Ping(notification.message.clone()));
+        // The Python original sends no type.
+        match notification.attributes.get(EVENT_TYPE).map_or(ORDER_PLACED, String::as_str) {
+            ORDER_PLACED => read_order(notification).map(Self::OrderPlaced),
+            PING => Ok(Self::Ping(notification.message.clone())),
+            unknown => Err(anyhow!("unknown event type {unknown:?}")),
         }
-        read_order(notification).map(Self::OrderPlaced).map_err(Failure::Poison)
+        .map_err(Failure::Poison)
     }
 }
 
-/// Copilot calls a topic `<application>-<environment>-<service>-<name in the manifest>`.
-fn is_ping(topic: &str) -> bool {
-    topic.rsplit('-').next() == Some(PING_TOPIC)
-}
-
 fn read_order(notification: &Notification) -> anyhow::Result<Order> {
-    let kind = notification.attributes.get(EVENT_TYPE).map_or(ORDER_PLACED, String::as_str);
-    anyhow::ensure!(kind == ORDER_PLACED, "the event type {kind:?} is not one this service reads");
     let body: OrderPlaced = serde_json::from_str(&notification.message).map_err(unreadable)?;
     let id = match body.id {
         Some(id) => text("id", Some(id))?,
-        // Every copy of one message has the same id, so this names the order as well.
+        // Every copy of a message has the same id, so it identifies the order as well.
         None => notification.message_id.parse().context("the order has no id")?,
     };
     Ok(Order {
@@ -102,22 +101,22 @@ fn read_order(notification: &Notification) -> anyhow::Result<Order> {
     })
 }
 
-/// Reads a value that travels as text; the error names the field and quotes nothing.
+/// Parses a value that is sent as a string; the error names the field and does not quote it.
 fn text<T>(field: &'static str, value: Option<Value>) -> anyhow::Result<T>
 where
     T: FromStr<Err: std::error::Error + Send + Sync + 'static>,
 {
     let value = value.with_context(|| format!("{field}: is missing"))?;
-    let text = value.as_str().with_context(|| format!("{field}: should be a text"))?;
+    let text = value.as_str().with_context(|| format!("{field}: should be a string"))?;
     text.parse().context(field)
 }
 
-/// What is wrong with a text that is no JSON object, and where.
+/// Why a text is not an order, and where, without quoting it.
 fn unreadable(error: serde_json::Error) -> anyhow::Error {
     let what = match error.classify() {
         Category::Eof => "ends too early",
-        Category::Syntax => "is no JSON",
-        Category::Data | Category::Io => "is no order",
+        Category::Syntax => "is not valid JSON",
+        Category::Data | Category::Io => "is not an order",
     };
     let (line, column) = (error.line(), error.column());
     anyhow!("the message {what} at line {line} column {column}")
@@ -163,6 +162,20 @@ mod tests {
         let no_total = reason(r#"{"customer": "Ada", "amount": "much"}"#);
         assert!(no_total.contains("amount: A total is a number"), "{no_total}");
         let no_name = reason(r#"{"customer": 7, "amount": "80"}"#);
-        assert!(no_name.contains("customer: should be a text"), "{no_name}");
+        assert!(no_name.contains("customer: should be a string"), "{no_name}");
+    }
+
+    #[test]
+    fn a_ping_is_known_by_its_type_whatever_the_topic_is_called() {
+        let Message { body, attributes, .. } = ping("Hello!".to_owned(), "abc".to_owned());
+        let attributes = attributes.into_iter().map(|(name, value)| match value {
+            Attribute::Text(value) | Attribute::Number(value) => (name.to_owned(), value),
+        });
+        let notification = Notification {
+            message: body,
+            attributes: attributes.collect(),
+            ..Notification::default()
+        };
+        assert_eq!(Event::read(&notification).unwrap(), Event::Ping("Hello!".to_owned()));
     }
 }

@@ -1,4 +1,4 @@
-//! An order, made of types that cannot be wrong: whoever holds an [`Order`] need not check it.
+//! An order, made of validated types: an [`Order`] needs no further checks.
 
 use std::{fmt, str::FromStr};
 
@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
-/// Where this system's derived ids start from. Any fixed UUID serves; this one was drawn once.
+/// The namespace of this system's derived ids: a UUID that was drawn once.
 const NAMESPACE: Uuid = Uuid::from_u128(0x2f5c_1b52_6a0e_4c0b_9d3a_71f0_8e64_c2d9);
 
 /// What a customer ordered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Order {
-    /// Names the order everywhere, and makes sending it twice harmless.
+    /// Identifies the order everywhere, so that sending it twice is harmless.
     pub id: OrderId,
     /// Who ordered.
     pub customer: CustomerName,
@@ -21,37 +21,27 @@ pub struct Order {
     pub amount: Amount,
 }
 
-impl Order {
-    /// The smallest total that earns a coupon; promotion's filter policy says the same.
-    const COUPON_FROM: Amount = Amount(Decimal::from_parts(80, 0, 0, false, 0));
-
-    /// Whether the order is large enough to be rewarded with a coupon.
-    pub fn earns_coupon(&self) -> bool {
-        self.amount >= Self::COUPON_FROM
-    }
-}
-
-/// The name of an order: a UUID.
+/// The id of an order: a UUID.
 ///
-/// One that the publisher makes is of version 7, so that ids sort by time.
+/// The publisher makes version 7, so that ids sort by time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct OrderId(Uuid);
 
 impl OrderId {
-    /// A new id, later in order than every id made before.
+    /// A new id, which sorts after every id made before.
     pub fn new() -> Self {
         Self(Uuid::now_v7())
     }
 
-    /// A number from 0 to below `shards`, always the same for the same id: each about as often.
+    /// A number from 0 to below `shards`: the same for the same id, evenly spread over many ids.
     pub fn shard(self, shards: u32) -> u32 {
         // The end of an id is random, whatever its version.
         let end = self.0.as_u128() % u128::from(shards);
         u32::try_from(end).expect("a remainder is less than its divisor")
     }
 
-    /// The id that belongs to an idempotency key: the same for the same key, always.
+    /// The id that belongs to an idempotency key: the same key always gives the same id.
     pub fn from_idempotency_key(key: &str) -> Self {
         Self(Uuid::new_v5(&NAMESPACE, key.as_bytes()))
     }
@@ -77,7 +67,7 @@ impl FromStr for OrderId {
     }
 }
 
-/// Why a text is no [`OrderId`].
+/// Why a text is not an [`OrderId`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("An order id is a UUID, like 0190a6e2-5b7c-7cc0-98c4-dc0c0c07398f.")]
 pub struct InvalidOrderId;
@@ -96,7 +86,7 @@ impl CustomerName {
         &self.0
     }
 
-    /// The same text for the same name, from which the name cannot be read.
+    /// A message group for the customer: the same text for the same name, which does not reveal it.
     pub fn group(&self) -> String {
         Uuid::new_v5(&NAMESPACE, self.0.as_bytes()).to_string()
     }
@@ -125,16 +115,16 @@ impl FromStr for CustomerName {
     }
 }
 
-/// A control character, or one of the two that SQS takes in no message: it would refuse the order
-/// each time it is announced.
+/// A control character, or one of the two that SQS refuses in a message: the order could never be
+/// announced.
 fn cannot_be_sent(character: char) -> bool {
     character.is_control() || matches!(character, '\u{fffe}' | '\u{ffff}')
 }
 
-/// Why a text is no [`CustomerName`], as a sentence for the person who typed it.
+/// Why a text is not a [`CustomerName`], as a sentence for the person who typed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum InvalidCustomerName {
-    /// Nothing but white space.
+    /// Only white space.
     #[error("Enter the customer's name.")]
     Empty,
     /// More than [`CustomerName::MAX_CHARS`] characters.
@@ -147,8 +137,8 @@ pub enum InvalidCustomerName {
 
 /// An order's total: above 0, below 1,000,000,000, with at most two decimals.
 ///
-/// The upper bound is that of a number in an SNS filter policy. It is always written with two
-/// decimals: `80.00`.
+/// The upper bound is that of a number in an SNS filter policy. It is written with two decimals,
+/// such as `80.00`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Amount(Decimal);
@@ -181,7 +171,7 @@ impl FromStr for Amount {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
-        // `Decimal` also reads signs, underscores and a missing digit; a total has none of these.
+        // `Decimal` also accepts signs, underscores and a missing digit; a total has none of these.
         let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
         let digits = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
         if text.is_empty() {
@@ -193,7 +183,7 @@ impl FromStr for Amount {
         if decimals.len() > Self::MAX_DECIMALS {
             return Err(InvalidAmount::TooManyDecimals);
         }
-        // All that is left to fail is a number beyond `Decimal`, which is beyond the limit too.
+        // The only error left is a number too large for `Decimal`, and so for the limit.
         let amount = Decimal::from_str(text).map_err(|_| InvalidAmount::TooLarge)?;
         if amount.is_zero() {
             Err(InvalidAmount::NotPositive)
@@ -205,13 +195,13 @@ impl FromStr for Amount {
     }
 }
 
-/// Why a text is no [`Amount`], as a sentence for the person who typed it.
+/// Why a text is not an [`Amount`], as a sentence for the person who typed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 pub enum InvalidAmount {
-    /// Nothing but white space.
+    /// Only white space.
     #[error("Enter the order's total.")]
     Empty,
-    /// Anything but digits and one decimal point.
+    /// Something other than digits and one decimal point.
     #[error("A total is a number such as 80 or 79.99.")]
     NotADecimal,
     /// Fractions of a cent.
@@ -225,7 +215,7 @@ pub enum InvalidAmount {
     TooLarge,
 }
 
-/// Lets serde go through `FromStr` and `Display`, so that there is one parser of each type.
+/// Makes serde use `FromStr` and `Display`, so that each type has one parser.
 macro_rules! serde_as_text {
     ($($type:ty, $error:ty;)*) => {$(
         impl TryFrom<String> for $type {

@@ -1,0 +1,12 @@
+//! The contract of this system: what the publisher and the subscribers agree on.
+//!
+//! The publisher sends an [`event::Event`], a subscriber answers with a [`report::Report`], and a
+//! [`timeline::Timeline`] is what the reports say about an order.
+
+pub mod order;
+
+pub mod event;
+
+pub mod report;
+
+pub mod timeline;

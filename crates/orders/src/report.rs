@@ -1,0 +1,304 @@
+//! Reports: how a worker says what it did with an order, on a topic of its own.
+//!
+//! A report is about one attempt and contains all its steps so far. Of two reports of an attempt,
+//! the one with more steps says everything that the other says. So reports may arrive in any order,
+//! twice, or not at all except for the last.
+
+use anyhow::Context as _;
+use aws_config::SdkConfig;
+use jiff::{Timestamp, fmt::serde::timestamp::millisecond};
+use pubsub::{
+    env::Misconfigured,
+    notification::Notification,
+    subscribe::Failure,
+    topic::{Attribute, Message, Topic},
+    topics::Topics,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    event::EVENT_TYPE,
+    order::{Order, OrderId},
+};
+
+/// The topic of a worker's reports, as its manifest names it.
+pub const STATUS_TOPIC: &str = "orderStatus";
+
+/// What one worker did with one order in one attempt, so far.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Received")]
+pub struct Report {
+    /// The order.
+    pub order_id: OrderId,
+    /// The worker's service.
+    pub service: String,
+    /// How many times the worker's message was received, this time included.
+    pub attempt: u32,
+    /// The state of the attempt.
+    pub state: State,
+    /// The steps so far; the first is always `started`.
+    pub steps: Vec<Step>,
+    /// What the worker has for the customer.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<Attachment>,
+}
+
+/// The state of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// The worker is at it.
+    Working,
+    /// The worker is done with the order.
+    Done,
+    /// It failed. The message is retried unless it has no retries left.
+    Failed,
+}
+
+/// A step of an attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Step {
+    /// What was done, as a word such as `picked`.
+    pub name: String,
+    /// When it was done, by the worker's clock; in messages, in milliseconds since 1970.
+    #[serde(with = "millisecond::required")]
+    pub at: Timestamp,
+}
+
+/// Something for the customer, such as a coupon's code or a link to an invoice.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attachment {
+    /// What it is, as a line of text.
+    pub label: String,
+    /// A code to copy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// Where to find it: an `https` URL, or a path on the publisher's site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+}
+
+/// A report as it may have been sent: version 0.1.0 knew coupons in place of attachments.
+#[derive(Deserialize)]
+struct Received {
+    order_id: OrderId,
+    service: String,
+    attempt: u32,
+    state: State,
+    steps: Vec<Step>,
+    #[serde(default)]
+    attachments: Vec<Attachment>,
+    coupon: Option<Coupon>,
+}
+
+#[derive(Deserialize)]
+struct Coupon {
+    code: String,
+    percent: u32,
+}
+
+impl From<Received> for Report {
+    fn from(received: Received) -> Self {
+        let Received { order_id, service, attempt, state, steps, mut attachments, coupon } =
+            received;
+        attachments.extend(coupon.map(|Coupon { code, percent }| Attachment {
+            label: format!("{percent} % off your next order"),
+            code: Some(code),
+            link: None,
+        }));
+        Self { order_id, service, attempt, state, steps, attachments }
+    }
+}
+
+impl Report {
+    /// Reads the report in a notification.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Poison`] if it cannot be read: a retry could not read it either.
+    pub fn read(notification: &Notification) -> Result<Self, Failure> {
+        // serde's own errors quote the input, and errors are logged.
+        let report: Option<Self> = serde_json::from_str(&notification.message).ok();
+        let complete = report.filter(|report| !report.steps.is_empty());
+        complete.context("the message is not a report").map_err(Failure::Poison)
+    }
+
+    /// When the attempt began.
+    pub fn started_at(&self) -> Timestamp {
+        self.steps.first().map_or(Timestamp::UNIX_EPOCH, |step| step.at)
+    }
+
+    fn message(&self) -> Message {
+        let latest = self.steps.last().map_or("", |step| step.name.as_str());
+        let event_type = match latest {
+            // The event that most subscribers want has the shortest name.
+            "fulfilled" => "order.fulfilled".to_owned(),
+            step => format!("order.{}.{step}", self.service),
+        };
+        let (id, attempt) = (self.order_id, self.attempt);
+        Message {
+            body: serde_json::to_string(self).expect("a report consists of strings and numbers"),
+            attributes: vec![(EVENT_TYPE, Attribute::Text(event_type))],
+            group: id.to_string(),
+            deduplication_id: format!("{id}-{}-{attempt}-{}", self.service, self.steps.len()),
+        }
+    }
+}
+
+/// Publishes a worker's reports on the worker's own topic. A clone is cheap.
+#[derive(Clone, Debug)]
+pub struct Reporter {
+    service: &'static str,
+    topic: Topic,
+}
+
+impl Reporter {
+    /// The reporter of `service`.
+    ///
+    /// # Errors
+    ///
+    /// [`Misconfigured`] if the service has no topic for its reports.
+    pub fn new(
+        aws: &SdkConfig,
+        topics: &Topics,
+        service: &'static str,
+    ) -> Result<Self, Misconfigured> {
+        Ok(Self { service, topic: topics.topic(aws, STATUS_TOPIC)? })
+    }
+
+    /// Begins the report of one attempt at an order.
+    pub fn begin(&self, order: &Order, attempt: u32) -> Progress {
+        let report = Report {
+            order_id: order.id,
+            service: self.service.to_owned(),
+            attempt,
+            state: State::Working,
+            steps: Vec::new(),
+            attachments: Vec::new(),
+        };
+        let mut progress = Progress { topic: self.topic.clone(), report };
+        progress.note("started");
+        progress
+    }
+}
+
+/// The progress of one attempt at an order.
+///
+/// If it is dropped before it was [`done`](Progress::done) (because of an error, a panic or a
+/// deadline), the attempt is reported as failed.
+#[derive(Debug)]
+#[must_use = "an attempt that is dropped has failed"]
+pub struct Progress {
+    topic: Topic,
+    report: Report,
+}
+
+impl Progress {
+    /// Notes a step. The next report contains it.
+    pub fn note(&mut self, step: &str) {
+        self.report.steps.push(Step { name: step.to_owned(), at: Timestamp::now() });
+    }
+
+    /// Publishes the steps so far. A failure is only logged, because the next report repeats them.
+    pub async fn publish(&self) {
+        if let Err(error) = self.topic.publish(self.report.message()).await {
+            let (id, error) = (self.report.order_id, format!("{error:#}"));
+            tracing::warn!(order.id = %id, error, "publishing progress failed");
+        }
+    }
+
+    /// Notes the last step and reports completion, with what the worker has for the customer.
+    ///
+    /// # Errors
+    ///
+    /// If the report cannot be published: the attempt has failed then, because nobody knows of it.
+    pub async fn done(mut self, step: &str, attachments: Vec<Attachment>) -> anyhow::Result<()> {
+        self.note(step);
+        let report = Report { state: State::Done, attachments, ..self.report.clone() };
+        self.topic.publish(report.message()).await.context("reporting completion")?;
+        self.report.state = State::Done;
+        Ok(())
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.report.state == State::Done {
+            return;
+        }
+        // While the runtime shuts down there is nothing to publish with.
+        let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+            return;
+        };
+        self.note("failed");
+        self.report.state = State::Failed;
+        let (topic, message) = (self.topic.clone(), self.report.message());
+        runtime.spawn(async move { topic.publish(message).await });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(message: &str) -> Result<Report, Failure> {
+        Report::read(&Notification { message: message.to_owned(), ..Notification::default() })
+    }
+
+    fn report(service: &str, step: &str) -> Report {
+        Report {
+            order_id: OrderId::new(),
+            service: service.to_owned(),
+            attempt: 2,
+            state: State::Done,
+            steps: vec![Step { name: step.to_owned(), at: Timestamp::UNIX_EPOCH }],
+            attachments: Vec::new(),
+        }
+    }
+
+    fn coupon() -> Attachment {
+        let label = "20 % off your next order".to_owned();
+        Attachment { label, code: Some("K7QD-2MXA-9TRW".to_owned()), link: None }
+    }
+
+    #[test]
+    fn a_report_is_read_as_it_was_sent_and_nothing_else_is() {
+        let report = Report { attachments: vec![coupon()], ..report("promotion", "granted") };
+        let sent = report.message().body;
+        assert_eq!(read(&sent).ok(), Some(report));
+
+        let without_steps = sent.replace(r#""steps":[{"#, r#""steps":[],"was":[{"#);
+        let impossible_time = sent.replace(r#""at":0"#, r#""at":9223372036854775807"#);
+        for message in ["", "{", "\"Ada Lovelace\"", &without_steps, &impossible_time] {
+            let Err(Failure::Poison(reason)) = read(message) else { panic!("{message} was read") };
+            assert!(!format!("{reason:#}").contains("Ada"), "{reason:#}");
+        }
+    }
+
+    #[test]
+    fn a_coupon_of_version_0_1_0_is_read_as_an_attachment() {
+        let report = report("promotion", "granted");
+        let sent = report.message().body;
+        let old = sent.replace(
+            r#""service""#,
+            r#""coupon":{"code":"K7QD-2MXA-9TRW","percent":20},"service""#,
+        );
+        assert_eq!(read(&old).unwrap().attachments, [coupon()]);
+    }
+
+    #[test]
+    fn the_type_of_a_report_names_its_latest_step() {
+        for (service, step, expected) in [
+            ("fulfilment", "started", "order.fulfilment.started"),
+            ("fulfilment", "fulfilled", "order.fulfilled"),
+            ("fulfilment", "failed", "order.fulfilment.failed"),
+            ("promotion", "granted", "order.promotion.granted"),
+        ] {
+            let attributes = report(service, step).message().attributes;
+            let (name, Attribute::Text(event_type)) = &attributes[0] else {
+                panic!("not a text: {attributes:?}");
+            };
+            assert_eq!((*name, event_type.as_str()), (EVENT_TYPE, expected));
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The settings of a subscription: some come from the environment, some are constants.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::{env, program::Health};
+
+/// The health check of a worker: the port in [`WorkerSettings`], at the root path.
+pub const HEALTH: Health = Health { port: "health_port", path: "/" };
+
+/// The longest wait that SQS allows, in seconds.
+const MAX_RECEIVE_WAIT_SECONDS: u64 = 20;
+/// How many messages of one standard queue SQS lets be in flight.
+const MAX_IN_FLIGHT: u32 = 120_000;
+const DEFAULT_IN_FLIGHT: u32 = 100;
+
+/// What a worker reads from its environment.
+#[derive(Args, Clone, Debug)]
+#[group(skip)] // groups share one namespace with those of the service
+pub struct WorkerSettings {
+    /// The URL of the queue to receive from
+    #[arg(long, value_name = "URL", env = env::QUEUE_URI)]
+    pub queue_uri: String,
+    /// The loopback port that answers the health check
+    #[arg(long, value_name = "PORT", env = "HEALTH_PORT", default_value_t = 8081)]
+    pub health_port: u16,
+    /// How much it takes at once.
+    #[command(flatten)]
+    pub limits: Limits,
+}
+
+/// How much a subscription takes at once, and how long it waits for more.
+#[derive(Args, Clone, Copy, Debug)]
+#[group(skip)]
+pub struct Limits {
+    /// How many messages are in flight at once, at most
+    #[arg(
+        long,
+        value_name = "MESSAGES",
+        env = "MAX_IN_FLIGHT",
+        default_value_t = DEFAULT_IN_FLIGHT,
+        value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_IN_FLIGHT))
+    )]
+    pub max_in_flight: u32,
+    /// How long a receive waits for messages
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        env = "RECEIVE_WAIT_SECONDS",
+        default_value_t = MAX_RECEIVE_WAIT_SECONDS,
+        value_parser = clap::value_parser!(u64).range(..=MAX_RECEIVE_WAIT_SECONDS)
+    )]
+    pub receive_wait_seconds: u64,
+}
+
+/// All settings of a subscription.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The queue's URL.
+    pub queue_url: String,
+    /// The loopback port that answers the health check; `None` serves no health check.
+    pub health_port: Option<u16>,
+    /// How many messages are in flight at once, at most.
+    pub max_in_flight: usize,
+    /// How long a handler may take. After that it is cancelled, and the message is retried.
+    pub handler_deadline: Duration,
+    /// How long a receive waits for a message, at most 20 s. Shorter waits cost more requests.
+    pub receive_wait: Duration,
+    /// The batching delay for deletes and releases.
+    pub linger: Duration,
+    /// How long the drain after SIGTERM may take. `StopTimeout` has to be longer.
+    pub drain: Duration,
+}
+
+impl Settings {
+    /// Settings for a queue, with defaults for a worker that waits on other services.
+    pub fn new(queue_url: String) -> Self {
+        Self {
+            queue_url,
+            health_port: None,
+            max_in_flight: DEFAULT_IN_FLIGHT as usize,
+            handler_deadline: Duration::from_secs(25),
+            receive_wait: Duration::from_secs(MAX_RECEIVE_WAIT_SECONDS),
+            linger: Duration::from_millis(20),
+            drain: Duration::from_secs(50),
+        }
+    }
+
+    /// The same with other limits.
+    pub fn limited(self, limits: Limits) -> Self {
+        Self {
+            max_in_flight: limits.max_in_flight as usize,
+            receive_wait: Duration::from_secs(limits.receive_wait_seconds),
+            ..self
+        }
+    }
+}
+
+impl From<WorkerSettings> for Settings {
+    fn from(worker: WorkerSettings) -> Self {
+        let health_port = Some(worker.health_port);
+        Self { health_port, ..Self::new(worker.queue_uri).limited(worker.limits) }
+    }
+}

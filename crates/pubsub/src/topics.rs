@@ -1,0 +1,74 @@
+//! The topics that a service owns, by the names in its manifest.
+
+use std::{collections::BTreeMap, str::FromStr};
+
+use aws_config::SdkConfig;
+use clap::Args;
+
+use crate::{
+    env::{self, Misconfigured},
+    topic::Topic,
+};
+
+/// The topics that a service owns.
+#[derive(Args, Clone, Debug)]
+#[group(skip)] // groups share one namespace with those of the service
+pub struct Topics {
+    /// The service's own topics, as a JSON object of names and ARNs
+    #[arg(long, value_name = "JSON", env = env::TOPIC_ARNS)]
+    topic_arns: Arns,
+}
+
+#[derive(Clone, Debug)]
+struct Arns(BTreeMap<String, String>);
+
+impl Topics {
+    /// The topic that the manifest calls `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`Misconfigured`] if the service owns no such topic.
+    pub fn topic(&self, aws: &SdkConfig, name: &str) -> Result<Topic, Misconfigured> {
+        Ok(Topic::new(aws, self.arn(name)?.to_owned()))
+    }
+
+    /// The ARN of the topic that the manifest calls `name`.
+    ///
+    /// A FIFO topic has `.fifo` after its name there and in its ARN; either is found.
+    ///
+    /// # Errors
+    ///
+    /// [`Misconfigured`] if the service owns no such topic.
+    pub fn arn(&self, name: &str) -> Result<&str, Misconfigured> {
+        let Arns(arns) = &self.topic_arns;
+        let arn = arns.get(name).or_else(|| arns.get(&format!("{name}.fifo")));
+        arn.map(String::as_str).ok_or_else(|| {
+            let known = arns.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+            Misconfigured(format!("{} has no topic {name:?}, only: {known}", env::TOPIC_ARNS))
+        })
+    }
+}
+
+impl FromStr for Arns {
+    type Err = String;
+
+    fn from_str(json: &str) -> Result<Self, String> {
+        let arns = serde_json::from_str(json);
+        arns.map(Self).map_err(|error| format!("not a JSON object of names and ARNs: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Topics;
+
+    #[test]
+    fn a_topic_is_found_with_and_without_fifo() {
+        let arns = r#"{"ordersTopic":"arn:a","audit.fifo":"arn:b.fifo"}"#;
+        let topics = Topics { topic_arns: arns.parse().unwrap() };
+        assert_eq!(topics.arn("ordersTopic").unwrap(), "arn:a");
+        assert_eq!(topics.arn("audit").unwrap(), "arn:b.fifo");
+        let error = topics.arn("ping").unwrap_err().to_string();
+        assert!(error.contains("\"ping\"") && error.contains("ordersTopic"), "{error}");
+    }
+}

@@ -1,0 +1,77 @@
+//! What the handlers share.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::{
+    Json,
+    http::{StatusCode, header},
+    response::{Html, IntoResponse as _, Response},
+};
+use flow::Flow;
+use orders::order::{Order, OrderId};
+use pubsub::topic::Topic;
+use serde::Serialize;
+use tokio::sync::mpsc;
+use web::{Audience, Problem};
+
+use crate::{
+    live::Live,
+    orders_table::{OrdersTable, PlacedOrder, Stored},
+};
+
+/// What the handlers share.
+#[derive(Clone)]
+pub struct App {
+    /// Where orders are stored.
+    pub orders: OrdersTable,
+    /// Where new orders go to be announced.
+    pub fresh: mpsc::Sender<PlacedOrder>,
+    /// The topic `ping`.
+    pub ping: Topic,
+    /// The orders that have viewers.
+    pub live: Live,
+    /// The picture of how orders flow.
+    pub flow: Flow,
+    /// A line of text below the form's total.
+    pub offer: Arc<str>,
+}
+
+/// Whether a request placed an order, or repeated one that had placed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    First,
+    Again,
+}
+
+impl App {
+    /// Accepts an order. From here on it will be announced, despite crashes.
+    pub async fn place(&self, order: &Order) -> Result<(PlacedOrder, Arrival), Problem> {
+        match self.orders.store(order).await.map_err(Problem::unavailable)? {
+            Stored::New(placed) => {
+                tracing::info!(order.id = %order.id, amount = %order.amount, "order stored");
+                // If the channel is full, the sweep finds the order in the index.
+                let _ = self.fresh.try_send(placed.clone());
+                Ok((placed, Arrival::First))
+            }
+            Stored::Again(placed) => Ok((placed, Arrival::Again)),
+            Stored::Taken => Err(taken(order.id)),
+        }
+    }
+}
+
+fn taken(id: OrderId) -> Problem {
+    let detail = "Another order was sent with this id before. Nothing was changed.";
+    let mut problem = Problem::new(StatusCode::CONFLICT, detail);
+    problem.see = Some(format!("/orders/{id}"));
+    problem
+}
+
+/// A page for a browser, JSON for a program. Neither is cached without asking again.
+pub fn answer(audience: Audience, view: &(impl Template + Serialize)) -> Result<Response, Problem> {
+    let body = match audience {
+        Audience::Program => Json(view).into_response(),
+        Audience::Browser => Html(view.render().map_err(Problem::internal)?).into_response(),
+    };
+    Ok(([(header::CACHE_CONTROL, "no-cache")], body).into_response())
+}
