@@ -29,7 +29,7 @@ function drawnStation(station) {
 
 function drawnAttachment(attachment) {
   const item = element("li", "");
-  item.append(element("span", attachment.label));
+  item.append(element("span", `${attachment.label}:`));
   if (attachment.code) item.append(" ", element("code", attachment.code));
   if (attachment.link) item.append(" ", element("a", attachment.link, { href: attachment.link }));
   return item;

@@ -35,8 +35,8 @@ use routes::App;
 
 const HEALTH: Health = Health { port: "port", path: "/ping" };
 
-/// How long requests in progress may take to finish after SIGTERM. A browser's idle connection takes
-/// all of it.
+/// How long requests in progress may take to finish after SIGTERM. A browser's idle connection
+/// takes all of it.
 const DRAIN: Duration = Duration::from_secs(20);
 
 /// Takes orders over HTTP, stores them in DynamoDB and announces them on SNS.

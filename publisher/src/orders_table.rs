@@ -1,8 +1,8 @@
 //! The orders in DynamoDB. Each order is its own outbox.
 //!
 //! One write stores an order and marks it as not announced, by the attributes `outbox` and
-//! `outbox_due`, which are the keys of a sparse index. Announcing the order removes them. So an order
-//! is stored if and only if it will be announced, without a transaction or a second table.
+//! `outbox_due`, which are the keys of a sparse index. Announcing the order removes them. So an
+//! order is stored if and only if it will be announced, without a transaction or a second table.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 

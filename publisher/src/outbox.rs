@@ -53,8 +53,8 @@ const MEASURE_EVERY: Duration = Duration::from_millis(100);
 /// How often the sweep looks for overdue orders; the jitter keeps publishers from sweeping at the
 /// same time.
 const SWEEP_EVERY_MS: std::ops::RangeInclusive<u64> = 1_000..=3_000;
-/// How long a claim lasts: longer than announcing takes with all its retries. After it, an order that
-/// could not be announced is retried.
+/// How long a claim lasts: longer than announcing takes with all its retries. After it, an order
+/// that could not be announced is retried.
 const CLAIM_LEASE_MS: std::ops::RangeInclusive<u64> = 30_000..=40_000;
 /// How long the drain waits for announcements in progress.
 const DRAIN: Duration = Duration::from_secs(15);

@@ -76,7 +76,6 @@ fn problem_page(problem: &Problem) -> Response {
 }
 
 fn asset(media_type: &'static str, text: &'static str) -> MethodRouter<App> {
-    get(
-        move || async move { ([(header::CONTENT_TYPE, format!("{media_type}; charset=utf-8"))], text) },
-    )
+    let content_type = format!("{media_type}; charset=utf-8");
+    get(move || async move { ([(header::CONTENT_TYPE, content_type)], text) })
 }

@@ -17,8 +17,8 @@ pub struct Topology {
     names: QueueNames,
 }
 
-/// How queues are named after services: a pattern such as `shop-{service}-queue`. A deployer may add
-/// something at the end of a queue's name.
+/// How queues are named after services: a pattern such as `shop-{service}-queue`. A deployer may
+/// add something at the end of a queue's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueueNames {
     before: String,

@@ -38,8 +38,8 @@ pub enum Event {
 
 /// The body of an `order.placed` message.
 ///
-/// A superset of what the Python original sends (`customer`, and `amount` as a string), so that each
-/// side reads the other's messages and a team can migrate one service at a time.
+/// A superset of what the Python original sends (`customer`, and `amount` as a string): each side
+/// reads the other's messages, so a team can migrate one service at a time.
 ///
 /// The values are read one by one, because serde's own errors quote the input, and errors are
 /// logged.

@@ -40,7 +40,8 @@ impl Audience {
     }
 }
 
-/// Several `Accept` lines are one list ([RFC 9110, 5.3]). Elements that cannot be parsed are ignored.
+/// Several `Accept` lines are one list ([RFC 9110, 5.3]). Elements that cannot be parsed are
+/// ignored.
 ///
 /// [RFC 9110, 5.3]: https://www.rfc-editor.org/rfc/rfc9110.html#section-5.3
 fn accept(headers: &HeaderMap) -> Option<Accept> {

@@ -1,6 +1,7 @@
 //! The picture in which orders are seen moving.
 
 use anyhow::{Context as _, ensure};
+use tokio::time::{Duration, interval};
 
 use crate::{Outcome, browser::Browser, looks, order, test_system::TestSystem};
 
@@ -49,4 +50,26 @@ pub async fn without_scripts_the_picture_refreshes_itself(
     let id = test.order("Ada Lovelace", "120").await?;
     browser.see(&format!("main svg [data-order='{id}']")).await?;
     looks::keep(browser, "flow-without-scripts").await
+}
+
+/// Ten seconds of orders moving, while fulfilment takes its time.
+pub async fn ten_seconds_are_recorded_for_the_readme(
+    test: &mut TestSystem,
+    browser: &Browser,
+) -> Outcome {
+    const FRAMES: usize = 80;
+    order::stop_fulfilment(test).await?;
+    test.variables("fulfilment")?.insert("PACE_MS".to_owned(), "500".to_owned());
+    test.system.start_service("fulfilment")?;
+    browser.visit("/flow").await?;
+    browser.see("main svg").await?;
+    let sending = async {
+        let mut ticks = interval(Duration::from_millis(700));
+        for total in ["120", "42.50", "80", "19.99", "240", "64", "99", "12", "150", "75"] {
+            ticks.tick().await;
+            test.order("Ada Lovelace", total).await?;
+        }
+        anyhow::Ok(())
+    };
+    tokio::try_join!(sending, looks::record(browser, 1150, FRAMES)).map(drop)
 }

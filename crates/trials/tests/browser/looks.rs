@@ -1,6 +1,6 @@
 //! A page as different people see it: wide and narrow, light and dark, and by its accessibility.
 
-use std::{env, fs, path::Path};
+use std::{env, fs, path::Path, time::Duration};
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
@@ -14,9 +14,11 @@ const SCHEMES: [&str; 2] = ["light", "dark"];
 
 /// Asks for new pictures in the README.
 const UPDATE: &str = "UPDATE_SCREENSHOTS";
-/// They are sharp on a fine screen, and have some air below.
+/// They are sharp on a high-resolution screen, and have a margin below.
 const README_SCALE: u32 = 2;
 const README_MARGIN: u32 = 24;
+/// How long a frame of the animation is shown: eight a second.
+pub const FRAME: Duration = Duration::from_millis(125);
 
 /// Runs every rule of axe-core and returns what it holds against the page, with some examples.
 const RUN_AXE: &str = "const done = arguments[0];
@@ -44,9 +46,30 @@ pub async fn keep(browser: &Browser, name: &str) -> anyhow::Result<()> {
     save(browser, &workspace().join("target/screenshots"), name).await
 }
 
-/// Keeps a screenshot for the README, if that is asked for: it differs every time.
+/// Whether the pictures of the documents are to be taken anew: they differ every time.
+pub fn are_pictures_wanted() -> bool {
+    env::var(UPDATE).is_ok_and(|it| it == "on")
+}
+
+/// Keeps the frames of an animation in `target/animation`, numbered from 0. `.ci/animation` makes a
+/// GIF of them.
+pub async fn record(browser: &Browser, width: u32, frames: usize) -> anyhow::Result<()> {
+    let frames_folder = workspace().join("target/animation");
+    if frames_folder.exists() {
+        fs::remove_dir_all(&frames_folder)?;
+    }
+    resize(browser, width, HEIGHT, 1).await?;
+    let mut ticks = tokio::time::interval(FRAME);
+    for frame in 0..frames {
+        ticks.tick().await;
+        save(browser, &frames_folder, &format!("{frame:03}")).await?;
+    }
+    Ok(())
+}
+
+/// Keeps a screenshot for the README, if that is asked for.
 pub async fn keep_for_readme(browser: &Browser, name: &str, width: u32) -> anyhow::Result<()> {
-    if env::var(UPDATE).is_ok_and(|it| it == "on") {
+    if are_pictures_wanted() {
         set(browser, width, "light").await?;
         let script =
             "return Math.ceil(document.querySelector('main').getBoundingClientRect().bottom)";

@@ -50,14 +50,14 @@ async fn main() -> anyhow::Result<ExitCode> {
     if env::var(SWITCH).is_ok_and(|it| it == "on") {
         return check_all().await;
     }
-    println!("browser: off, nothing was checked. `.ci/browser` installs what it needs; then");
+    println!("browser: off, nothing was checked. Install the packages with `.ci/browser`; then");
     println!("    {SWITCH}=on cargo test --package trials --test browser");
     Ok(ExitCode::SUCCESS)
 }
 
 /// Runs the checks whose names contain the first argument that is no option, else all of them.
 async fn check_all() -> anyhow::Result<ExitCode> {
-    let checks = checks! {
+    let mut checks = checks! {
         On latest::without_orders_the_list_leads_to_the_form;
         On form::the_form_is_filled_in_for_a_start;
         On form::what_is_wrong_is_said_at_the_field_and_what_was_typed_stays;
@@ -69,11 +69,16 @@ async fn check_all() -> anyhow::Result<ExitCode> {
         On flow::orders_move_through_the_picture_and_only_large_ones_to_promotion;
         Off flow::without_scripts_the_picture_refreshes_itself;
         On problems::a_missing_page_leads_back_to_the_form;
-        On problems::who_goes_back_and_sends_something_else_is_led_to_the_first_order;
+        On problems::going_back_and_sending_something_else_leads_to_the_first_order;
         On problems::a_form_of_another_site_is_refused;
-        On problems::a_failed_attempt_is_told_and_so_is_the_one_that_mends_it;
-        On problems::while_our_books_are_out_of_reach_what_was_typed_stays;
-    };
+        On problems::a_failed_attempt_is_shown_and_so_is_the_one_that_succeeds;
+        On problems::while_dynamodb_is_unavailable_what_was_typed_stays;
+    }
+    .to_vec();
+    if looks::are_pictures_wanted() {
+        // Before most orders are sent, so that the picture has room.
+        checks.splice(1..1, checks! { On flow::ten_seconds_are_recorded_for_the_readme; });
+    }
     let filter = env::args().skip(1).find(|it| !it.starts_with('-')).unwrap_or_default();
     let driver = Driver::start().await?;
     let mut test = TestSystem::start().await?;

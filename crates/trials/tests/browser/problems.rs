@@ -1,4 +1,4 @@
-//! What a person sees when something is not as it should be.
+//! What a person sees when something goes wrong.
 
 use anyhow::{Context as _, ensure};
 use serde_json::json;
@@ -19,7 +19,7 @@ pub async fn a_missing_page_leads_back_to_the_form(
     browser.see("form #customer").await.map(drop)
 }
 
-pub async fn who_goes_back_and_sends_something_else_is_led_to_the_first_order(
+pub async fn going_back_and_sending_something_else_leads_to_the_first_order(
     _: &mut TestSystem,
     browser: &Browser,
 ) -> Outcome {
@@ -44,13 +44,13 @@ pub async fn a_form_of_another_site_is_refused(
     );
     browser.session.post("/url", json!({ "url": form })).await?;
     browser.click("button").await?;
-    let told = browser.text("main").await?;
-    ensure!(told.contains("another site"), "the page says {told:?}");
+    let page = browser.text("main").await?;
+    ensure!(page.contains("another site"), "the page says {page:?}");
     ensure!(test.items("publisher", "ORDERS_TABLE_NAME").await?.len() == orders);
     looks::check(browser, "problem-other-site").await
 }
 
-pub async fn while_our_books_are_out_of_reach_what_was_typed_stays(
+pub async fn while_dynamodb_is_unavailable_what_was_typed_stays(
     test: &mut TestSystem,
     browser: &Browser,
 ) -> Outcome {
@@ -68,7 +68,7 @@ pub async fn while_our_books_are_out_of_reach_what_was_typed_stays(
     browser.see("#timeline").await.map(drop)
 }
 
-pub async fn a_failed_attempt_is_told_and_so_is_the_one_that_mends_it(
+pub async fn a_failed_attempt_is_shown_and_so_is_the_one_that_succeeds(
     test: &mut TestSystem,
     browser: &Browser,
 ) -> Outcome {
@@ -80,7 +80,7 @@ pub async fn a_failed_attempt_is_told_and_so_is_the_one_that_mends_it(
     browser.see("#timeline [data-step=promotion][data-state=done]").await?;
     browser.see("main[data-done=true] #attachments code").await?;
     let attempts = browser.all("[data-step=promotion] ul li").await?.len();
-    ensure!(attempts > 1, "the failed attempt is not told any more");
+    ensure!(attempts > 1, "the failed attempt is not shown any more");
     looks::check(browser, "order-mended").await
 }
 
