@@ -1,5 +1,5 @@
-//! Creates the resources of a deployment at any AWS endpoint, and computes the environment variables
-//! of each service.
+//! Creates the resources of a deployment at any AWS endpoint, and computes the environment
+//! variables of each service.
 //!
 //! Doing it again changes nothing, except that queues and subscriptions get new settings.
 

@@ -151,7 +151,7 @@ async fn queues_are_as_the_manifest_says_and_deletes_come_in_batches() {
     assert_eq!(delete.send().await.unwrap().successful().len(), 1);
     let grouped = aws.sqs.send_message().queue_url(queue).message_body("x");
     let refused = grouped.message_group_id("a customer").send().await;
-    assert!(refused.is_err(), "the module's documentation says so");
+    assert!(refused.is_err(), "as the module's documentation says");
 }
 
 #[tokio::test]

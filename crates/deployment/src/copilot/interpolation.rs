@@ -12,11 +12,11 @@ use crate::{
 const APPLICATION: &str = "COPILOT_APPLICATION_NAME";
 const ENVIRONMENT: &str = "COPILOT_ENVIRONMENT_NAME";
 
-/// Whether Copilot leaves the texts of a manifest as they are.
+/// Checks that Copilot does not change the texts of a manifest.
 ///
 /// # Errors
 ///
-/// The first text that it changes.
+/// The first text that it would change.
 pub fn check(manifest: &Value) -> Result<(), Wrong> {
     walk(manifest, "")
 }

@@ -28,7 +28,7 @@ use self::{
     count::Count,
     http::Http,
     messages::{Publish, Subscribe, Subscription, Topic},
-    operation::{Deployment, Logging, Observability},
+    operation::{Logging, Observability, Rollout},
     overlay::Overlay,
     service_type::ServiceType,
 };
@@ -66,7 +66,7 @@ pub struct Manifest {
     /// Its logs.
     pub logging: Option<Logging>,
     /// How a new version replaces the old one.
-    pub deployment: Option<Deployment>,
+    pub deployment: Option<Rollout>,
     /// Its traces.
     pub observability: Option<Observability>,
     /// The overrides for environments, by name.

@@ -1,7 +1,7 @@
 //! The template that Copilot v1.33 writes for a service, in outline.
 //!
-//! Copilot writes the template at deployment and needs an AWS account for it. The outline suffices to
-//! check patches and the arguments of addons without one.
+//! Copilot writes the template at deployment and needs an AWS account for it. The outline suffices
+//! to check patches and the arguments of addons without one.
 
 use std::collections::BTreeMap;
 
@@ -94,7 +94,7 @@ impl Outline {
         path.iter().try_fold(&mut self.template, |value, token| value.child(token))
     }
 
-    /// Whether everything that `value` refers to exists.
+    /// Checks that everything that `value` refers to exists.
     ///
     /// # Errors
     ///

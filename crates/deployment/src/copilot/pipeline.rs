@@ -68,7 +68,7 @@ struct Build {
 #[serde(deny_unknown_fields)]
 struct Stage {
     name: Spanned<String>,
-    deployments: Option<Entries<Option<Deployment>>>,
+    deployments: Option<Entries<Option<Step>>>,
     #[serde(rename = "requires_approval")]
     _requires_approval: Option<bool>,
     #[serde(rename = "test_commands")]
@@ -77,7 +77,7 @@ struct Stage {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Deployment {
+struct Step {
     #[serde(default)]
     depends_on: Vec<Spanned<String>>,
 }
@@ -124,7 +124,7 @@ impl Pipeline {
         Ok(())
     }
 
-    /// CodeBuild emulates no processors, so it builds an image on the processor of its service.
+    /// CodeBuild does not emulate processors, so images are built for the processor it runs on.
     fn check_image(&self, services: &[ServiceFiles]) -> Result<(), Wrong> {
         let Some(image) = &self.build.image else {
             return Ok(());

@@ -40,7 +40,7 @@ pub struct Queue {
 pub struct RedrivePolicy {
     /// The dead-letter queue's ARN.
     pub dead_letter_target_arn: Text,
-    /// How often a message is received before it goes there.
+    /// The number of receives after which a message goes there.
     pub max_receive_count: Within<1, 1000>,
 }
 

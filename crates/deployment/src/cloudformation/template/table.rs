@@ -93,9 +93,9 @@ pub struct Index {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub struct Projection {
-    /// All attributes, or which.
+    /// Which attributes.
     pub projection_type: ProjectionType,
-    /// The attributes to copy besides the keys, with `INCLUDE`.
+    /// With `INCLUDE`, the attributes to copy in addition to the keys.
     #[serde(default)]
     pub non_key_attributes: Vec<String>,
 }

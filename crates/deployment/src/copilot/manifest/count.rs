@@ -21,7 +21,7 @@ pub struct Count {
     pub cpu_percentage: Option<Spanned<Target<Within<1, 100>>>>,
     /// Percent of the reserved memory.
     pub memory_percentage: Option<Spanned<Target<Within<1, 100>>>>,
-    /// Requests per minute to each task.
+    /// Requests to each task.
     pub requests: Option<Spanned<Target<u32>>>,
     /// Response time of the load balancer's targets.
     pub response_time: Option<Spanned<Target<GoDuration>>>,
@@ -33,7 +33,7 @@ pub struct Count {
 /// The target value of a metric, with or without a cooldown of its own.
 type Target<T> = ShortOr<T, Scaling<T>>;
 
-/// The target value of a metric, and the time after a change in which there is no other change.
+/// The target value of a metric, and the time between two changes.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scaling<T> {
@@ -193,7 +193,7 @@ impl Count {
 }
 
 impl QueueDelay {
-    /// Copilot divides one by the other, and would panic without them.
+    /// Copilot divides one by the other, and panics without them.
     fn check(delay: &Spanned<Self>) -> Result<(), Wrong> {
         let wrong = |what: &str| Err((delay.referenced, format!("count.queue_delay: {what}")));
         match (&delay.value.acceptable_latency, &delay.value.msg_processing_time) {

@@ -71,7 +71,7 @@ pub struct Queue {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeadLetter {
-    /// How often a message is received before it goes there.
+    /// The number of receives after which a message goes there.
     pub tries: Within<1, 1000>,
 }
 
@@ -107,8 +107,8 @@ impl Publish {
             let name = &topic.name.value;
             if let Some(other) = seen.insert(name.letters(), name) {
                 let what = format!(
-                    "publish.topics.name: {:?} and {:?} are the same for Copilot, which drops all but \
-                     letters and digits",
+                    "publish.topics.name: {:?} and {:?} are the same for Copilot, which drops all \
+                     but letters and digits",
                     other.0, name.0
                 );
                 return Err((topic.name.referenced, what));
@@ -119,7 +119,7 @@ impl Publish {
 }
 
 impl Subscribe {
-    /// Copilot creates no queue without a topic.
+    /// Without a topic, Copilot creates no queue.
     pub(super) fn check(subscribe: &Spanned<Self>) -> Result<(), Wrong> {
         let topics = subscribe.value.topics.as_deref().unwrap_or_default();
         if topics.is_empty() {
@@ -131,7 +131,7 @@ impl Subscribe {
             let topic = &subscription.name.value;
             if !seen.insert((&subscription.service.value, topic.letters())) {
                 let what = format!(
-                    "subscribe.topics.name: {:?} of {} is there twice",
+                    "subscribe.topics.name: {:?} of {} is listed twice",
                     topic.0, subscription.service.value
                 );
                 return Err((subscription.name.referenced, what));

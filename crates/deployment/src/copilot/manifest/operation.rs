@@ -36,7 +36,7 @@ impl<'de> Deserialize<'de> for RetentionDays {
 /// How a new version replaces the old one.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Deployment {
+pub struct Rollout {
     rolling: Option<Rolling>,
 }
 
@@ -47,7 +47,7 @@ enum Rolling {
     Recreate,
 }
 
-overlay!(Deployment: merges(), replaces(rolling));
+overlay!(Rollout: merges(), replaces(rolling));
 
 /// The traces of a service.
 #[derive(Clone, Debug, Deserialize)]

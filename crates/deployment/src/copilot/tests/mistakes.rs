@@ -9,8 +9,8 @@ mod manifests;
 mod pipelines;
 mod templates;
 
-/// Replaces the first `old` in `file` by `new`, and expects one mistake that contains `what`, `below`
-/// lines below the replacement.
+/// Replaces the first `old` in `file` by `new`, and expects one mistake that contains `what`, as
+/// many lines below the replacement as `below` says.
 fn check(file: &str, old: &str, new: &str, below: usize, what: &str) {
     let copy = Copy::new();
     let path = copy.0.join(file);
@@ -104,8 +104,8 @@ fn mistakes_in_the_other_files_are_found_at_their_place() {
 /// A change to a file: the old text and the new one. Without an old text it creates a file.
 type Edit<'a> = (&'a str, &'a str, &'a str);
 
-/// Makes `edits`, and expects one mistake in `file` that contains `what`, on the line where `marker`
-/// begins.
+/// Makes `edits`, and expects one mistake in `file` that contains `what`, on the line where
+/// `marker` begins.
 fn found(edits: &[Edit<'_>], file: &str, marker: &str, what: &str) {
     let copy = Copy::new();
     for (file, old, new) in edits {

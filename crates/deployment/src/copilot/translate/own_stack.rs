@@ -105,8 +105,8 @@ fn add_subscriptions(names: &Names<'_>, manifest: &Manifest, resources: &mut Res
 
 /// The ARN of another service's topic.
 ///
-/// Copilot puts it together from names. Here its owner's stack exports it, so that whatever uses
-/// it waits until the topic exists.
+/// Copilot composes it from names. Here the stack of its owner exports it, so that the resources
+/// that use it wait until the topic exists.
 fn exported_topic(owner: &Names<'_>, topic: &str) -> Text {
     let export = Expression::Literal(owner.physical(topic));
     Text::made(Expression::Import(Box::new(export)))
