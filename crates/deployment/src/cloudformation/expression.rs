@@ -53,7 +53,7 @@ pub enum Expression {
 }
 
 impl Text {
-    /// A text that no file contains, such as one that Copilot writes.
+    /// A text that no file contains.
     pub fn made(expression: Expression) -> Self {
         Self { location: Location::UNKNOWN, expression }
     }
