@@ -1,15 +1,15 @@
 //! An AWS endpoint in this process: DynamoDB, SNS and SQS behind one HTTP port.
 //!
-//! The services reach it through `AWS_ENDPOINT_URL`, exactly as they reach AWS. It is made of the
-//! `rustack` crates and of `dynoxide`, and keeps everything in memory. Where it is not AWS:
+//! The services reach it through `AWS_ENDPOINT_URL`, exactly as they reach AWS. It uses the
+//! `rustack` crates and `dynoxide`, and keeps everything in memory. It differs from AWS as follows:
 //!
-//! - `MessageGroupId` on a standard topic is accepted and dropped; on a standard queue it is
-//!   refused. AWS forwards it and shares the queue fairly between the groups.
-//! - Raw delivery of messages with attributes, HTTP subscriptions and `StartMessageMoveTask` are
-//!   refused.
-//! - SNS admits 128 requests at once and refuses more; here the others wait instead.
-//! - An index is readable at once, where AWS takes a moment; filter policies apply at once, where
-//!   AWS takes up to 15 minutes.
+//! - It accepts and drops a `MessageGroupId` on a standard topic, and rejects it on a standard
+//!   queue. AWS forwards it, and shares the queue fairly between the groups.
+//! - It rejects raw delivery of messages with attributes, HTTP subscriptions and
+//!   `StartMessageMoveTask`.
+//! - It handles 128 requests to SNS at a time, and the others wait.
+//! - An index is up to date immediately; on AWS it takes a moment. A filter policy applies
+//!   immediately; on AWS it takes up to 15 minutes.
 
 use std::{
     convert::Infallible,
@@ -38,25 +38,25 @@ use router::Router;
 
 /// The account that every embedded resource belongs to.
 pub const ACCOUNT_ID: &str = "000000000000";
-/// The region, if the environment names none.
+/// The region if the environment variables name none.
 pub const DEFAULT_REGION: &str = "us-east-1";
 
-/// How long an answer under way may take when the endpoint stops; a long poll is cut short.
+/// The time that requests in flight get when the endpoint stops.
 const STOP_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Where the endpoint listens, and what it calls itself.
+/// The addresses of an endpoint, and its region.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The address to listen on; on port 0 the system picks a free one.
+    /// The address to listen on; with port 0 the system picks a free port.
     pub listen: SocketAddr,
-    /// The host in queue URLs, by which the services reach this one.
+    /// The host in queue URLs, by which the services reach this machine.
     pub public_host: String,
     /// The region of every resource.
     pub region: String,
 }
 
 impl Settings {
-    /// An endpoint for this machine alone; on port 0 the system picks a free one.
+    /// An endpoint for this machine only; with port 0 the system picks a free port.
     pub fn loopback(port: u16) -> Self {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], port)),
@@ -66,7 +66,7 @@ impl Settings {
     }
 }
 
-/// The region that the environment names, or [`DEFAULT_REGION`].
+/// The region in the environment variables, or [`DEFAULT_REGION`].
 pub fn region() -> String {
     ["AWS_REGION", "AWS_DEFAULT_REGION"]
         .into_iter()
@@ -74,23 +74,23 @@ pub fn region() -> String {
         .unwrap_or_else(|| DEFAULT_REGION.to_owned())
 }
 
-/// A running endpoint. It stops when it is dropped; [`Endpoint::stop`] also waits for it.
+/// A running endpoint. Dropping it stops it; [`Endpoint::stop`] also waits until it has stopped.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// What `AWS_ENDPOINT_URL` has to be.
+    /// The value for `AWS_ENDPOINT_URL`.
     pub url: String,
-    /// Where it listens.
+    /// The address that it listens on.
     pub address: SocketAddr,
     ending: CancellationToken,
     stopping: CancellationToken,
     connections: TaskTracker,
 }
 
-/// Starts an endpoint with nothing in it.
+/// Starts an empty endpoint.
 ///
 /// # Errors
 ///
-/// [`Misconfigured`] if the port is taken, or any other reason why nothing can listen there.
+/// [`Misconfigured`] if it cannot listen on its address, for example because the port is in use.
 pub async fn start(settings: &Settings) -> anyhow::Result<Endpoint> {
     let listener = TcpListener::bind(settings.listen)
         .await
@@ -107,8 +107,10 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Endpoint> {
 
 fn refused(address: SocketAddr, error: &io::Error) -> Misconfigured {
     let why = match error.kind() {
-        io::ErrorKind::AddrInUse => "is in use: end what listens there, or choose another port",
-        io::ErrorKind::PermissionDenied => "may not be used by you: choose another port",
+        io::ErrorKind::AddrInUse => {
+            "is in use: stop the process that listens there, or choose another port"
+        }
+        io::ErrorKind::PermissionDenied => "is not permitted: choose another port",
         io::ErrorKind::AddrNotAvailable => "is not an address of this machine",
         _ => return Misconfigured(format!("cannot listen on {address}: {error}")),
     };
@@ -116,15 +118,15 @@ fn refused(address: SocketAddr, error: &io::Error) -> Misconfigured {
 }
 
 impl Endpoint {
-    /// Answers receives that wait for a message at once, with none.
+    /// Ends all long polls immediately, without a message.
     ///
-    /// A worker that is asked to stop lets its long poll end, for up to 20 s: cutting it could
-    /// strand a message. Here the queues end with the process, so nobody has to wait for that.
+    /// A worker that is shutting down waits up to 20 s for its long poll, because aborting it could
+    /// hide a message. Here the queues end with the process, so there is no need to wait.
     pub fn end_long_polls(&self) {
         self.ending.cancel();
     }
 
-    /// Stops accepting, lets answers under way end, and closes every connection.
+    /// Stops accepting requests, finishes those in flight, and closes all connections.
     pub async fn stop(self) {
         self.stopping.cancel();
         self.connections.close();
@@ -153,7 +155,7 @@ async fn accept(
             Ok((stream, _)) => {
                 connections.spawn(serve(stream, router.clone(), stopping.clone()));
             }
-            // The process is out of file descriptors, most likely: others will be closed soon.
+            // Most likely the process is out of file descriptors; some will be closed soon.
             Err(error) => {
                 tracing::warn!(%error, "the AWS endpoint cannot accept a connection");
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -163,7 +165,7 @@ async fn accept(
 }
 
 async fn serve(stream: TcpStream, router: Router, stopping: CancellationToken) {
-    // Small answers leave at once, instead of waiting for the next packet.
+    // Sends small answers immediately instead of waiting for the next packet.
     let _ = stream.set_nodelay(true);
     let answer = service_fn(move |request: Request<Incoming>| {
         let router = router.clone();
@@ -172,7 +174,7 @@ async fn serve(stream: TcpStream, router: Router, stopping: CancellationToken) {
     let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
     tokio::pin!(connection);
     tokio::select! {
-        // A client that goes away in the middle is its own affair.
+        // A client that disconnects gets no answer, which is fine.
         _ = connection.as_mut() => {}
         () = stopping.cancelled() => {
             connection.as_mut().graceful_shutdown();

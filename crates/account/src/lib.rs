@@ -1,4 +1,4 @@
-//! An AWS account on this machine, made from the files of a deployment. It never ships.
+//! An AWS account on this machine, made from the files of a deployment. It is never deployed.
 
 pub mod endpoint;
 

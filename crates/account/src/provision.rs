@@ -1,76 +1,111 @@
-//! Makes what the Copilot files describe, at any AWS endpoint, and tells each service what
-//! Copilot would tell it.
+//! Creates the resources of a deployment at any AWS endpoint, and computes the environment
+//! variables of each service.
 //!
-//! Making it again changes nothing, except that queues and subscriptions take on new settings.
+//! Doing it again changes nothing, except that queues and subscriptions get new settings.
 
 use std::{collections::BTreeMap, path::Path};
 
 use anyhow::Context as _;
 use aws_config::{Region, SdkConfig};
 use aws_sdk_sqs::config::Credentials;
-use heck::ToShoutySnakeCase as _;
 use tokio::task::JoinSet;
 
-use deployment::copilot::{
-    Service as Description, Workspace,
-    manifest::Kind,
-    resolve::{Known, Made, Place, Request},
-    stack::topic_id,
+use deployment::{
+    Deployment,
+    cloudformation::resolve::{self, Ready, known::Known, made::Made},
+    copilot,
+    description::{Kind, Service as Description, ServiceQueue, Variable},
 };
 
 mod request;
 
 use request::Clients;
 
-/// The environment that the laptop plays.
+/// The environment that a local account is made for, unless another is chosen.
 pub const ENVIRONMENT: &str = "test";
-/// The variable that says where a service sends its spans.
+/// The variable with the URL to which a service sends its spans.
 const COLLECTOR: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
-/// Any credentials do for an endpoint on a laptop, but the SDK wants some.
+/// A local endpoint accepts any credentials, but the SDK requires some.
 const DUMMY_CREDENTIAL: &str = "local";
 
-/// Everything that was made.
+/// An account with the resources of a deployment.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// The application's name.
+    /// The name of the application.
     pub application: String,
-    /// The services, those that publish first.
+    /// The services; those without subscriptions come first.
     pub services: Vec<Service>,
 }
 
-/// What was made for a service.
+/// A service, and the resources that were created for it.
 #[derive(Clone, Debug)]
 pub struct Service {
     /// Its name.
     pub name: String,
     /// Its kind.
     pub kind: Kind,
-    /// Exactly the variables that it finds in its container: those that Copilot injects, those of
-    /// its manifest, and those by which an AWS SDK finds its endpoint, region and credentials.
+    /// The complete environment of its process: the variables of its deployment, and those by
+    /// which an AWS SDK finds the endpoint, the region and credentials.
     pub variables: BTreeMap<String, String>,
-    /// A worker's queue.
+    /// The ARNs of the topics that it publishes to, by the names that it knows them by.
+    pub topics: BTreeMap<String, String>,
+    /// The queue that it receives from.
     pub queue: Option<Queue>,
 }
 
-/// A worker's queue.
+/// The queue that a service receives from.
 #[derive(Clone, Debug)]
 pub struct Queue {
-    /// Where messages are received.
+    /// Its URL.
     pub url: String,
-    /// Its name in policies.
+    /// Its ARN.
     pub arn: String,
-    /// Where messages go that no try could handle; `None` if the manifest has no `dead_letter`.
+    /// The URL of its dead-letter queue, if it has one.
     pub dead_letter_url: Option<String>,
 }
 
 impl Account {
-    /// What was made for the service `name`.
+    /// The service called `name`.
     pub fn service(&self, name: &str) -> Option<&Service> {
         self.services.iter().find(|service| service.name == name)
     }
 }
 
-/// A place where AWS can be reached, and how.
+impl Service {
+    /// The ARN of the topic that the service knows as `name`.
+    ///
+    /// # Errors
+    ///
+    /// If it does not publish to such a topic.
+    pub fn topic_arn(&self, name: &str) -> anyhow::Result<&str> {
+        let arn = self.topics.get(name).map(String::as_str);
+        arn.with_context(|| format!("{} has no topic {name}", self.name))
+    }
+
+    /// The value of the environment variable `name`, such as the name of a table.
+    ///
+    /// # Errors
+    ///
+    /// If it has no such variable.
+    pub fn variable(&self, name: &str) -> anyhow::Result<&str> {
+        let value = self.variables.get(name).map(String::as_str);
+        value.with_context(|| format!("{} has no variable {name}", self.name))
+    }
+}
+
+impl Queue {
+    fn known(queue: &ServiceQueue, known: &Known<'_>) -> Option<Self> {
+        let made = known.get(&queue.queue.id)?;
+        let dead_letters = queue.dead_letters.as_ref().and_then(|it| known.get(&it.id));
+        Some(Self {
+            url: made.reference.clone(),
+            arn: made.attributes.get("Arn")?.clone(),
+            dead_letter_url: dead_letters.map(|made| made.reference.clone()),
+        })
+    }
+}
+
+/// An AWS endpoint.
 #[derive(Clone, Debug)]
 pub struct Target {
     /// The value of `AWS_ENDPOINT_URL`.
@@ -82,8 +117,8 @@ pub struct Target {
 impl Target {
     /// The variables by which an AWS SDK finds it.
     ///
-    /// Credentials are those of the environment, if it has some: MiniStack and moto take the
-    /// access key for the account.
+    /// They include the credentials in this process's environment, if there are any: MiniStack and
+    /// moto use the access key as the account.
     pub fn variables(&self) -> BTreeMap<String, String> {
         let mut variables: BTreeMap<String, String> = [
             ("AWS_ENDPOINT_URL", self.endpoint_url.as_str()),
@@ -121,51 +156,47 @@ fn from_env(name: &str, default: &str) -> String {
         .unwrap_or_else(|| default.to_owned())
 }
 
-/// Makes what the files under `copilot` describe, at `target`.
+/// Reads the Copilot files in `directory`, and creates their resources at `target`.
 ///
 /// # Errors
 ///
-/// [`deployment::copilot::Mistake`] if a file is wrong; otherwise what the endpoint refused.
-pub async fn provision(copilot: &Path, target: &Target) -> anyhow::Result<Account> {
-    let workspace = Workspace::read(copilot, ENVIRONMENT)?;
-    provision_workspace(&workspace, target).await
+/// [`deployment::Mistake`] if a file is wrong; otherwise the error of the endpoint.
+pub async fn provision(directory: &Path, target: &Target) -> anyhow::Result<Account> {
+    provision_deployment(&copilot::read(directory, ENVIRONMENT)?, target).await
 }
 
-/// Makes what `workspace` describes, at `target`.
+/// Creates the resources of `deployment` at `target`.
 ///
 /// # Errors
 ///
-/// What the endpoint refused.
-pub async fn provision_workspace(
-    workspace: &Workspace,
+/// The error of the endpoint.
+pub async fn provision_deployment(
+    deployment: &Deployment,
     target: &Target,
 ) -> anyhow::Result<Account> {
     let clients = Clients::new(&target.config().await);
-    let mut known = Known::nothing(workspace);
-    let mut pending = known.pending();
-    // Each round makes all whose references are known, at once: a queue comes a round after its
-    // dead-letter queue, a subscription after its topic and queue.
+    let mut known = Known::nothing(&deployment.stacks);
+    let mut pending = resolve::pending(&deployment.stacks);
+    // Each round creates all resources whose references are known, at once: a queue one round
+    // after its dead-letter queue, a subscription after its topic and queue.
     while !pending.is_empty() {
-        let (ready, waiting) = known.ready(pending)?;
-        for (index, made) in make(&clients, ready.iter().map(|(_, request)| request)).await? {
-            known.insert(&ready[index].0, made);
+        let (ready, waiting) = resolve::ready(&known, pending)?;
+        for (index, made) in send_all(&clients, &ready).await? {
+            known.insert(ready[index].id.clone(), made);
         }
         pending = waiting;
     }
-    let services = (workspace.services.iter())
-        .map(|service| told(workspace, service, &known, target))
+    let services = (deployment.services.iter())
+        .map(|service| provisioned(service, &known, target))
         .collect::<anyhow::Result<_>>()?;
-    Ok(Account { application: workspace.application.clone(), services })
+    Ok(Account { application: deployment.application.clone(), services })
 }
 
-/// Sends `requests` all at once. The answers come with the requests' positions.
-async fn make<'a>(
-    clients: &Clients,
-    requests: impl Iterator<Item = &'a Request<'a>>,
-) -> anyhow::Result<Vec<(usize, Made)>> {
+/// Sends all requests at once. Each answer comes with the position of its request.
+async fn send_all(clients: &Clients, ready: &[Ready<'_>]) -> anyhow::Result<Vec<(usize, Made)>> {
     let mut sent = JoinSet::new();
-    for (index, request) in requests.enumerate() {
-        let answer = clients.send(request)?;
+    for (index, it) in ready.iter().enumerate() {
+        let answer = clients.send(&it.request)?;
         sent.spawn(async move { anyhow::Ok((index, answer.await?)) });
     }
     let mut made = Vec::new();
@@ -175,52 +206,31 @@ async fn make<'a>(
     Ok(made)
 }
 
-fn told(
-    workspace: &Workspace,
-    service: &Description,
+fn provisioned(
+    description: &Description,
     known: &Known<'_>,
     target: &Target,
 ) -> anyhow::Result<Service> {
-    let place = Place { service: service.name.clone(), addons: false };
-    let queue = service.queue().and_then(|ids| {
-        let place = Place { addons: ids.addons, ..place.clone() };
-        let made = known.get(&place, ids.queue)?;
-        Some(Queue {
-            url: made.reference.clone(),
-            arn: made.attributes["Arn"].clone(),
-            dead_letter_url: (ids.dead_letters)
-                .and_then(|letters| Some(known.get(&place, letters)?.reference.clone())),
-        })
-    });
+    let name = description.name.clone();
     let mut variables = target.variables();
-    let (application, environment) = (&workspace.application, &workspace.environment);
-    let mut tell = |name: &str, value: String| variables.insert(name.to_owned(), value);
-    tell("COPILOT_APPLICATION_NAME", application.clone());
-    tell("COPILOT_ENVIRONMENT_NAME", environment.clone());
-    tell("COPILOT_SERVICE_NAME", service.name.clone());
-    let discovery = format!("{environment}.{application}.local");
-    tell("COPILOT_SERVICE_DISCOVERY_ENDPOINT", discovery);
-    if service.kind == Kind::Web {
-        tell("COPILOT_LB_DNS", "localhost".to_owned());
-    }
-    let topics: BTreeMap<&str, &str> = (service.topics())
-        .filter_map(|topic| Some((topic, known.get(&place, &topic_id(topic))?.reference.as_str())))
-        .collect();
-    if !topics.is_empty() {
-        tell("COPILOT_SNS_TOPIC_ARNS", serde_json::to_string(&topics)?);
-    }
-    if let (Some(queue), Kind::Worker) = (&queue, service.kind) {
-        tell("COPILOT_QUEUE_URI", queue.url.clone());
-    }
-    for (name, value) in known.outputs(service)? {
-        tell(&name.to_shouty_snake_case(), value);
-    }
-    // The collector of spans is a sidecar of Copilot's. An account has none.
-    let collector = service.manifest.observability.as_ref().map(|_| COLLECTOR);
-    for (name, value) in &service.manifest.variables {
-        if Some(name.as_str()) != collector {
-            tell(name, value.0.clone());
+    for (variable, Variable { stack, value }) in &description.variables {
+        if description.has_span_collector && variable == COLLECTOR {
+            // There is no collector here to send spans to.
+            continue;
         }
+        let value = known.evaluate(stack, value);
+        let value = value.with_context(|| format!("{variable} of {name} has no value"))?;
+        variables.insert(variable.clone(), value);
     }
-    Ok(Service { name: service.name.clone(), kind: service.kind, variables, queue })
+    let topics = description.topics.iter().map(|(topic, id)| {
+        let made = known.get(id).with_context(|| format!("the topic {topic} does not exist"))?;
+        Ok((topic.clone(), made.reference.clone()))
+    });
+    Ok(Service {
+        kind: description.kind,
+        topics: topics.collect::<anyhow::Result<_>>()?,
+        queue: description.queue.as_ref().and_then(|queue| Queue::known(queue, known)),
+        variables,
+        name,
+    })
 }

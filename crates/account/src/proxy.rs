@@ -1,15 +1,14 @@
-//! A reverse proxy in front of an AWS endpoint: it counts the calls, and makes them slow or fail.
+//! A reverse proxy in front of an AWS endpoint that counts calls, delays them and makes them fail.
 //!
-//! The services reach it through `AWS_ENDPOINT_URL` and cannot tell it from the endpoint. Faults
-//! come from a seeded [`Plan`], so a failure that was seen once can be looked for again.
+//! The services reach it through `AWS_ENDPOINT_URL`, and for them it looks like the endpoint
+//! itself. Faults come from a seeded [`Plan`], so a failure can be reproduced.
 //!
-//! A call that was passed on takes effect whatever happens to its caller: the proxy waits for the
-//! endpoint's answer even if nobody is left to hear it. AWS works like that as well. A worker that
-//! is killed in a long poll therefore strands the messages which that poll receives, until their
-//! visibility timeout ends.
+//! A call that was passed on takes effect even if its caller disconnects: the proxy still waits for
+//! the answer of the endpoint, as AWS does. So if a worker is killed during a long poll, the
+//! messages that the poll receives stay hidden until their visibility timeout ends.
 //!
-//! It listens on loopback alone, speaks HTTP/1.1 without TLS, and holds each request and each
-//! answer in memory.
+//! It listens on loopback only, speaks HTTP/1.1 without TLS, and holds each request and each answer
+//! in memory.
 
 use std::{
     collections::BTreeMap,
@@ -45,28 +44,28 @@ use forward::Upstream;
 use plan::Draws;
 use reply::Reply;
 
-/// What the proxy does to the calls that pass.
+/// What the proxy does to calls.
 #[derive(Clone, Debug, Default)]
 pub struct Conditions {
-    /// Which calls fail, and how; `None` lets every call pass.
+    /// Which calls fail, and how; with `None`, no call fails.
     pub faults: Option<Plan>,
-    /// How long each call is held before it is passed on, as a network would.
+    /// The time that each call is held before it is passed on, as by a slow network.
     pub delay: Duration,
 }
 
-/// What has passed so far.
+/// The calls and faults so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Requests, retries included, by service and operation such as `SQS.ReceiveMessage`.
+    /// Requests, including retries, by service and operation such as `SQS.ReceiveMessage`.
     pub calls: BTreeMap<String, u64>,
-    /// Faults that were injected, by [`Fault::name`].
+    /// Injected faults, by [`Fault::name`].
     pub faults: BTreeMap<&'static str, u64>,
 }
 
-/// A running proxy; it stops when it is dropped.
+/// A running proxy. Dropping it stops it.
 #[derive(Debug)]
 pub struct Proxy {
-    /// What `AWS_ENDPOINT_URL` has to be.
+    /// The value for `AWS_ENDPOINT_URL`.
     pub url: String,
     shared: Arc<Shared>,
     _accepting: AbortOnDropHandle<()>,
@@ -81,12 +80,12 @@ struct Shared {
 }
 
 impl Proxy {
-    /// Listens on a free port of loopback, and passes calls on to `upstream`, a URL such as
+    /// Starts a proxy on a free port of loopback that passes calls on to `upstream`, a URL such as
     /// `http://127.0.0.1:4566`.
     ///
     /// # Errors
     ///
-    /// If `upstream` is no such URL, or nothing can listen.
+    /// If `upstream` is not such a URL, or the proxy cannot listen.
     pub async fn start(upstream: &str, conditions: Conditions) -> anyhow::Result<Self> {
         let upstream = Upstream::new(upstream)?;
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
@@ -107,26 +106,26 @@ impl Proxy {
         })
     }
 
-    /// Lets every later call pass; a fault that is under way still ends as it was drawn.
+    /// Stops injecting faults. A fault that has begun still takes its course.
     pub fn calm(&self) {
         self.shared.calm.store(true, Ordering::Relaxed);
     }
 
-    /// What has passed so far.
+    /// The calls and faults so far.
     pub fn counts(&self) -> Counts {
         self.shared.draws.counts()
     }
 }
 
 async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    // Dropping the set with this task closes every connection.
+    // Dropping the set together with this task closes all connections.
     let mut connections = JoinSet::new();
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 connections.spawn(serve(stream, shared.clone()));
             }
-            // The process is out of file descriptors, most likely: others will be closed soon.
+            // Most likely the process is out of file descriptors; some will be closed soon.
             Err(error) => {
                 tracing::warn!(%error, "the proxy cannot accept a connection");
                 tokio::time::sleep(Duration::from_millis(100)).await;
@@ -137,7 +136,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 async fn serve(stream: TcpStream, shared: Arc<Shared>) {
-    // Small answers leave at once, instead of waiting for the next packet.
+    // Sends small answers immediately instead of waiting for the next packet.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<Incoming>| {
         let answer = answer(request, shared.clone());
@@ -146,14 +145,14 @@ async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     let ended = poll_fn(|context| connection.poll_without_shutdown(context)).await;
     if ended.is_err() {
-        // Closing now sends a reset (RST) instead of an orderly end (FIN).
+        // Without lingering, closing sends a reset (RST) instead of a regular end (FIN).
         let stream = connection.into_parts().io.into_inner();
         let _ = stream.set_zero_linger();
     }
 }
 
-/// Waits on a thread of its own: tokio's timer may be two milliseconds late, which is much of a
-/// call's time.
+/// Waits on a thread of its own: tokio's timer can be two milliseconds late, which is a large part
+/// of a call's duration.
 async fn hold(time: Duration) -> io::Result<()> {
     if time.is_zero() {
         return Ok(());
@@ -178,7 +177,7 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
         Some(Fault::Stall(time)) => time,
         _ => Duration::ZERO,
     };
-    // A task of its own, which goes on when the caller hangs up and this future is dropped.
+    // A task of its own continues when the caller disconnects and this future is dropped.
     let passed_on = tokio::spawn(async move {
         tokio::time::sleep(stall).await;
         shared.upstream.call(head, body).await

@@ -1,28 +1,75 @@
-//! What the files describe, asked of the account that was made from them.
+//! An account made from the real files.
 
-use std::path::Path;
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
 use account::{
-    endpoint,
-    provision::{ENVIRONMENT, Target, provision},
+    endpoint::{self, Endpoint},
+    provision::{Account, ENVIRONMENT, Target, provision},
 };
+use deployment::{copilot, description::Kind};
+
+fn directory() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../copilot")
+}
+
+/// An account at an endpoint of its own, which lives as long as the account is used.
+async fn account() -> anyhow::Result<(Endpoint, Target, Account)> {
+    let endpoint = endpoint::start(&endpoint::Settings::loopback(0)).await?;
+    let target = Target { endpoint_url: endpoint.url.clone(), region: endpoint::region() };
+    let account = provision(&directory(), &target).await?;
+    Ok((endpoint, target, account))
+}
 
 #[tokio::test]
 async fn a_workers_topic_leads_to_the_queue_that_the_publisher_exports() {
-    let copilot = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../copilot");
-    assert_eq!(ENVIRONMENT, "test");
-    let endpoint = endpoint::start(&endpoint::Settings::loopback(0)).await.unwrap();
-    let target = Target { endpoint_url: endpoint.url.clone(), region: endpoint::region() };
-    let account = provision(&copilot, &target).await.unwrap();
-
-    let arns = &account.service("fulfilment").unwrap().variables["COPILOT_SNS_TOPIC_ARNS"];
-    let arns: serde_json::Value = serde_json::from_str(arns).unwrap();
+    let (_endpoint, target, account) = account().await.unwrap();
+    let topic = account.service("fulfilment").unwrap().topic_arn("orderStatus").unwrap();
     let config = target.config().await;
     let sns = aws_sdk_sns::Client::new(&config);
-    let publish = sns.publish().topic_arn(arns["orderStatus"].as_str().unwrap());
+    let publish = sns.publish().topic_arn(topic);
     publish.message("fulfilled").send().await.unwrap();
-    let url = &account.service("publisher").unwrap().variables["STATUS_QUEUE_URL"];
+    let url = account.service("publisher").unwrap().variable("STATUS_QUEUE_URL").unwrap();
     let sqs = aws_sdk_sqs::Client::new(&config);
     let received = sqs.receive_message().queue_url(url).send().await.unwrap();
     assert!(received.messages()[0].body().unwrap().contains("fulfilled"));
+}
+
+#[tokio::test]
+async fn every_service_gets_the_variables_that_copilot_injects() {
+    let (_endpoint, target, account) = account().await.unwrap();
+    for service in &account.services {
+        assert_eq!(service.variable("COPILOT_SERVICE_NAME").unwrap(), service.name);
+        assert_eq!(service.variable("COPILOT_ENVIRONMENT_NAME").unwrap(), ENVIRONMENT);
+        assert_eq!(service.variable("AWS_ENDPOINT_URL").unwrap(), target.endpoint_url);
+        let arns = service.variables.get("COPILOT_SNS_TOPIC_ARNS");
+        let arns: Option<BTreeMap<String, String>> =
+            arns.map(|arns| serde_json::from_str(arns).unwrap());
+        assert_eq!(arns.unwrap_or_default(), service.topics, "{}", service.name);
+        let queue = service.queue.as_ref().filter(|_| service.kind == Kind::Worker);
+        let url = service.variables.get("COPILOT_QUEUE_URI");
+        assert_eq!(url, queue.map(|queue| &queue.url), "{}", service.name);
+    }
+}
+
+#[tokio::test]
+async fn no_service_sends_spans_to_a_sidecar_that_does_not_exist_here() {
+    let (_endpoint, _, account) = account().await.unwrap();
+    let deployment = copilot::read(&directory(), ENVIRONMENT).unwrap();
+    for description in deployment.services.iter().filter(|it| it.has_span_collector) {
+        let service = account.service(&description.name).unwrap();
+        assert!(!service.variables.contains_key("OTEL_EXPORTER_OTLP_ENDPOINT"));
+    }
+}
+
+#[tokio::test]
+async fn a_missing_topic_or_variable_is_named_with_its_service() {
+    let (_endpoint, _, account) = account().await.unwrap();
+    let publisher = account.service("publisher").unwrap();
+    let error = publisher.topic_arn("invoices").unwrap_err().to_string();
+    assert_eq!(error, "publisher has no topic invoices");
+    let error = publisher.variable("INVOICES_TABLE_NAME").unwrap_err().to_string();
+    assert_eq!(error, "publisher has no variable INVOICES_TABLE_NAME");
 }

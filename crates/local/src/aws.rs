@@ -9,10 +9,10 @@ use std::{
 
 use account::{
     endpoint,
-    provision::{Account, Target, provision_workspace},
+    provision::{Account, Target, provision_deployment},
 };
 use anyhow::Context as _;
-use deployment::copilot::Workspace;
+use deployment::copilot;
 use pubsub::{health, shutdown};
 
 use crate::up::Files;
@@ -52,7 +52,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let shutdown = shutdown::on_signal()?;
-    let workspace = Workspace::read(&args.files.copilot(), &args.files.environment)?;
+    let deployment = copilot::read(&args.files.copilot(), &args.files.environment)?;
     let endpoint = endpoint::start(&endpoint::Settings {
         listen: SocketAddr::new(args.host, args.port),
         public_host: args.public_host,
@@ -60,7 +60,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     })
     .await?;
     let target = Target { endpoint_url: endpoint.url.clone(), region: endpoint::region() };
-    let account = provision_workspace(&workspace, &target).await?;
+    let account = provision_deployment(&deployment, &target).await?;
     if let Some(port) = args.health_port {
         let listener = health::listen("--health-port", port).await?;
         tokio::spawn(health::serve(listener, || Ok("everything is made".to_owned())));

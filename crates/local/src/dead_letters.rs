@@ -16,7 +16,7 @@ use aws_sdk_sqs::{
     },
 };
 
-use deployment::copilot::stack::{Names, QueueIds};
+use deployment::description::ServiceQueue;
 
 pub mod command;
 
@@ -60,22 +60,18 @@ impl DeadLetters {
         Self { sqs, url, source_url }
     }
 
-    /// Those of a service, by the names that Copilot's template gives its queues (on AWS with a
-    /// suffix of `CloudFormation`'s); `None` if it has no such queues.
+    /// Those of a service, by the names of its queues (on AWS with a suffix of
+    /// `CloudFormation`'s); `None` if it has no dead-letter queue.
     ///
     /// # Errors
     ///
     /// If the endpoint does not answer, or there is more than one queue of that name.
-    pub async fn find(
-        sqs: &Client,
-        names: Names<'_>,
-        ids: QueueIds<'_>,
-    ) -> anyhow::Result<Option<Self>> {
-        let Some(dead_letters) = ids.dead_letters else {
+    pub async fn find(sqs: &Client, queue: &ServiceQueue) -> anyhow::Result<Option<Self>> {
+        let Some(dead_letters) = &queue.dead_letters else {
             return Ok(None);
         };
-        let url = find_queue(sqs, &names.physical(dead_letters)).await?;
-        let source_url = find_queue(sqs, &names.physical(ids.queue)).await?;
+        let url = find_queue(sqs, &dead_letters.name).await?;
+        let source_url = find_queue(sqs, &queue.queue.name).await?;
         let both = url.zip(source_url);
         Ok(both.map(|(url, source_url)| Self::new(sqs.clone(), url, source_url)))
     }

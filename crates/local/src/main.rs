@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use deployment::copilot::Mistake;
+use deployment::Mistake;
 use local::dead_letters;
 use pubsub::env::Misconfigured;
 

@@ -13,10 +13,10 @@ use std::{
 
 use account::{
     endpoint::{self, Endpoint},
-    provision::{Account, Target, provision_workspace},
+    provision::{Account, Target, provision_deployment},
 };
 use anyhow::Context as _;
-use deployment::copilot::{Workspace, manifest::Kind};
+use deployment::{copilot, description::Kind};
 use pubsub::{env::Misconfigured, health};
 use tokio::{
     sync::mpsc::UnboundedSender,
@@ -73,13 +73,13 @@ impl System {
     ///
     /// # Errors
     ///
-    /// [`deployment::copilot::Mistake`] or [`Misconfigured`] for what a person has to mend; otherwise
+    /// [`deployment::Mistake`] or [`Misconfigured`] for what a person has to mend; otherwise
     /// what the endpoint or the system refused.
     pub async fn start(settings: Settings, lines: UnboundedSender<Line>) -> anyhow::Result<Self> {
-        let workspace = Workspace::read(&settings.copilot, &settings.environment)?;
+        let deployment = copilot::read(&settings.copilot, &settings.environment)?;
         let port = free_port(settings.port)?;
         let (target, endpoint) = reach(settings.endpoint_url, settings.aws_port).await?;
-        let mut account = provision_workspace(&workspace, &target).await?;
+        let mut account = provision_deployment(&deployment, &target).await?;
         for service in &mut account.services {
             let (name, port) = match service.kind {
                 Kind::Web => ("PORT", port),

@@ -166,8 +166,8 @@ impl Stage {
 
     /// The table whose name `service` finds in `variable`.
     fn table(&self, service: &str, variable: &str) -> anyhow::Result<&str> {
-        let found = self.account.service(service).and_then(|it| it.variables.get(variable));
-        found.map(String::as_str).with_context(|| format!("{service} has no {variable}"))
+        let found = self.account.service(service);
+        found.with_context(|| format!("there is no service {service}"))?.variable(variable)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use deployment::copilot::Mistake;
+use deployment::Mistake;
 use pubsub::env::Misconfigured;
 use trials::{bench, chaos};
 

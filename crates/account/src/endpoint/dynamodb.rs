@@ -1,4 +1,4 @@
-//! DynamoDB, as its API's JSON asks for it.
+//! DynamoDB with its JSON API.
 
 use dynoxide::{Database, DynoxideError, Result};
 use http_body_util::{BodyExt as _, Limited};
@@ -8,27 +8,27 @@ use hyper::{
 };
 use serde::{Serialize, de::DeserializeOwned};
 
-/// What DynamoDB takes in one request.
+/// The largest request that DynamoDB accepts.
 const MAX_REQUEST_BYTES: usize = 16 << 20;
-/// How the library marks what it refuses while it reads a request.
-const REFUSED: &str = "VALIDATION:";
+/// The prefix that the library puts before validation errors while it reads a request.
+const VALIDATION: &str = "VALIDATION:";
 
-/// A database in memory. A clone is the same one.
+/// A database in memory. Its clones share the data.
 #[derive(Clone)]
 pub struct DynamoDb {
     database: Database,
 }
 
 impl DynamoDb {
-    /// One without tables.
+    /// A database without tables.
     pub fn new() -> anyhow::Result<Self> {
         Ok(Self { database: Database::memory()? })
     }
 
-    /// The answer to a request of an operation, such as `PutItem`.
+    /// The answer to a request for an operation such as `PutItem`.
     pub async fn answer(&self, operation: &str, body: Incoming) -> (StatusCode, Bytes) {
         let answer = match Limited::new(body, MAX_REQUEST_BYTES).collect().await {
-            // It takes microseconds, so no thread of its own.
+            // It takes microseconds, so it does not need a thread of its own.
             Ok(body) => self.run(operation, &body.to_bytes()),
             Err(error) => Err(DynoxideError::SerializationException(error.to_string())),
         };
@@ -76,8 +76,8 @@ where
 {
     let input = serde_json::from_slice(body).map_err(|error| {
         let why = error.to_string();
-        match why.strip_prefix(REFUSED) {
-            Some(refused) => DynoxideError::ValidationException(refused.to_owned()),
+        match why.strip_prefix(VALIDATION) {
+            Some(why) => DynoxideError::ValidationException(why.to_owned()),
             None => DynoxideError::SerializationException(why),
         }
     })?;

@@ -1,4 +1,4 @@
-//! Which service a request is for, and the three that answer.
+//! Passes each request to the service that it is for.
 
 use std::{io, sync::Arc};
 
@@ -25,12 +25,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::{ACCOUNT_ID, Settings, dynamodb::DynamoDb};
 
-/// What SNS admits at once: it refuses more, so more must wait.
+/// The most requests that the SNS library handles at a time. It rejects more, so they wait here.
 const MAX_CONCURRENT_REQUESTS: usize = 128;
 
 type Body = BoxBody<Bytes, io::Error>;
 
-/// The services behind the port.
+/// The three services behind the port.
 #[derive(Clone)]
 pub struct Router {
     dynamodb: DynamoDb,
@@ -41,12 +41,12 @@ pub struct Router {
 }
 
 impl Router {
-    /// Services without tables, topics and queues. Queue URLs carry the public host and `port`.
-    /// Once `ending` is cancelled, no receive waits for a message.
+    /// Services without tables, topics and queues. Queue URLs contain the public host and `port`.
+    /// Once `ending` is cancelled, receiving no longer waits for a message.
     ///
     /// # Errors
     ///
-    /// If there is no room for a database in memory.
+    /// If the database in memory cannot be created.
     pub fn new(settings: &Settings, port: u16, ending: CancellationToken) -> anyhow::Result<Self> {
         let sqs = Arc::new(RustackSqs::new(SqsConfig {
             default_region: settings.region.clone(),
@@ -79,7 +79,7 @@ impl Router {
         })
     }
 
-    /// Answers one request. A bad one is answered as AWS would.
+    /// The answer to one request. An invalid one gets the error that AWS returns.
     pub async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
         let target = header(&request, "x-amz-target");
         let form = header(&request, CONTENT_TYPE.as_str())
@@ -115,9 +115,12 @@ where
     response.map(BodyExt::boxed)
 }
 
-/// What AWS says to an operation that it does not have.
+/// The answer of AWS to an operation that does not exist.
 fn unknown() -> Response<Body> {
-    const ANSWER: &str = r#"{"__type":"UnknownOperationException","message":"This endpoint knows DynamoDB and SQS by X-Amz-Target and SNS by a form"}"#;
+    const ANSWER: &str = r#"{
+        "__type": "UnknownOperationException",
+        "message": "Neither X-Amz-Target nor a form names an operation that exists here"
+    }"#;
     json(StatusCode::BAD_REQUEST, ANSWER.into())
 }
 
@@ -132,7 +135,7 @@ fn json(status: StatusCode, text: Bytes) -> Response<Body> {
     response
 }
 
-/// Hands what SNS delivers to the queues.
+/// Puts the messages that SNS delivers into the queues.
 struct Deliveries {
     sqs: Arc<RustackSqs>,
 }

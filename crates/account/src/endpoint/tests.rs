@@ -1,5 +1,5 @@
-//! What the product relies on, asked of the embedded endpoint with the AWS SDK; and the oddities
-//! that the module's documentation names.
+//! The behaviour that the product relies on, tested with the AWS SDK, and the differences from AWS
+//! that the module's documentation lists.
 
 use std::{path::Path, time::Duration};
 
@@ -17,11 +17,12 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::{Endpoint, Settings, start};
-use crate::provision::{Account, ENVIRONMENT, Target, provision_workspace};
-use deployment::copilot::Workspace;
+use crate::provision::{Account, ENVIRONMENT, Target, provision_deployment};
+use deployment::{Deployment, copilot};
 
 struct Fixture {
     endpoint: Endpoint,
+    deployment: Deployment,
     account: Account,
     dynamodb: aws_sdk_dynamodb::Client,
     sns: aws_sdk_sns::Client,
@@ -32,14 +33,15 @@ impl Fixture {
     async fn new() -> Self {
         let endpoint = start(&Settings::loopback(0)).await.unwrap();
         let target = Target { endpoint_url: endpoint.url.clone(), region: super::region() };
-        let copilot = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../copilot");
-        let workspace = Workspace::read(&copilot, ENVIRONMENT).unwrap();
-        let account = provision_workspace(&workspace, &target).await.unwrap();
-        // A second time: nothing changes, and nothing fails.
-        provision_workspace(&workspace, &target).await.unwrap();
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../copilot");
+        let deployment = copilot::read(&directory, ENVIRONMENT).unwrap();
+        let account = provision_deployment(&deployment, &target).await.unwrap();
+        // Doing it again changes nothing and does not fail.
+        provision_deployment(&deployment, &target).await.unwrap();
         let config = target.config().await;
         Self {
             endpoint,
+            deployment,
             account,
             dynamodb: aws_sdk_dynamodb::Client::new(&config),
             sns: aws_sdk_sns::Client::new(&config),
@@ -53,13 +55,19 @@ impl Fixture {
     }
 
     fn variable(&self, service: &str, name: &str) -> &str {
-        &self.account.service(service).unwrap().variables[name]
+        self.account.service(service).unwrap().variable(name).unwrap()
     }
 
-    fn topic(&self, name: &str) -> String {
-        let arns = self.variable("publisher", "COPILOT_SNS_TOPIC_ARNS");
-        let arns: serde_json::Value = serde_json::from_str(arns).unwrap();
-        arns[name].as_str().unwrap().to_owned()
+    fn topic(&self, name: &str) -> &str {
+        self.account.service("publisher").unwrap().topic_arn(name).unwrap()
+    }
+
+    /// The least amount that promotion's filter policy lets through.
+    fn least_amount(&self) -> f64 {
+        let promotion = self.deployment.service("promotion").unwrap();
+        let mut policies = self.deployment.filter_policies(promotion);
+        let bound = policies.find_map(|policy| policy.lower_bound("amount"));
+        bound.and_then(serde_json::Number::as_f64).unwrap()
     }
 
     async fn receive(&self, queue: &str, wait_seconds: i32) -> Vec<aws_sdk_sqs::types::Message> {
@@ -74,10 +82,12 @@ fn number(value: &str) -> MessageAttributeValue {
 }
 
 #[tokio::test]
-async fn only_amounts_from_80_reach_promotion_in_one_batch() {
+async fn a_filter_policy_lets_its_least_number_and_larger_ones_through() {
     let aws = Fixture::new().await;
     let mut batch = aws.sns.publish_batch().topic_arn(aws.topic("ordersTopic"));
-    for (index, amount) in ["79.99", "80", "80.01", "150"].into_iter().enumerate() {
+    let least = aws.least_amount();
+    for (index, more) in [-0.01, 0.0, 0.01, 70.0].into_iter().enumerate() {
+        let amount = &format!("{:.2}", least + more);
         let entry = PublishBatchRequestEntry::builder()
             .id(index.to_string())
             .message(amount)
@@ -141,7 +151,7 @@ async fn queues_are_as_the_manifest_says_and_deletes_come_in_batches() {
     assert_eq!(delete.send().await.unwrap().successful().len(), 1);
     let grouped = aws.sqs.send_message().queue_url(queue).message_body("x");
     let refused = grouped.message_group_id("a customer").send().await;
-    assert!(refused.is_err(), "the module's documentation says so");
+    assert!(refused.is_err(), "as the module's documentation says");
 }
 
 #[tokio::test]

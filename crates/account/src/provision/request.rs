@@ -1,4 +1,4 @@
-//! One request to AWS, in a way that does no harm the second time.
+//! One request to AWS, which does no harm when it is repeated.
 
 use std::{collections::BTreeMap, future::Future, pin::Pin};
 
@@ -10,14 +10,14 @@ use aws_sdk_dynamodb::types::{
 };
 use aws_sdk_sqs::types::QueueAttributeName;
 
-use deployment::copilot::{
-    resolve::{Made, Request},
+use deployment::cloudformation::{
+    resolve::{made::Made, request::Request},
     template::table::{self as template, Index, Key, Table},
 };
 
 const FILTER_POLICY: &str = "FilterPolicy";
 
-/// The three services that a laptop needs.
+/// Clients for the three AWS services that a local account needs.
 #[derive(Clone, Debug)]
 pub struct Clients {
     dynamodb: aws_sdk_dynamodb::Client,
@@ -28,7 +28,7 @@ pub struct Clients {
 type Answer = Pin<Box<dyn Future<Output = anyhow::Result<Made>> + Send>>;
 
 impl Clients {
-    /// Clients that share one configuration.
+    /// Clients with the same configuration.
     pub fn new(config: &SdkConfig) -> Self {
         Self {
             dynamodb: aws_sdk_dynamodb::Client::new(config),
@@ -37,11 +37,11 @@ impl Clients {
         }
     }
 
-    /// Sends `request` when the answer is awaited.
+    /// The answer to `request`, which is sent once the answer is awaited.
     ///
     /// # Errors
     ///
-    /// If the request lacks something.
+    /// If the request is incomplete.
     pub fn send(&self, request: &Request<'_>) -> anyhow::Result<Answer> {
         Ok(match request.clone() {
             Request::Table(name, table) => {
@@ -136,7 +136,7 @@ fn time_to_live(table: &Table) -> anyhow::Result<Option<TimeToLiveSpecification>
     (table.time_to_live_specification.as_ref()).map(specification).transpose()
 }
 
-/// A table that exists is left as it is: DynamoDB cannot change a key.
+/// A table that exists is not changed: DynamoDB cannot change a key.
 async fn make_table(
     client: aws_sdk_dynamodb::Client,
     name: String,
@@ -156,8 +156,8 @@ async fn make_table(
     } else {
         (answer.map(|created| created.table_description)).map_err(anyhow::Error::from)
     };
-    let table = table.with_context(|| format!("making the table {name}"))?;
-    let arn = (table.and_then(|table| table.table_arn)).context("a table without an ARN")?;
+    let table = table.with_context(|| format!("creating the table {name}"))?;
+    let arn = (table.and_then(|table| table.table_arn)).context("the table has no ARN")?;
     if let Some(specification) = time_to_live.filter(|_| !existed) {
         client
             .update_time_to_live()
@@ -170,13 +170,13 @@ async fn make_table(
     Ok(Made::table(&name, arn))
 }
 
-/// A queue that exists takes on the attributes.
+/// A queue that exists gets the attributes.
 async fn make_queue(
     client: aws_sdk_sqs::Client,
     name: String,
     attributes: BTreeMap<&'static str, String>,
 ) -> anyhow::Result<Made> {
-    let what = || format!("making the queue {name}");
+    let what = || format!("creating the queue {name}");
     let attributes = Some(
         (attributes.into_iter())
             .map(|(name, value)| (QueueAttributeName::from(name), value))
@@ -194,7 +194,7 @@ async fn make_queue(
     };
     let url = if existed {
         let found = client.get_queue_url().queue_name(&name).send().await;
-        let url = found.with_context(what)?.queue_url.context("a queue without URL")?;
+        let url = found.with_context(what)?.queue_url.context("the queue has no URL")?;
         client
             .set_queue_attributes()
             .queue_url(&url)
@@ -204,7 +204,7 @@ async fn make_queue(
             .with_context(what)?;
         url
     } else {
-        answer.with_context(what)?.queue_url.context("a queue without URL")?
+        answer.with_context(what)?.queue_url.context("the queue has no URL")?
     };
     let read = client
         .get_queue_attributes()
@@ -215,7 +215,7 @@ async fn make_queue(
         .with_context(what)?;
     let arn = (read.attributes)
         .and_then(|mut attributes| attributes.remove(&QueueAttributeName::QueueArn))
-        .context("a queue without ARN")?;
+        .context("the queue has no ARN")?;
     Ok(Made::queue(&name, url, arn))
 }
 
@@ -236,15 +236,15 @@ async fn set_policy(
     Ok(Made::nothing())
 }
 
-/// A topic that exists is found again: `CreateTopic` does no harm.
+/// For a topic that exists, `CreateTopic` returns its ARN.
 async fn make_topic(client: aws_sdk_sns::Client, name: String) -> anyhow::Result<Made> {
     let answer = client.create_topic().name(&name).send().await;
-    let answer = answer.with_context(|| format!("making the topic {name}"))?;
-    let arn = answer.topic_arn.context("a topic without ARN")?;
+    let answer = answer.with_context(|| format!("creating the topic {name}"))?;
+    let arn = answer.topic_arn.context("the topic has no ARN")?;
     Ok(Made::topic(&name, arn))
 }
 
-/// A subscription that exists is found again, and takes on the filter policy.
+/// A subscription that exists gets the filter policy.
 async fn subscribe(
     client: aws_sdk_sns::Client,
     topic: String,
@@ -262,7 +262,7 @@ async fn subscribe(
         .send()
         .await;
     let subscription = answer.with_context(what)?.subscription_arn;
-    // One that existed kept the filter policy that it had.
+    // If it existed, it still has its old filter policy.
     if let Some(policy) = filter {
         let change = client.set_subscription_attributes();
         change

@@ -1,34 +1,34 @@
-//! Which operation of which service a request calls.
+//! The service and the operation that a request calls.
 
 use std::fmt;
 
 use hyper::{HeaderMap, http::request::Parts};
 
-/// An operation of an AWS service; it is written `SQS.ReceiveMessage`.
+/// An operation of an AWS service, displayed as in `SQS.ReceiveMessage`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     /// The service.
     pub service: Service,
-    /// The operation, or the method of a request that calls none.
+    /// The operation, or the HTTP method if the request calls none.
     pub operation: String,
 }
 
-/// The services that the product calls.
+/// The AWS services that the product calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
-    /// `DynamoDB`, by AWS JSON 1.0.
+    /// `DynamoDB`, with AWS JSON 1.0.
     DynamoDb,
-    /// SNS, by the Query protocol.
+    /// SNS, with the Query protocol.
     Sns,
-    /// SQS, by AWS JSON 1.0.
+    /// SQS, with AWS JSON 1.0.
     Sqs,
     /// Anything else.
     Other,
 }
 
 impl Call {
-    /// Reads the call in a request: `X-Amz-Target` names it in AWS JSON, the field `Action` of the
-    /// form does in the Query protocol.
+    /// The call of a request. In AWS JSON the header `X-Amz-Target` names it, in the Query protocol
+    /// the field `Action` of the form.
     pub fn of(head: &Parts, body: &[u8]) -> Self {
         json_call(&head.headers)
             .or_else(|| query_call(body))
@@ -54,7 +54,7 @@ fn query_call(body: &[u8]) -> Option<Call> {
             .filter_map(|field| field.split_once('='))
             .find_map(|(key, value)| (key == name).then_some(value))
     };
-    // An operation's name is letters alone, so nothing in it is percent-encoded.
+    // An operation's name has only letters, so nothing in it is percent-encoded.
     Some(Call {
         operation: field("Action")?.to_owned(),
         service: match field("Version") {

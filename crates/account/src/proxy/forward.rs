@@ -1,4 +1,4 @@
-//! Passing a call on to the endpoint, and reading what it answers.
+//! Passes a call on to the endpoint, and reads the answer.
 
 use std::io;
 
@@ -14,7 +14,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 
-/// Twice the largest message that SQS takes, and more than `DynamoDB` takes in one call.
+/// Twice the largest message that SQS accepts, and more than `DynamoDB` accepts in one call.
 const MAX_REQUEST_BYTES: usize = 2 << 20;
 
 /// The endpoint behind the proxy.
@@ -29,24 +29,21 @@ impl Upstream {
     ///
     /// # Errors
     ///
-    /// If it is not a URL of that form.
+    /// If it is not a URL like that.
     pub fn new(url: &str) -> anyhow::Result<Self> {
-        let uri: Uri = url.parse().with_context(|| format!("{url:?} is no URL"))?;
-        ensure!(
-            uri.scheme_str() == Some("http"),
-            "the proxy speaks plain HTTP, so {url:?} cannot be behind it"
-        );
+        let uri: Uri = url.parse().with_context(|| format!("{url:?} is not a URL"))?;
+        ensure!(uri.scheme_str() == Some("http"), "the proxy supports only http URLs, not {url:?}");
         let authority = uri.authority().cloned();
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
         Ok(Self {
-            authority: authority.with_context(|| format!("{url:?} names no host"))?,
+            authority: authority.with_context(|| format!("{url:?} has no host"))?,
             client: Client::builder(TokioExecutor::new()).build(connector),
         })
     }
 
-    /// Makes the call and reads the whole answer. The `Host` header stays the caller's: the
-    /// signature covers it.
+    /// Makes the call and reads the whole answer. The `Host` header is kept, because the signature
+    /// covers it.
     pub async fn call(
         &self,
         mut head: request::Parts,

@@ -1,13 +1,12 @@
-//! Which calls fail, and how: drawn from a seed.
+//! Which calls fail, and how, drawn at random from a seed.
 //!
-//! Each operation (`SQS.ReceiveMessage`, `DynamoDB.PutItem`, ...) has a stream of random numbers of
-//! its own, seeded with the run's seed and the operation's name. The n-th request of an operation,
-//! in the order in which the requests arrive here, takes the n-th draw of its stream.
+//! Each operation (`SQS.ReceiveMessage`, `DynamoDB.PutItem`, ...) has its own stream of random
+//! numbers, seeded with the run's seed and the operation's name. The n-th request of an operation
+//! takes the n-th draw of its stream, in the order of arrival.
 //!
-//! So this is reproducible: with the same seed and percentage, the n-th request of an operation
-//! meets the same fault, whatever the other operations do in the meantime. This is not: which
-//! order or which message the n-th request is about, and how many requests there are, because
-//! that depends on how the processes happen to run.
+//! With the same seed and percentage, the n-th request of an operation therefore meets the same
+//! fault, independent of other operations. The number of requests, and the order or message that
+//! the n-th one is about, are not reproducible: they depend on the timing of the processes.
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -20,34 +19,34 @@ use uuid::Uuid;
 
 use super::{Call, Counts};
 
-/// A seed, and the share of calls that fail.
+/// A seed, and the percentage of calls that fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
-    /// What every draw comes from.
+    /// The seed of all draws.
     pub seed: u64,
-    /// How many calls of a hundred meet a fault; 100 or more is each of them.
+    /// The percentage of calls that meet a fault; with 100 or more, all of them do.
     pub percent: u8,
 }
 
-/// What may happen to a call.
+/// A fault of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// Answered with a 500 of the service's own shape; nothing took effect.
+    /// The answer is a 500 in the service's format; the call takes no effect.
     ServerError,
-    /// Answered as if there were too many calls, in the service's own shape.
+    /// The answer says that there are too many calls, in the service's format.
     Throttle,
     /// The connection is reset before the call reaches the endpoint.
     Reset,
     /// The call takes effect, then the connection is reset without an answer.
     AnswerLost,
-    /// The call reaches the endpoint only after this time: even if its caller gave up by then.
+    /// The call reaches the endpoint after this time, even if its caller has given up by then.
     Stall(Duration),
-    /// The answer trickles in over this time.
+    /// The answer arrives slowly, over this time.
     SlowLink(Duration),
 }
 
 impl Fault {
-    /// What tables and logs call it.
+    /// Its name in tables and logs.
     pub fn name(self) -> &'static str {
         match self {
             Self::ServerError => "server error",
@@ -72,15 +71,15 @@ impl Fault {
 }
 
 impl Plan {
-    /// What the plan has for the requests of an operation, one after the other, without end.
+    /// The faults for the requests of an operation, one after the other, without end.
     pub fn faults(self, operation: &str) -> Faults {
-        // A version 5 UUID is a hash (SHA-1) whose result is the same on every machine, for ever.
+        // A version 5 UUID is a hash (SHA-1), so it is always the same on every machine.
         let namespace = Uuid::from_u128(u128::from(self.seed));
         let (high, low) = Uuid::new_v5(&namespace, operation.as_bytes()).as_u64_pair();
         Faults { percent: self.percent, stream: Xoshiro256PlusPlus::seed_from_u64(high ^ low) }
     }
 
-    /// A short name for all that the plan will do: with the same digest come the same faults.
+    /// A short name of the plan: plans with the same digest have the same faults.
     pub fn digest(self) -> String {
         const OPERATIONS: [&str; 3] =
             ["DynamoDB.PutItem", "SNS.PublishBatch", "SQS.ReceiveMessage"];
@@ -91,7 +90,7 @@ impl Plan {
     }
 }
 
-/// The faults of one operation: an item for each request, which is `None` if that passes.
+/// The faults of one operation: an item for each request, `None` if it has no fault.
 #[derive(Clone, Debug)]
 pub struct Faults {
     percent: u8,
@@ -107,7 +106,7 @@ impl Iterator for Faults {
     }
 }
 
-/// The draws of one run, and what they came to.
+/// The draws of one run, and their counts.
 #[derive(Debug)]
 pub struct Draws {
     plan: Option<Plan>,
@@ -122,12 +121,12 @@ struct State {
 }
 
 impl Draws {
-    /// A run that has drawn nothing.
+    /// A run without draws.
     pub fn new(plan: Option<Plan>) -> Self {
         Self { plan, state: Mutex::default() }
     }
 
-    /// Counts a call, and draws what happens to it: nothing, if all is `calm`.
+    /// Counts a call and draws its fault; there is none if the proxy is `calm`.
     pub fn next(&self, call: &Call, calm: bool) -> Option<Fault> {
         let name = call.to_string();
         let mut state = self.state();
@@ -142,13 +141,13 @@ impl Draws {
         fault
     }
 
-    /// What was counted so far.
+    /// The calls and faults so far.
     pub fn counts(&self) -> Counts {
         let state = self.state();
         Counts { calls: state.calls.clone(), faults: state.faults.clone() }
     }
 
-    /// Counting does not panic half-way, so a poisoned lock holds nothing wrong.
+    /// Counting cannot panic, so the data behind a poisoned lock is right.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

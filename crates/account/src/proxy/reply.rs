@@ -1,4 +1,4 @@
-//! What the caller gets: the endpoint's answer, whole or in a trickle, or an error of AWS's shape.
+//! The reply to a caller: the endpoint's answer, whole or in pieces, or an error in AWS's format.
 
 use std::{
     collections::VecDeque,
@@ -20,23 +20,23 @@ use tokio::time::{Sleep, sleep};
 
 use super::call::{Call, Service};
 
-/// A trickled answer comes in this many pieces, or one for each byte if it has fewer.
+/// The number of pieces of a slow answer; an answer with fewer bytes has one for each byte.
 const PIECES: usize = 8;
 
-/// An answer to the caller.
+/// A reply to the caller.
 pub type Reply = Response<Either<Full<Bytes>, Trickle>>;
 
-/// The endpoint's answer, as it is.
+/// The endpoint's answer, unchanged.
 pub fn whole(head: Parts, body: Bytes) -> Reply {
     Response::from_parts(head, Either::Left(Full::new(body)))
 }
 
-/// The endpoint's answer in pieces that come evenly over `time`.
+/// The endpoint's answer in pieces that are spread evenly over `time`.
 pub fn trickled(head: Parts, body: Bytes, time: Duration) -> Reply {
     Response::from_parts(head, Either::Right(Trickle::new(body, time)))
 }
 
-/// A failure inside the service: the caller may try again.
+/// A failure inside the service: the caller may retry.
 pub fn server_error(call: &Call) -> Reply {
     let code = match call.service {
         Service::DynamoDb => "InternalServerError",
@@ -45,7 +45,7 @@ pub fn server_error(call: &Call) -> Reply {
     error(call, StatusCode::INTERNAL_SERVER_ERROR, code)
 }
 
-/// The service has too much to do: the caller is to try again, later.
+/// The service is overloaded: the caller should retry later.
 pub fn throttle(call: &Call) -> Reply {
     let code = match call.service {
         Service::DynamoDb => "ProvisionedThroughputExceededException",
@@ -56,7 +56,7 @@ pub fn throttle(call: &Call) -> Reply {
 }
 
 fn error(call: &Call, status: StatusCode, code: &str) -> Reply {
-    const MESSAGE: &str = "a fault that was asked for";
+    const MESSAGE: &str = "an injected fault";
     let sender = if status.is_server_error() { "Receiver" } else { "Sender" };
     let xml = |code| {
         format!(
@@ -82,7 +82,7 @@ fn error(call: &Call, status: StatusCode, code: &str) -> Reply {
 
 const JSON: &str = "application/x-amz-json-1.0";
 
-/// A body that comes piece by piece, with a pause before each.
+/// A body that is sent in pieces, with a pause before each.
 #[derive(Debug)]
 pub struct Trickle {
     pieces: VecDeque<Bytes>,

@@ -1,4 +1,4 @@
-//! Each fault, as a client meets it and as the endpoint behind it does.
+//! Each fault, as seen by a client and by the endpoint.
 
 use std::{
     sync::{
@@ -17,7 +17,7 @@ use super::{Conditions, Fault, Plan, Proxy};
 const SEND: &str = "SQS.SendMessage";
 const BODY: &str = "eight pieces of an answer";
 
-/// A proxy in front of an endpoint that counts what takes effect.
+/// A proxy in front of an endpoint that counts the calls that take effect.
 struct Bed {
     proxy: Proxy,
     effects: Arc<AtomicU64>,

@@ -1,64 +1,101 @@
-//! What a service's addons make: all files of its `addons` directory as one template.
+//! A service's addons: all files of its `addons` directory, merged into one template.
 
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
-use super::{
-    Mistake, entries,
-    stack::{Declared, Names, Stack, literal},
-    template::{Arguments, Parameter, Resource, Template},
+use serde::Deserialize;
+
+use super::names::Names;
+use crate::{
+    cloudformation::{
+        expression::{Expression, Text},
+        stack::{Declared, Stack},
+        template::{Output, Parameter, Resource, Template},
+    },
+    files::entries,
+    mistake::Mistake,
     yaml,
 };
 
-/// Reads the addons of the service in `directory`, if it has any.
-///
-/// # Errors
-///
-/// [`Mistake`] in one of the files, or between two of them.
-pub fn read(names: &Names<'_>, directory: &Path) -> Result<Stack, Mistake> {
-    let mut stack = Stack { prefix: names.physical("AddonsStack-"), ..Stack::default() };
-    let directory = directory.join("addons");
-    if !directory.exists() {
-        return Ok(stack);
-    }
-    let mut arguments: Option<(Arguments, PathBuf)> = None;
-    let mut parameters = BTreeMap::new();
-    for (name, file) in entries(&directory)? {
-        match name.rsplit_once('.') {
-            Some(("addons.parameters", "yml" | "yaml")) => {
-                if arguments.is_some() {
-                    return Err(Mistake::of(&file, "Copilot takes only one such file"));
-                }
-                arguments = Some((yaml::read::<Arguments>(&file)?, file));
-            }
-            Some((_, "yml" | "yaml")) => stack.add(yaml::read(&file)?, &file, &mut parameters)?,
-            _ => {}
-        }
-    }
-    let known = [("App", names.application), ("Env", names.environment), ("Name", names.service)];
-    for (name, value) in known {
-        if parameters.remove(name).is_none() && !stack.resources.is_empty() {
-            let what = format!("Parameters: {name} is missing; Copilot passes it to every addon");
-            return Err(Mistake::of(&directory, what));
-        }
-        if let Some((arguments, file)) = &arguments
-            && let Some(text) = arguments.parameters.get(name)
-        {
-            let what = format!("Parameters.{name}: Copilot passes it by itself");
-            return Err(Mistake::at(file, text.location, what));
-        }
-        let value = literal(value.to_owned());
-        stack.parameters.insert(name.to_owned(), value);
-    }
-    stack.tell(arguments, parameters)?;
-    Ok(stack)
+/// The addons of a service.
+#[derive(Clone, Debug)]
+pub struct Addons {
+    /// Their stack, nested in that of the service.
+    pub stack: Stack,
+    /// The file with the arguments for their parameters, if there is one.
+    pub arguments_file: Option<PathBuf>,
 }
 
+/// The content of `addons.parameters.yml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+struct Arguments {
+    /// The values of parameters, as expressions of the service's own stack.
+    parameters: BTreeMap<String, Text>,
+}
+
+/// The parameters that the addons declare, by name.
 type Parameters = BTreeMap<String, Declared<Parameter>>;
 
-impl Stack {
+impl Addons {
+    /// Reads the addons of the service in `directory`, if it has any.
+    ///
+    /// # Errors
+    ///
+    /// [`Mistake`] in one of the files, or between two of them.
+    pub fn read(names: &Names<'_>, directory: &Path) -> Result<Self, Mistake> {
+        let (name, parent) = (names.physical("AddonsStack"), Some(names.stack()));
+        let stack = Stack { name, parent, ..Stack::default() };
+        let mut addons = Self { stack, arguments_file: None };
+        let directory = directory.join("addons");
+        if !directory.exists() {
+            return Ok(addons);
+        }
+        let mut arguments = BTreeMap::new();
+        let mut parameters = Parameters::new();
+        for (name, file) in entries(&directory)? {
+            match name.rsplit_once('.') {
+                Some(("addons.parameters", "yml" | "yaml")) => {
+                    if addons.arguments_file.is_some() {
+                        return Err(Mistake::of(&file, "Copilot accepts only one such file"));
+                    }
+                    arguments = yaml::read::<Arguments>(&file)?.parameters;
+                    addons.arguments_file = Some(file);
+                }
+                Some((_, "yml" | "yaml")) => {
+                    addons.add(yaml::read(&file)?, &file, &mut parameters)?;
+                }
+                _ => {}
+            }
+        }
+        addons.pass_names(names, &directory, &arguments, &mut parameters)?;
+        addons.pass_arguments(arguments, &mut parameters)?;
+        addons.pass_defaults(parameters)?;
+        Ok(addons)
+    }
+
+    /// The outputs that become variables of the service: all except managed policies, which
+    /// Copilot attaches to the role of its task.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, &Declared<Output>)> {
+        let outputs = self.stack.outputs.iter().filter(|(_, output)| !self.is_policy(output));
+        outputs.map(|(name, output)| (name.as_str(), output))
+    }
+
+    /// Whether one of the outputs is a managed policy.
+    pub fn has_policy_output(&self) -> bool {
+        self.stack.outputs.values().any(|output| self.is_policy(output))
+    }
+
+    fn is_policy(&self, output: &Declared<Output>) -> bool {
+        let Expression::Ref(id) = &output.value.value.expression else {
+            return false;
+        };
+        let resource = self.stack.resources.get(id).map(|resource| &resource.value);
+        matches!(resource, Some(Resource::ManagedPolicy))
+    }
+
     fn add(
         &mut self,
         template: Template,
@@ -85,47 +122,76 @@ impl Stack {
                 return Err(Mistake::at(file, place, what));
             }
             let declared = Declared::new(it.value, file, it.referenced);
-            if let Some(other) = self.resources.insert(id.clone(), declared) {
-                let what = format!("{id}: {} has it too", other.file.display());
+            if let Some(other) = self.stack.resources.insert(id.clone(), declared) {
+                let what = format!("Resources.{id}: it is in {} too", other.file.display());
                 return Err(Mistake::at(file, it.referenced, what));
             }
         }
         for (name, output) in template.outputs {
             let place = output.value.location;
             let declared = Declared::new(output, file, place);
-            if let Some(other) = self.outputs.insert(name.clone(), declared) {
-                let what = format!("{name}: {} has it too", other.file.display());
+            if let Some(other) = self.stack.outputs.insert(name.clone(), declared) {
+                let what = format!("Outputs.{name}: it is in {} too", other.file.display());
                 return Err(Mistake::at(file, place, what));
             }
         }
         Ok(())
     }
 
-    /// Gives each parameter its argument, or else its default.
-    fn tell(
+    /// Passes the parameters that Copilot passes to all addons, which therefore have to exist.
+    fn pass_names(
         &mut self,
-        arguments: Option<(Arguments, PathBuf)>,
-        mut parameters: Parameters,
+        names: &Names<'_>,
+        directory: &Path,
+        arguments: &BTreeMap<String, Text>,
+        parameters: &mut Parameters,
     ) -> Result<(), Mistake> {
-        if let Some((arguments, file)) = arguments {
-            for (name, text) in arguments.parameters {
-                if parameters.remove(&name).is_none() {
-                    let what = format!("Parameters.{name}: no addon has such a parameter");
-                    return Err(Mistake::at(&file, text.location, what));
-                }
-                self.parameters.insert(name, text);
+        let values =
+            [("App", names.application), ("Env", names.environment), ("Name", names.service)];
+        for (name, value) in values {
+            if parameters.remove(name).is_none() && !self.stack.resources.is_empty() {
+                let what = format!("Parameters.{name}: it is missing; Copilot passes it to addons");
+                return Err(Mistake::of(directory, what));
             }
-            self.parameters_file = Some(file);
-        }
-        for (name, declared) in parameters {
-            let Some(default) = declared.value.default else {
-                let what = format!(
-                    "Parameters.{name}: it has no Default, and addons.parameters.yml no value"
-                );
-                return Err(Mistake::at(&declared.file, declared.location, what));
-            };
-            self.parameters.insert(name, literal(default));
+            if let (Some(file), Some(text)) = (&self.arguments_file, arguments.get(name)) {
+                let what = format!("Parameters.{name}: Copilot passes it itself");
+                return Err(Mistake::at(file, text.location, what));
+            }
+            self.stack.parameters.insert(name.to_owned(), literal(value.to_owned()));
         }
         Ok(())
     }
+
+    fn pass_arguments(
+        &mut self,
+        arguments: BTreeMap<String, Text>,
+        parameters: &mut Parameters,
+    ) -> Result<(), Mistake> {
+        for (name, text) in arguments {
+            if let (None, Some(file)) = (parameters.remove(&name), &self.arguments_file) {
+                let what = format!("Parameters.{name}: no addon has such a parameter");
+                return Err(Mistake::at(file, text.location, what));
+            }
+            self.stack.parameters.insert(name, text);
+        }
+        Ok(())
+    }
+
+    /// The parameters that are left need a default.
+    fn pass_defaults(&mut self, parameters: Parameters) -> Result<(), Mistake> {
+        for (name, declared) in parameters {
+            let Some(default) = declared.value.default else {
+                let what = format!(
+                    "Parameters.{name}: it has no Default, and addons.parameters.yml has no value"
+                );
+                return Err(Mistake::at(&declared.file, declared.location, what));
+            };
+            self.stack.parameters.insert(name, literal(default));
+        }
+        Ok(())
+    }
+}
+
+fn literal(text: String) -> Text {
+    Text::made(Expression::Literal(text))
 }

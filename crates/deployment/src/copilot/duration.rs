@@ -1,15 +1,14 @@
-//! Durations as Go writes them: `30s`, `96h`, `1m30s`. Copilot reads no other form: neither `30`
-//! nor `5d`.
+//! Durations in Go's notation: `30s`, `96h`, `1m30s`. Copilot accepts neither `30` nor `5d`.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
-use super::yaml::wrong;
+use crate::yaml::wrong;
 
-/// Whole seconds, written as a Go duration, between `MIN` and `MAX` of them.
+/// Whole seconds from `MIN` to `MAX`, written as a Go duration.
 ///
-/// AWS refuses others when a stack is deployed, and Copilot cuts fractions off in silence.
+/// AWS rejects others at deployment, and Copilot silently drops fractions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seconds<const MIN: u32, const MAX: u32>(pub u32);
 
@@ -17,11 +16,11 @@ impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Seconds<MIN, MAX>
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let GoDuration(duration) = GoDuration::deserialize(deserializer)?;
         if duration.subsec_nanos() != 0 {
-            return Err(wrong("should be whole seconds: Copilot cuts the rest off"));
+            return Err(wrong("should be whole seconds: Copilot drops fractions"));
         }
         let seconds = u32::try_from(duration.as_secs()).unwrap_or(u32::MAX);
         if !(MIN..=MAX).contains(&seconds) {
-            return Err(wrong(format!("is {seconds} s, but AWS takes {MIN} s to {MAX} s")));
+            return Err(wrong(format!("is {seconds} s, but AWS accepts {MIN} s to {MAX} s")));
         }
         Ok(Self(seconds))
     }
@@ -91,7 +90,7 @@ mod tests {
     use super::parse;
 
     #[test]
-    fn go_durations_are_read_as_go_reads_them() {
+    fn durations_are_read_as_go_reads_them() {
         let examples = [
             ("0", Some(Duration::ZERO)),
             ("30s", Some(Duration::from_secs(30))),

@@ -1,11 +1,12 @@
-//! `environments/*/manifest.yml`: what the services of an environment share.
+//! `environments/*/manifest.yml`: the settings of an environment.
 
 use std::{collections::BTreeSet, path::Path};
 
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use super::{Mistake, directories, expression::Value, interpolation, names::check_name, yaml};
+use super::{interpolation, names::check_name};
+use crate::{cloudformation::expression::Value, files::directories, mistake::Mistake, yaml};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,15 +30,15 @@ struct Observability {
     _container_insights: bool,
 }
 
-/// Reads all environments under `copilot`, of which `wanted` should be one. Returns their names.
+/// Reads all environments, of which `wanted` has to be one, and returns their names.
 ///
 /// # Errors
 ///
 /// The first [`Mistake`] in their files.
-pub fn read_all(copilot: &Path, wanted: &str) -> Result<BTreeSet<String>, Mistake> {
-    let directory = copilot.join("environments");
+pub fn read_all(workspace: &Path, wanted: &str) -> Result<BTreeSet<String>, Mistake> {
+    let directory = workspace.join("environments");
     let mut names = directories(&directory)?;
-    // What Copilot keeps for all environments: addons and overrides.
+    // The addons and overrides of all environments.
     names.retain(|name| name != "addons" && name != "overrides");
     for name in &names {
         read(&directory.join(name).join("manifest.yml"), name)?;
@@ -53,7 +54,8 @@ fn read(file: &Path, name: &str) -> Result<(), Mistake> {
     interpolation::check(&yaml::read::<Value>(file)?)
         .map_err(|wrong| Mistake::from_wrong(file, wrong))?;
     if environment.name.value != name {
-        let what = format!("name: it is {:?}, but its directory {name:?}", environment.name.value);
+        let what =
+            format!("name: it is {:?}, but its directory is {name:?}", environment.name.value);
         return Err(Mistake::at(file, environment.name.referenced, what));
     }
     check_name(&environment.name).map_err(|wrong| Mistake::from_wrong(file, wrong))

@@ -1,23 +1,27 @@
-//! What Copilot does to the texts of a manifest before it reads them.
+//! The changes that Copilot makes to the texts of a manifest before it reads them.
 //!
-//! `${NAME}` becomes what the deploying shell has under that name: what is deployed would depend on
-//! who deploys. And a text that is a JSON list of texts becomes a YAML list.
+//! It replaces `${NAME}` by a variable of the shell that deploys, so the result would depend on who
+//! deploys. It also turns a text that is a JSON list of texts into a YAML list.
 
-use super::{
-    expression::{Data, Expression, Value},
-    stack::Names,
-    yaml::Wrong,
+use super::names::Names;
+use crate::{
+    cloudformation::expression::{Data, Expression, Value},
+    mistake::Wrong,
 };
 
 const APPLICATION: &str = "COPILOT_APPLICATION_NAME";
 const ENVIRONMENT: &str = "COPILOT_ENVIRONMENT_NAME";
 
-/// What is wrong with the texts of a manifest.
+/// Checks that Copilot does not change the texts of a manifest.
+///
+/// # Errors
+///
+/// The first text that it would change.
 pub fn check(manifest: &Value) -> Result<(), Wrong> {
     walk(manifest, "")
 }
 
-/// `text` as Copilot reads it: with the names that it knows itself, and without escapes.
+/// `text` as Copilot reads it: with its own variables replaced, and without escapes.
 pub fn interpolated(text: &str, names: &Names<'_>) -> String {
     let parts = text.split("\\${").map(|part| {
         part.replace(&format!("${{{APPLICATION}}}"), names.application)
@@ -39,7 +43,7 @@ fn walk(value: &Value, key: &str) -> Result<(), Wrong> {
                 Some(what) => Err((text.location, format!("{key}: {what}"))),
                 None => Ok(()),
             },
-            _ => Err((text.location, format!("{key}: a manifest has no functions"))),
+            _ => Err((text.location, format!("{key}: functions are not allowed in a manifest"))),
         },
         Data::Plain(_) => Ok(()),
     }
@@ -48,17 +52,18 @@ fn walk(value: &Value, key: &str) -> Result<(), Wrong> {
 fn mistake(text: &str) -> Option<String> {
     if let Some(name) = shell_variable(text) {
         return Some(format!(
-            "Copilot would take ${{{name}}} from the shell that deploys; \\${{{name}}} is left as \
-             it is"
+            "Copilot would take ${{{name}}} from the shell that deploys; write \\${{{name}}} to \
+             keep it"
         ));
     }
-    // The text of a block ends with a line's end, and is left alone.
+    // A block ends with a line break; Copilot keeps such a text.
     let list = serde_json::from_str::<Vec<String>>(text).is_ok_and(|texts| !texts.is_empty());
-    (list && !text.ends_with('\n'))
-        .then(|| "Copilot would make a list of this text; write it as a block, after |".to_owned())
+    (list && !text.ends_with('\n')).then(|| {
+        "Copilot would turn this text into a list; write it as a block, after |".to_owned()
+    })
 }
 
-/// The first name in `${}` that Copilot does not know itself.
+/// The first name in `${}` that is not one of Copilot's own variables.
 fn shell_variable(text: &str) -> Option<&str> {
     text.match_indices("${").find_map(|(start, _)| {
         let (name, _) = text[start + 2..].split_once('}')?;
@@ -73,10 +78,10 @@ fn shell_variable(text: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::{interpolated, mistake};
-    use crate::copilot::stack::Names;
+    use crate::copilot::names::Names;
 
     #[test]
-    fn only_names_that_copilot_knows_itself_are_put_in() {
+    fn only_copilots_own_variables_are_replaced() {
         let names = Names { application: "pubsub", environment: "test", service: "publisher" };
         let examples = [
             ("plain $HOME", "plain $HOME"),
@@ -91,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_would_change_by_themselves_are_mistakes() {
+    fn texts_that_copilot_would_change_are_mistakes() {
         for text in ["${HOME}", "a ${_b1} c", r#"["a", "b"]"#] {
             assert!(mistake(text).is_some(), "{text}");
         }

@@ -1,102 +1,80 @@
-//! A service's `manifest.yml`, with every key that this product uses and no other.
+//! A service's `manifest.yml`. It may contain the keys that this product uses, and no others.
 //!
-//! Copilot drops what it does not know in silence: `dead_letter: {retries: 3}` means no
-//! dead-letter queue. Here it is a mistake, and so are values that AWS would refuse later.
+//! Copilot silently ignores unknown keys: with `dead_letter: {retries: 3}` there is no dead-letter
+//! queue. Here they are mistakes, and so are values that AWS would reject later.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use super::yaml::{Entries, Scalar, ShortOr, Wrong, wrong};
+use crate::{
+    mistake::Wrong,
+    yaml::{Entries, Scalar, ShortOr},
+};
 
 pub mod container;
 pub mod count;
 pub mod http;
 pub mod messages;
 pub mod operation;
+pub mod service_type;
 
 mod environments;
 mod overlay;
 
-use container::{Image, Platform, Storage};
-use count::Count;
-use http::Http;
-use messages::{Publish, Subscribe, Subscription};
-use operation::{Deployment, Logging, Observability};
-use overlay::Overlay;
+use self::{
+    container::{Image, Platform, Storage},
+    count::Count,
+    http::Http,
+    messages::{Publish, Subscribe, Subscription, Topic},
+    operation::{Logging, Observability, Rollout},
+    overlay::Overlay,
+    service_type::ServiceType,
+};
 
-/// What a manifest says, or what one of its `environments` overrides.
+/// A manifest, or the overrides of one of its `environments`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Manifest {
     /// The name of the service and of its directory.
     pub name: Option<Spanned<String>>,
-    /// The kind of service.
-    pub r#type: Option<Spanned<Kind>>,
-    /// What its containers run.
+    /// The type of the service.
+    pub r#type: Option<Spanned<ServiceType>>,
+    /// The image of its container.
     pub image: Option<Spanned<Image>>,
-    /// How the load balancer reaches it.
+    /// The requests that the load balancer sends to it.
     pub http: Option<Spanned<Http>>,
     /// The topics it owns.
     pub publish: Option<Publish>,
     /// The topics it receives from.
     pub subscribe: Option<Spanned<Subscribe>>,
-    /// Processor units: 1024 are one processor.
+    /// Units of processor time: 1024 are one processor.
     pub cpu: Option<Spanned<u32>>,
     /// MiB.
     pub memory: Option<Spanned<u32>>,
-    /// The system and processor of its image.
+    /// The operating system and processor of its image.
     pub platform: Option<Spanned<Platform>>,
-    /// How many tasks run.
+    /// The number of tasks.
     pub count: Option<ShortOr<u32, Count>>,
-    /// Whether a shell may be opened in a task.
+    /// Whether a shell can be opened in a task.
     pub exec: Option<Spanned<bool>>,
     /// Its file system.
     pub storage: Option<Storage>,
-    /// Its variables, beside those that Copilot adds.
+    /// Its variables, in addition to Copilot's own.
     pub variables: BTreeMap<String, Scalar>,
-    /// Where its logs go.
+    /// Its logs.
     pub logging: Option<Logging>,
-    /// How a new version replaces an old one.
-    pub deployment: Option<Deployment>,
-    /// What is traced.
+    /// How a new version replaces the old one.
+    pub deployment: Option<Rollout>,
+    /// Its traces.
     pub observability: Option<Observability>,
-    /// What is different in an environment.
+    /// The overrides for environments, by name.
     pub environments: Entries<Manifest>,
 }
 
-/// The kinds of service that this product is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-pub enum Kind {
-    /// Behind a load balancer.
-    #[serde(rename = "Load Balanced Web Service")]
-    Web,
-    /// Behind a queue.
-    #[serde(rename = "Worker Service")]
-    Worker,
-}
-
-/// A whole number between `MIN` and `MAX`: AWS refuses others when a stack is deployed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Within<const MIN: u32, const MAX: u32>(pub u32);
-
-impl<'de, const MIN: u32, const MAX: u32> Deserialize<'de> for Within<MIN, MAX> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let number = u32::deserialize(deserializer)?;
-        if (MIN..=MAX).contains(&number) {
-            Ok(Self(number))
-        } else {
-            Err(wrong(format!("is {number}, but AWS takes {MIN} to {MAX}")))
-        }
-    }
-}
-
 impl Manifest {
-    /// What holds in `environment`: its overrides laid over the rest.
+    /// The manifest with the overrides for `environment` applied.
     pub fn applied(&self, environment: &str) -> Self {
         let mut base = self.clone();
         base.environments = Entries::default();
@@ -106,20 +84,29 @@ impl Manifest {
         }
     }
 
-    /// The topics that lead to its queue.
+    /// The topics that it owns.
+    pub fn topics(&self) -> impl Iterator<Item = &Topic> {
+        self.publish.iter().flat_map(|publish| &publish.topics)
+    }
+
+    /// The subscriptions of its queue.
     pub fn subscriptions(&self) -> impl Iterator<Item = &Subscription> {
         self.subscribe.iter().flat_map(|subscribe| subscribe.value.topics.iter().flatten())
     }
 
-    /// What is wrong between two of its keys, once an environment's overrides are in it.
-    pub(super) fn check(&self, kind: &Spanned<Kind>) -> Result<(), Wrong> {
-        let missing = |what: &str| Err((kind.referenced, what.to_owned()));
+    /// Checks the keys against each other, after the overrides are applied.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake.
+    pub fn check(&self, service_type: &Spanned<ServiceType>) -> Result<(), Wrong> {
+        let missing = |what: &str| Err((service_type.referenced, what.to_owned()));
         let Some(image) = &self.image else {
             return missing("image: it is missing");
         };
-        Image::check(image, kind.value)?;
+        Image::check(image, service_type.value)?;
         if self.platform.is_none() {
-            return missing("platform: without it, Copilot builds for the machine it runs on");
+            return missing("platform: without it, Copilot builds for the machine that it runs on");
         }
         container::check_size(self.cpu.as_ref(), self.memory.as_ref())?;
         self.check_shell()?;
@@ -128,14 +115,14 @@ impl Manifest {
         self.subscribe.as_ref().map_or(Ok(()), Subscribe::check)?;
         match &self.count {
             Some(ShortOr::Long(count)) => {
-                count.check(kind.value, self.platform.as_ref().map(|it| it.value))
+                count.check(service_type.value, self.platform.as_ref().map(|it| it.value))
             }
             _ => Ok(()),
         }
     }
 
-    /// What Copilot's template depends on: names that the outline uses.
-    pub(super) fn parts(&self) -> BTreeSet<&'static str> {
+    /// The parts of Copilot's template that apply, by their names in the outline.
+    pub fn parts(&self) -> BTreeSet<&'static str> {
         let image = self.image.as_ref().and_then(|image| image.value.healthcheck.as_ref());
         let queue = self.subscribe.as_ref().map(|subscribe| &subscribe.value.queue);
         let storage = self.storage.as_ref();
@@ -165,7 +152,7 @@ impl Manifest {
             .collect()
     }
 
-    /// A shell that is opened in a task writes to its file system.
+    /// Opening a shell in a task writes to its file system.
     fn check_shell(&self) -> Result<(), Wrong> {
         let read_only = self.storage.as_ref().and_then(|storage| storage.readonly_fs);
         match (&self.exec, read_only) {
@@ -200,14 +187,5 @@ impl Overlay for Manifest {
             observability: over.observability.or(self.observability),
             environments: self.environments,
         }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Web => "Load Balanced Web Service",
-            Self::Worker => "Worker Service",
-        })
     }
 }

@@ -1,22 +1,47 @@
-//! The names of applications, environments and services.
+//! The names of applications, environments and services, and the names made of them.
 
 use serde_saphyr::Spanned;
 
-use super::yaml::Wrong;
+use crate::mistake::Wrong;
 
-/// The directories under `copilot/` that are no service.
+/// The directories under `copilot/` that are not services.
 pub const RESERVED: [&str; 2] = ["environments", "pipelines"];
 
-/// Whether Copilot takes a name: `^[a-z][a-z0-9-]+$`, with no two hyphens together or at the end.
+/// The names of a service's application, of its environment and of itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Names<'a> {
+    /// The application.
+    pub application: &'a str,
+    /// The environment.
+    pub environment: &'a str,
+    /// The service.
+    pub service: &'a str,
+}
+
+impl Names<'_> {
+    /// The name of the service's stack.
+    pub fn stack(&self) -> String {
+        let Self { application, environment, service } = self;
+        format!("{application}-{environment}-{service}")
+    }
+
+    /// The name of one of the service's resources: the name of the stack, a hyphen and `name`.
+    pub fn physical(&self, name: &str) -> String {
+        format!("{}-{name}", self.stack())
+    }
+}
+
+/// Whether Copilot accepts a name: `^[a-z][a-z0-9-]+$`, without two hyphens in a row or one at the
+/// end.
 pub fn check_name(name: &Spanned<String>) -> Result<(), Wrong> {
     let text = &name.value;
-    let fits =
+    let is_allowed =
         |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '-';
-    let begins = text.starts_with(|letter: char| letter.is_ascii_lowercase());
-    let hyphens = text.contains("--") || text.ends_with('-');
-    if text.len() > 1 && begins && text.chars().all(fits) && !hyphens {
+    let begins_well = text.starts_with(|letter: char| letter.is_ascii_lowercase());
+    let stray_hyphen = text.contains("--") || text.ends_with('-');
+    if text.len() > 1 && begins_well && text.chars().all(is_allowed) && !stray_hyphen {
         return Ok(());
     }
-    let what = format!("{text:?} is not a name: small letters, digits and single hyphens");
+    let what = format!("{text:?} is not a name: lower-case letters, digits and single hyphens");
     Err((name.referenced, what))
 }

@@ -1,7 +1,7 @@
-//! `overrides/cfn.patches.yml`: what a service changes in the template that Copilot writes.
+//! `overrides/cfn.patches.yml`: the changes of a service to the template that Copilot writes.
 //!
-//! A patch whose path is not in the template fails the deployment, and one that adds a property
-//! under a wrong name fails it later.
+//! A patch fails the deployment if its path is not in the template, and fails it later if it adds a
+//! property under a wrong name.
 
 use std::{
     collections::BTreeMap,
@@ -11,25 +11,25 @@ use std::{
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
-use super::{
-    Mistake,
-    expression::{Data, Value},
-    outline::Outline,
-    yaml::{self, Wrong, wrong},
+use super::outline::Outline;
+use crate::{
+    cloudformation::expression::{Data, Value, index},
+    mistake::{Mistake, Wrong},
+    yaml::{self, wrong},
 };
 
-/// The longest time that Fargate lets pass between SIGTERM and SIGKILL.
+/// The longest time that Fargate allows between SIGTERM and SIGKILL.
 const MAX_STOP_TIMEOUT_SECONDS: u64 = 120;
 
-/// What a service changes.
+/// The changes of a service.
 #[derive(Clone, Debug)]
 pub struct Patches {
-    /// The file that says so, whether there is one or not.
+    /// Their file, whether it exists or not.
     pub file: PathBuf,
     patches: Vec<Patch>,
 }
 
-/// One change, in the manner of RFC 6902. Copilot knows three of its operations.
+/// One change, as in RFC 6902. Copilot supports three of its operations.
 #[derive(Clone, Debug)]
 pub struct Patch {
     path: Spanned<Pointer>,
@@ -55,7 +55,11 @@ impl Patches {
         Ok(Self { file, patches })
     }
 
-    /// Applies them all to `outline`.
+    /// Applies all of them to `outline`.
+    ///
+    /// # Errors
+    ///
+    /// The first patch that does not fit.
     pub fn apply(&self, outline: &mut Outline) -> Result<(), Wrong> {
         for patch in &self.patches {
             let place = patch.path.referenced;
@@ -81,7 +85,7 @@ impl Patch {
         let (last, parents) = tokens.split_last().ok_or("it is empty")?;
         for token in parents {
             walked = format!("{walked}/{token}");
-            place = child(place, token)
+            place = (place.child(token))
                 .ok_or_else(|| format!("Copilot's template has no {walked} here"))?;
         }
         self.check_stop_timeout(last)?;
@@ -118,7 +122,7 @@ impl Patch {
             Change::Add(value) => {
                 let may_be_added = entries.remove(&format!("{name}?")).is_some();
                 if !exists && !may_be_added && entries.keys().any(|name| name.ends_with('?')) {
-                    return Err(format!("CloudFormation knows no {name} there"));
+                    return Err(format!("CloudFormation has no property {name} there"));
                 }
                 entries.insert(name.to_owned(), value.clone());
             }
@@ -133,7 +137,7 @@ impl Patch {
         Ok(true)
     }
 
-    /// In a list, a patch may also add before an item, or with `-` after the last.
+    /// In a list, a patch adds before an item, or with `-` after the last one.
     fn change_item(&self, values: &mut Vec<Value>, token: &str) -> bool {
         let Some(index) = (if token == "-" { Some(values.len()) } else { index(token) }) else {
             return false;
@@ -150,20 +154,6 @@ impl Patch {
     }
 }
 
-/// What `token` of a pointer leads to in `value`.
-pub fn child<'a>(value: &'a mut Value, token: &str) -> Option<&'a mut Value> {
-    match &mut value.data {
-        Data::Map(entries) => entries.get_mut(token),
-        Data::List(values) => values.get_mut(index(token)?),
-        Data::Plain(_) | Data::Text(_) => None,
-    }
-}
-
-/// RFC 6901 has no leading zeros.
-fn index(token: &str) -> Option<usize> {
-    token.parse().ok().filter(|index: &usize| index.to_string() == token)
-}
-
 impl<'de> Deserialize<'de> for Patch {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
@@ -178,8 +168,10 @@ impl<'de> Deserialize<'de> for Patch {
             (Operation::Add, Some(value)) => Change::Add(value),
             (Operation::Replace, Some(value)) => Change::Replace(value),
             (Operation::Remove, None) => Change::Remove,
-            (Operation::Remove, Some(_)) => return Err(wrong("a patch that removes has no value")),
-            (_, None) => return Err(wrong("the patch has no value")),
+            (Operation::Remove, Some(_)) => {
+                return Err(wrong("a patch that removes must not have a value"));
+            }
+            (_, None) => return Err(wrong("the patch needs a value")),
         };
         Ok(Self { path: keys.path, change })
     }
@@ -193,7 +185,7 @@ enum Operation {
     Remove,
 }
 
-/// Where in the template: a JSON pointer (RFC 6901).
+/// A place in the template, as a JSON pointer (RFC 6901).
 #[derive(Clone, Debug)]
 struct Pointer(Vec<String>);
 

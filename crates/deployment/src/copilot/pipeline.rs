@@ -1,22 +1,20 @@
-//! `pipelines/*/manifest.yml`: what a push to a branch deploys, and in which order.
+//! `pipelines/*/manifest.yml`: the services that a push to a branch deploys, and their order.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-};
+use std::{collections::BTreeMap, path::Path};
 
 use serde::{Deserialize, de::IgnoredAny};
 use serde_saphyr::Spanned;
 
-use super::{
-    Mistake, Service, directories,
-    manifest::container::Platform,
-    yaml::{self, Entries, Wrong},
+use super::{manifest::container::Platform, service::ServiceFiles, workspace::Workspace};
+use crate::{
+    files::directories,
+    mistake::{Mistake, Wrong},
+    yaml::{self, Entries},
 };
 
 mod buildspec;
 
-/// The only version that Copilot takes.
+/// The only version that Copilot accepts.
 const VERSION: u32 = 1;
 
 #[derive(Deserialize)]
@@ -70,7 +68,7 @@ struct Build {
 #[serde(deny_unknown_fields)]
 struct Stage {
     name: Spanned<String>,
-    deployments: Option<Entries<Option<Deployment>>>,
+    deployments: Option<Entries<Option<Step>>>,
     #[serde(rename = "requires_approval")]
     _requires_approval: Option<bool>,
     #[serde(rename = "test_commands")]
@@ -79,70 +77,60 @@ struct Stage {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Deployment {
+struct Step {
     #[serde(default)]
     depends_on: Vec<Spanned<String>>,
 }
 
-/// Reads all pipelines under `copilot`, if it has any.
+/// Reads all pipelines in `directory`, if it has any.
 ///
 /// # Errors
 ///
-/// The first [`Mistake`] in them, or between them and the rest.
-pub fn read_all(
-    copilot: &Path,
-    environments: &BTreeSet<String>,
-    services: &[Service],
-) -> Result<(), Mistake> {
-    let directory = copilot.join("pipelines");
+/// The first [`Mistake`] in them, or between them and the rest of the workspace.
+pub fn read_all(directory: &Path, workspace: &Workspace) -> Result<(), Mistake> {
+    let directory = directory.join("pipelines");
     if !directory.exists() {
         return Ok(());
     }
     for name in directories(&directory)? {
         let file = directory.join(&name).join("manifest.yml");
         let pipeline: Pipeline = yaml::read(&file)?;
-        (pipeline.check(&name, environments, services))
-            .map_err(|wrong| Mistake::from_wrong(&file, wrong))?;
+        (pipeline.check(&name, workspace)).map_err(|wrong| Mistake::from_wrong(&file, wrong))?;
         buildspec::read(&directory.join(&name).join("buildspec.yml"))?;
     }
     Ok(())
 }
 
 impl Pipeline {
-    fn check(
-        &self,
-        directory: &str,
-        environments: &BTreeSet<String>,
-        services: &[Service],
-    ) -> Result<(), Wrong> {
+    fn check(&self, directory: &str, workspace: &Workspace) -> Result<(), Wrong> {
         if self.name.value != directory {
             let what =
-                format!("name: it is {:?}, but its directory {directory:?}", self.name.value);
+                format!("name: it is {:?}, but its directory is {directory:?}", self.name.value);
             return Err((self.name.referenced, what));
         }
         let version = self.version.as_ref();
         if version.map(|it| it.value) != Some(VERSION) {
             let place = version.map_or(self.name.referenced, |it| it.referenced);
-            return Err((place, format!("version: Copilot needs one, and takes only {VERSION}")));
+            return Err((place, format!("version: Copilot needs one, and accepts only {VERSION}")));
         }
-        self.check_image(services)?;
+        self.check_image(&workspace.services)?;
         for stage in &self.stages {
-            if !environments.contains(&stage.name.value) {
+            if !workspace.environments.contains(&stage.name.value) {
                 let what = format!("stages.name: there is no environment {:?}", stage.name.value);
                 return Err((stage.name.referenced, what));
             }
-            stage.check(services)?;
+            stage.check(&workspace.services)?;
         }
         Ok(())
     }
 
-    /// An image is built on a machine with its own processor: CodeBuild emulates none.
-    fn check_image(&self, services: &[Service]) -> Result<(), Wrong> {
+    /// CodeBuild does not emulate processors, so images are built for the processor it runs on.
+    fn check_image(&self, services: &[ServiceFiles]) -> Result<(), Wrong> {
         let Some(image) = &self.build.image else {
             return Ok(());
         };
         let is_arm = image.value.contains("aarch64");
-        let differs = |service: &&Service| {
+        let differs = |service: &&ServiceFiles| {
             let platform = service.manifest.platform.as_ref().map(|it| it.value);
             (platform == Some(Platform::Arm)) != is_arm
         };
@@ -157,8 +145,8 @@ impl Pipeline {
 }
 
 impl Stage {
-    fn check(&self, services: &[Service]) -> Result<(), Wrong> {
-        // Without a list, Copilot deploys all services at once.
+    fn check(&self, services: &[ServiceFiles]) -> Result<(), Wrong> {
+        // Without deployments, Copilot deploys all services at once.
         let deployments: BTreeMap<&str, (_, &[Spanned<String>])> = (self.deployments.iter())
             .flat_map(Entries::iter)
             .map(|(name, it)| {
@@ -190,8 +178,8 @@ impl Stage {
     }
 }
 
-/// A subscription needs its topic.
-fn check_order(service: &Service, depends_on: &[Spanned<String>]) -> Result<(), String> {
+/// A subscription needs its topic to exist.
+fn check_order(service: &ServiceFiles, depends_on: &[Spanned<String>]) -> Result<(), String> {
     let mut owners = service.manifest.subscriptions().map(|topic| &topic.service);
     match owners.find(|owner| !depends_on.iter().any(|it| it.value == owner.value)) {
         Some(owner) => Err(format!(

@@ -1,4 +1,4 @@
-//! A service: its manifest, addons and overrides, each checked and all of them together.
+//! The files of a service: its manifest, addons and overrides, checked one by one and together.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -9,40 +9,36 @@ use heck::ToShoutySnakeCase as _;
 use serde_saphyr::Spanned;
 
 use super::{
-    addons, entries,
-    expression::{Expression, Value},
+    addons::Addons,
     interpolation,
-    manifest::{Kind, Manifest},
-    names::check_name,
+    manifest::{Manifest, service_type::ServiceType},
+    names::{Names, check_name},
     outline::Outline,
     patches::Patches,
-    stack::{self, Names, QueueIds, Stack},
-    yaml::{self, Mistake, Wrong},
+};
+use crate::{
+    cloudformation::expression::{Expression, Value},
+    files::entries,
+    mistake::{Mistake, Wrong},
+    yaml,
 };
 
-/// A service, as its files describe it.
+/// The files of a service, as they apply to one environment.
 #[derive(Clone, Debug)]
-pub struct Service {
-    /// Its name.
+pub struct ServiceFiles {
+    /// The name of the service.
     pub name: String,
-    /// Its kind.
-    pub kind: Kind,
-    /// What its manifest says, with the environment's overrides in it.
+    /// The type of the service.
+    pub service_type: ServiceType,
+    /// The manifest, with the environment's overrides applied.
     pub manifest: Manifest,
-    /// Its manifest's file.
+    /// The file of the manifest.
     pub file: PathBuf,
-    /// What Copilot makes for it.
-    pub own: Stack,
-    /// What its addons make.
-    pub addons: Stack,
+    /// The addons.
+    pub addons: Addons,
 }
 
-impl Service {
-    /// The queue that it receives from: Copilot's, or that of its addons.
-    pub fn queue(&self) -> Option<QueueIds<'_>> {
-        self.own.queue(false).or_else(|| self.addons.queue(true))
-    }
-
+impl ServiceFiles {
     /// Reads the service in `directory` as it is in one environment, and checks it for all.
     ///
     /// # Errors
@@ -58,15 +54,15 @@ impl Service {
         let manifest: Manifest = yaml::read(&file)?;
         let in_file = |wrong: Wrong| Mistake::from_wrong(&file, wrong);
         interpolation::check(&yaml::read::<Value>(&file)?).map_err(in_file)?;
-        let kind = check_header(&file, &manifest, names.service)?;
+        let service_type = check_header(&file, &manifest, names.service)?;
         manifest.check_overrides(environments).map_err(in_file)?;
-        let addons = addons::read(names, directory)?;
+        let addons = Addons::read(names, directory)?;
         check_variables(&manifest, &addons)?;
         let patches = Patches::read(directory)?;
         for environment in environments {
             let manifest = manifest.applied(environment);
-            manifest.check(kind).map_err(in_file)?;
-            let outline = Outline::of(kind.value, &manifest, &addons);
+            manifest.check(service_type).map_err(in_file)?;
+            let outline = Outline::of(service_type.value, &manifest, &addons);
             check_template(outline, &addons, &patches, environment)?;
         }
         let mut manifest = manifest.applied(names.environment);
@@ -75,23 +71,15 @@ impl Service {
         }
         Ok(Self {
             name: names.service.to_owned(),
-            kind: kind.value,
-            own: stack::of_manifest(names, kind.value, &manifest, &file),
+            service_type: service_type.value,
             addons,
             manifest,
             file,
         })
     }
-
-    /// The names of the topics that it owns.
-    pub fn topics(&self) -> impl Iterator<Item = &str> {
-        (self.manifest.publish.iter())
-            .flat_map(|publish| &publish.topics)
-            .map(|topic| topic.name.value.0.as_str())
-    }
 }
 
-/// Copilot looks for its files by name, and at no other: a slip in a name hides a whole file.
+/// Copilot finds its files by name and ignores all others, so a typo would hide a whole file.
 fn check_entries(directory: &Path) -> Result<(), Mistake> {
     for (name, path) in entries(directory)? {
         let hidden = match name.as_str() {
@@ -108,56 +96,56 @@ fn check_entries(directory: &Path) -> Result<(), Mistake> {
             _ => Some(path),
         };
         if let Some(path) = hidden {
-            return Err(Mistake::of(&path, "Copilot does not look at it"));
+            return Err(Mistake::of(&path, "Copilot does not read it"));
         }
     }
     Ok(())
 }
 
-/// What Copilot says of name, type, and keys that belong to the other type.
+/// Checks the name, the type, and that no key belongs to the other type.
 fn check_header<'a>(
     file: &Path,
     manifest: &'a Manifest,
     directory: &str,
-) -> Result<&'a Spanned<Kind>, Mistake> {
+) -> Result<&'a Spanned<ServiceType>, Mistake> {
     let Some(name) = &manifest.name else {
         return Err(Mistake::of(file, "name: it is missing"));
     };
     if name.value != directory {
-        let what = format!("name: it is {:?}, but its directory {directory:?}", name.value);
+        let what = format!("name: it is {:?}, but its directory is {directory:?}", name.value);
         return Err(Mistake::at(file, name.referenced, what));
     }
     check_name(name).map_err(|wrong| Mistake::from_wrong(file, wrong))?;
-    let Some(kind) = &manifest.r#type else {
+    let Some(service_type) = &manifest.r#type else {
         return Err(Mistake::of(file, "type: it is missing"));
     };
     let overrides = manifest.environments.iter().map(|(_, over)| over);
     for over in std::iter::once(manifest).chain(overrides) {
-        check_kind(file, kind.value, over)?;
+        check_type(file, service_type.value, over)?;
     }
-    if kind.value == Kind::Web && manifest.http.is_none() {
+    if service_type.value == ServiceType::LoadBalanced && manifest.http.is_none() {
         let what = "http: a Load Balanced Web Service needs it";
-        return Err(Mistake::at(file, kind.referenced, what));
+        return Err(Mistake::at(file, service_type.referenced, what));
     }
-    Ok(kind)
+    Ok(service_type)
 }
 
-fn check_kind(file: &Path, kind: Kind, manifest: &Manifest) -> Result<(), Mistake> {
-    match (kind, &manifest.http, &manifest.subscribe) {
-        (Kind::Web, _, Some(subscribe)) => Err(Mistake::at(
+fn check_type(file: &Path, service_type: ServiceType, manifest: &Manifest) -> Result<(), Mistake> {
+    match (service_type, &manifest.http, &manifest.subscribe) {
+        (ServiceType::LoadBalanced, _, Some(subscribe)) => Err(Mistake::at(
             file,
             subscribe.referenced,
             "subscribe: Copilot ignores it in a Load Balanced Web Service",
         )),
-        (Kind::Worker, Some(http), _) => {
+        (ServiceType::Worker, Some(http), _) => {
             Err(Mistake::at(file, http.referenced, "http: Copilot ignores it in a Worker Service"))
         }
         _ => Ok(()),
     }
 }
 
-/// Two outputs under one name of a variable, or an output under that of another variable.
-fn check_variables(manifest: &Manifest, addons: &Stack) -> Result<(), Mistake> {
+/// Two outputs must not become the same variable, nor an output a variable that exists already.
+fn check_variables(manifest: &Manifest, addons: &Addons) -> Result<(), Mistake> {
     let mut seen = BTreeMap::new();
     for (name, output) in addons.variables() {
         let variable = name.to_shouty_snake_case();
@@ -166,7 +154,7 @@ fn check_variables(manifest: &Manifest, addons: &Stack) -> Result<(), Mistake> {
         let other = if manifests.any(|it| it.variables.contains_key(&variable)) {
             "the manifest's variables".to_owned()
         } else if variable.starts_with("COPILOT_") {
-            "the variables of Copilot".to_owned()
+            "Copilot's own variables".to_owned()
         } else {
             match seen.insert(variable.clone(), name) {
                 Some(other) => format!("the output {other}"),
@@ -179,10 +167,10 @@ fn check_variables(manifest: &Manifest, addons: &Stack) -> Result<(), Mistake> {
     Ok(())
 }
 
-/// The addons and patches are the same in all environments: they have to fit in each.
+/// The addons and patches are the same in all environments, so they have to fit each of them.
 fn check_template(
     mut outline: Outline,
-    addons: &Stack,
+    addons: &Addons,
     patches: &Patches,
     environment: &str,
 ) -> Result<(), Mistake> {
@@ -193,19 +181,19 @@ fn check_template(
     })
 }
 
-/// What the addons are told has to exist, and must not wait for the addons itself.
-fn check_arguments(outline: &mut Outline, addons: &Stack) -> Result<(), Mistake> {
-    let Some(file) = &addons.parameters_file else {
+/// The arguments of the addons have to exist, and must not depend on the addons themselves.
+fn check_arguments(outline: &mut Outline, addons: &Addons) -> Result<(), Mistake> {
+    let Some(file) = &addons.arguments_file else {
         return Ok(());
     };
-    for (name, argument) in &addons.parameters {
+    for (name, argument) in &addons.stack.parameters {
         if matches!(argument.expression, Expression::Literal(_)) {
             continue;
         }
         let wrong = |(place, what)| Mistake::at(file, place, format!("Parameters.{name}: {what}"));
         let value = Value::text(argument.clone());
         outline.check_references(&value).map_err(wrong)?;
-        outline.tell_addons(name, value);
+        outline.pass_to_addons(name, value);
         if let Some(circle) = outline.circle() {
             return Err(wrong((argument.location, format!("with it, {circle}"))));
         }

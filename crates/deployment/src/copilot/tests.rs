@@ -1,4 +1,4 @@
-//! The real files as they are, and copies of them in which something is changed.
+//! The real files, and copies of them with changes.
 
 use std::{
     fs,
@@ -6,11 +6,12 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use super::Workspace;
+use super::{read, workspace::Workspace};
+use crate::{cloudformation::expression::Expression, description::Kind};
 
 mod mistakes;
 
-/// A copy of the real files, removed when it is dropped.
+/// A copy of the real files. Dropping it deletes it.
 struct Copy(PathBuf);
 
 impl Copy {
@@ -48,21 +49,45 @@ fn copy_directory(from: &Path, to: &Path) {
 }
 
 #[test]
-fn the_real_files_have_no_mistake() {
-    let workspace = Workspace::read(&real(), "test").unwrap();
-    let names: Vec<&str> = workspace.services.iter().map(|it| it.name.as_str()).collect();
-    assert_eq!(names, ["publisher", "fulfilment", "promotion"]);
-    let fulfilment = &workspace.services[1];
-    assert_eq!(fulfilment.manifest.variables["BANNER"].0, "on", "overridden");
-    assert_eq!(fulfilment.manifest.variables["RUST_LOG"].0, "info", "kept");
+fn the_real_files_have_no_mistake_and_publishers_come_first() {
+    let deployment = read(&real(), "test").unwrap();
+    let are_workers = deployment.services.iter().map(|service| service.kind == Kind::Worker);
+    assert!(are_workers.is_sorted(), "{:?}", deployment.services);
 }
 
 #[test]
-fn every_manifest_names_a_dockerfile_that_is_there() {
+fn an_environment_overrides_what_it_names_and_keeps_the_rest() {
+    let deployment = read(&real(), "test").unwrap();
+    let variables = &deployment.service("fulfilment").unwrap().variables;
+    let literal = |text: &str| Expression::Literal(text.to_owned());
+    assert_eq!(variables["BANNER"].value, literal("on"), "overridden");
+    assert_eq!(variables["RUST_LOG"].value, literal("info"), "kept");
+}
+
+#[test]
+fn the_filter_policies_of_a_service_are_those_of_its_queue() {
+    let deployment = read(&real(), "test").unwrap();
+    let policies = |service: &str| {
+        let service = deployment.service(service).unwrap();
+        deployment.filter_policies(service).collect::<Vec<_>>()
+    };
+    assert!(policies("publisher").is_empty());
+    assert!(policies("fulfilment").is_empty());
+    let [policy] = policies("promotion")[..] else {
+        panic!("promotion filters one topic");
+    };
+    assert!(policy.lower_bound("amount").is_some());
+}
+
+#[test]
+fn every_dockerfile_that_a_manifest_names_runs_its_service() {
     for service in Workspace::read(&real(), "test").unwrap().services {
         let manifest = fs::read_to_string(&service.file).unwrap();
         let named = manifest.lines().find_map(|it| it.trim().strip_prefix("dockerfile: "));
-        let dockerfile = real().join("..").join(named.unwrap());
+        let Some(named) = named else {
+            continue;
+        };
+        let dockerfile = real().join("..").join(named);
         let content = fs::read_to_string(&dockerfile).unwrap_or_default();
         let binary = format!("ENTRYPOINT [\"/usr/local/bin/{}\"]", service.name);
         assert!(content.contains(&binary), "{} does not run {binary}", dockerfile.display());
@@ -74,6 +99,6 @@ fn an_argument_of_an_addon_has_to_be_in_copilots_template() {
     let copy = Copy::new();
     let arguments = copy.0.join("fulfilment/addons/addons.parameters.yml");
     fs::write(arguments, "Parameters:\n  StatusTopic: !Ref pingSNSTopic\n").unwrap();
-    let mistake = Workspace::read(&copy.0, "test").unwrap_err();
+    let mistake = read(&copy.0, "test").unwrap_err();
     assert!(mistake.to_string().contains("pingSNSTopic"), "{mistake}");
 }

@@ -14,10 +14,7 @@ use account::{
 use anyhow::Context as _;
 use aws_sdk_sqs::Client;
 use clap::Subcommand;
-use deployment::copilot::{
-    Workspace,
-    stack::{Names, QueueIds},
-};
+use deployment::{Deployment, copilot, description::ServiceQueue};
 use pubsub::env::Misconfigured;
 use serde_json::json;
 
@@ -73,20 +70,20 @@ enum Action {
 ///
 /// [`Misconfigured`] for what a person has to mend; otherwise what the endpoint refused.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let workspace = Workspace::read(&build::copilot_directory(), &args.environment)?;
+    let deployment = copilot::read(&build::copilot_directory(), &args.environment)?;
     let sqs = Client::new(&account().await?);
     let text = match &args.action {
-        Action::List { service } => list(&workspace, &sqs, service.as_deref(), args.json).await?,
+        Action::List { service } => list(&deployment, &sqs, service.as_deref(), args.json).await?,
         Action::Show { service, bodies } => {
-            let letters = find(&workspace, &sqs, service).await?;
+            let letters = find(&deployment, &sqs, service).await?;
             show(&letters, *bodies, args.json).await?
         }
         Action::Redrive { service } => {
-            let letters = find(&workspace, &sqs, service).await?;
+            let letters = find(&deployment, &sqs, service).await?;
             redriven(letters.redrive().await?, args.json)
         }
         Action::Purge { service, yes } => {
-            let letters = find(&workspace, &sqs, service).await?;
+            let letters = find(&deployment, &sqs, service).await?;
             purge(service, &letters, *yes, args.json).await?
         }
     };
@@ -113,40 +110,37 @@ async fn account() -> anyhow::Result<aws_config::SdkConfig> {
     Ok(pubsub::aws::config().await)
 }
 
-fn names<'a>(workspace: &'a Workspace, service: &'a str) -> Names<'a> {
-    Names { application: &workspace.application, environment: &workspace.environment, service }
-}
-
 /// The services that receive, and their queues.
-fn receivers(workspace: &Workspace) -> impl Iterator<Item = (&str, QueueIds<'_>)> {
-    let services = workspace.services.iter();
-    services.filter_map(|service| Some((service.name.as_str(), service.queue()?)))
+fn receivers(deployment: &Deployment) -> impl Iterator<Item = (&str, &ServiceQueue)> {
+    let services = deployment.services.iter();
+    services.filter_map(|service| Some((service.name.as_str(), service.queue.as_ref()?)))
 }
 
-async fn find(workspace: &Workspace, sqs: &Client, service: &str) -> anyhow::Result<DeadLetters> {
-    let Some((_, ids)) = receivers(workspace).find(|(name, _)| *name == service) else {
-        let known = receivers(workspace).map(|(name, _)| name).collect::<Vec<_>>().join(", ");
+async fn find(deployment: &Deployment, sqs: &Client, service: &str) -> anyhow::Result<DeadLetters> {
+    let Some((_, queue)) = receivers(deployment).find(|(name, _)| *name == service) else {
+        let known = receivers(deployment).map(|(name, _)| name).collect::<Vec<_>>().join(", ");
         let message = format!("no service that receives is called {service:?}, only: {known}");
         return Err(Misconfigured(message).into());
     };
-    let found = DeadLetters::find(sqs, names(workspace, service), ids).await?;
+    let found = DeadLetters::find(sqs, queue).await?;
     let missing = || Misconfigured(format!("{service} has no dead-letter queue in this account"));
     Ok(found.ok_or_else(missing)?)
 }
 
 async fn list(
-    workspace: &Workspace,
+    deployment: &Deployment,
     sqs: &Client,
     service: Option<&str>,
     json: bool,
 ) -> anyhow::Result<String> {
     let mut counts = Vec::new();
-    for (worker, _) in receivers(workspace).filter(|(name, _)| service.is_none_or(|it| it == *name))
+    for (worker, _) in
+        receivers(deployment).filter(|(name, _)| service.is_none_or(|it| it == *name))
     {
-        counts.push((worker, find(workspace, sqs, worker).await?.count().await?));
+        counts.push((worker, find(deployment, sqs, worker).await?.count().await?));
     }
     if let (Some(service), true) = (service, counts.is_empty()) {
-        find(workspace, sqs, service).await?;
+        find(deployment, sqs, service).await?;
     }
     if json {
         let counts: serde_json::Map<_, _> =

@@ -99,7 +99,7 @@ pub async fn fill(
     count: usize,
     message: impl Fn() -> Message,
 ) -> anyhow::Result<()> {
-    let topic = Topic::new(&stage.aws(Way::Direct).await, stage.orders_topic()?);
+    let topic = Topic::new(&stage.aws(Way::Direct).await, stage.orders_topic()?.to_owned());
     let mut sending = JoinSet::new();
     for _ in 0..count {
         if sending.len() == FILLING

@@ -150,15 +150,13 @@ impl Stage {
     /// The table of orders.
     pub fn orders_table(&self) -> anyhow::Result<&str> {
         let publisher = self.account.service("publisher").context("no publisher")?;
-        Ok(&publisher.variables["ORDERS_TABLE_NAME"])
+        publisher.variable("ORDERS_TABLE_NAME")
     }
 
     /// The topic of orders.
-    pub fn orders_topic(&self) -> anyhow::Result<String> {
+    pub fn orders_topic(&self) -> anyhow::Result<&str> {
         let publisher = self.account.service("publisher").context("no publisher")?;
-        let mut topics: HashMap<String, String> =
-            serde_json::from_str(&publisher.variables["COPILOT_SNS_TOPIC_ARNS"])?;
-        topics.remove(ORDERS_TOPIC).context("no topic of orders")
+        publisher.topic_arn(ORDERS_TOPIC)
     }
 
     /// The queue of fulfilment, which gets every order.

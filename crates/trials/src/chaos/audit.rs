@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use orders::{
-    event::Event,
+    event::{Event, ORDERS_TOPIC},
     order::Amount,
     report::{Report, State},
 };
@@ -63,15 +63,12 @@ pub async fn subscribe(aws: &SdkConfig, account: &Account) -> anyhow::Result<Str
     let made = sqs.create_queue().queue_name(AUDIT_QUEUE).send().await?;
     let url = made.queue_url.context("the audit queue has no URL")?;
     let publisher = account.service("publisher").context("no publisher")?;
-    let arns: BTreeMap<String, String> =
-        serde_json::from_str(&publisher.variables["COPILOT_SNS_TOPIC_ARNS"])?;
-    let topic = arns.get("ordersTopic").context("no topic")?;
     let worker = account.service("fulfilment").and_then(|worker| worker.queue.as_ref());
     let worker = &worker.context("no queue")?.arn;
     let (place, _) = worker.rsplit_once(':').context("an ARN has colons")?;
     aws_sdk_sns::Client::new(aws)
         .subscribe()
-        .topic_arn(topic)
+        .topic_arn(publisher.topic_arn(ORDERS_TOPIC)?)
         .protocol("sqs")
         .endpoint(format!("{place}:{AUDIT_QUEUE}"))
         .send()

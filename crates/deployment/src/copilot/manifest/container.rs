@@ -1,30 +1,32 @@
-//! `image`, `platform` and `storage`: what a task runs, and on what.
+//! `image`, `platform`, `storage`, `cpu` and `memory`: the container of a task.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use super::{Kind, Within, overlay::overlay};
-use crate::copilot::{
-    duration::Seconds,
-    yaml::{Scalar, ShortOr, Wrong},
+use super::{overlay::overlay, service_type::ServiceType};
+use crate::{
+    copilot::duration::Seconds,
+    mistake::Wrong,
+    within::Within,
+    yaml::{Scalar, ShortOr},
 };
 
-/// What a service's containers run.
+/// The image of a container.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Image {
     build: Option<ShortOr<String, Build>>,
     location: Option<Spanned<String>>,
     port: Option<Spanned<u16>>,
-    /// How ECS asks whether a container is well.
+    /// The health check by ECS.
     pub healthcheck: Option<Spanned<ContainerHealth>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "read to be checked; the laptop builds no images")]
+#[expect(dead_code, reason = "read only to check it; a local account needs no images")]
 struct Build {
     dockerfile: Option<String>,
     context: Option<String>,
@@ -35,7 +37,7 @@ struct Build {
     cache_from: Vec<String>,
 }
 
-/// How ECS asks whether a container is well.
+/// The health check of a container by ECS.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ContainerHealth {
@@ -49,7 +51,7 @@ pub struct ContainerHealth {
 overlay!(Image: merges(healthcheck), replaces(build, location, port));
 
 impl Image {
-    pub(super) fn check(image: &Spanned<Self>, kind: Kind) -> Result<(), Wrong> {
+    pub(super) fn check(image: &Spanned<Self>, service_type: ServiceType) -> Result<(), Wrong> {
         let Self { build, location, port, healthcheck } = &image.value;
         match (build, location) {
             (Some(_), Some(location)) => {
@@ -61,12 +63,12 @@ impl Image {
             }
             _ => {}
         }
-        match (kind, port) {
-            (Kind::Web, None) => {
+        match (service_type, port) {
+            (ServiceType::LoadBalanced, None) => {
                 let what = "image.port: a Load Balanced Web Service needs it";
                 return Err((image.referenced, what.to_owned()));
             }
-            (Kind::Worker, Some(port)) => {
+            (ServiceType::Worker, Some(port)) => {
                 let what = "image.port: Copilot ignores it in a Worker Service";
                 return Err((port.referenced, what.to_owned()));
             }
@@ -80,27 +82,27 @@ overlay!(ContainerHealth:
     merges(), replaces(command, interval, timeout, retries, start_period));
 
 impl ContainerHealth {
-    /// Without a command Copilot would run `curl`, which the images do not have.
+    /// Without a command, Copilot would run `curl`, which the images do not contain.
     fn check(health: &Spanned<Self>) -> Result<(), Wrong> {
         let command = health.value.command.as_deref().unwrap_or_default();
         match command.first().map(String::as_str) {
             Some("CMD" | "CMD-SHELL") if command.len() > 1 => Ok(()),
             _ => {
-                let what = "image.healthcheck.command: it begins with CMD or CMD-SHELL, \
-                            and what to run follows";
+                let what = "image.healthcheck.command: it has to begin with CMD or \
+                            CMD-SHELL, and the command has to follow";
                 Err((health.referenced, what.to_owned()))
             }
         }
     }
 }
 
-/// The system and processor of an image.
+/// The operating system and processor of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Platform {
-    /// 64 bit Intel and AMD.
+    /// 64-bit Intel and AMD.
     #[serde(rename = "linux/x86_64", alias = "linux/amd64")]
     X86,
-    /// 64 bit ARM.
+    /// 64-bit ARM.
     #[serde(rename = "linux/arm64", alias = "linux/arm")]
     Arm,
 }
@@ -109,7 +111,7 @@ pub enum Platform {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Storage {
-    /// Whether nothing can be written.
+    /// Whether it is read-only.
     pub readonly_fs: Option<bool>,
     /// GiB.
     pub ephemeral: Option<Within<20, 200>>,
@@ -117,9 +119,10 @@ pub struct Storage {
 
 overlay!(Storage: merges(), replaces(readonly_fs, ephemeral));
 
-/// Fargate's sizes, in the units of `cpu` and in MiB: the least and the most memory, and its step.
+/// The sizes of Fargate tasks: units of `cpu`, the least and the most memory in MiB, and its step.
 ///
-/// From the Amazon ECS developer guide, "Task CPU and memory". 256 also takes 512 MiB.
+/// From the Amazon ECS developer guide, "Task CPU and memory". With 256 units, 512 MiB are possible
+/// too.
 const SIZES: [(u32, u32, u32, u32); 7] = [
     (256, 1024, 2048, 1024),
     (512, 1024, 4096, 1024),
@@ -130,12 +133,12 @@ const SIZES: [(u32, u32, u32, u32); 7] = [
     (16_384, 32_768, 122_880, 8192),
 ];
 
-/// What Copilot gives a task if nothing is said: 1024 are one processor.
+/// Copilot's default: 1024 units are one processor.
 const DEFAULT_CPU_UNITS: u32 = 256;
-/// What Copilot gives a task if nothing is said.
+/// Copilot's default.
 const DEFAULT_MEMORY_MIB: u32 = 512;
 
-/// Whether Fargate has tasks of this size.
+/// Whether Fargate offers this size.
 pub(super) fn check_size(
     cpu: Option<&Spanned<u32>>,
     memory: Option<&Spanned<u32>>,

@@ -1,37 +1,39 @@
-//! `count`: how many tasks run, and what makes them more or fewer.
+//! `count`: the number of tasks, and the metrics that scale it.
 
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::{Location, Spanned};
 
-use super::{Kind, Platform, Within, overlay::overlay};
-use crate::copilot::{
-    duration::GoDuration,
-    yaml::{ShortOr, Wrong, wrong},
+use super::{container::Platform, overlay::overlay, service_type::ServiceType};
+use crate::{
+    copilot::duration::GoDuration,
+    mistake::Wrong,
+    within::Within,
+    yaml::{ShortOr, wrong},
 };
 
-/// How many tasks run.
+/// The number of tasks.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Count {
     range: Option<Spanned<ShortOr<TaskRange, Bounds>>>,
     cooldown: Option<Spanned<Cooldown>>,
-    /// Of the reserved processor.
+    /// Percent of the reserved processor time.
     pub cpu_percentage: Option<Spanned<Target<Within<1, 100>>>>,
-    /// Of the reserved memory.
+    /// Percent of the reserved memory.
     pub memory_percentage: Option<Spanned<Target<Within<1, 100>>>>,
-    /// For each task.
+    /// Requests to each task.
     pub requests: Option<Spanned<Target<u32>>>,
-    /// Of the load balancer's targets.
+    /// Response time of the load balancer's targets.
     pub response_time: Option<Spanned<Target<GoDuration>>>,
-    /// Of the messages in the queue.
+    /// Waiting time of the messages in the queue.
     pub queue_delay: Option<Spanned<QueueDelay>>,
     spot: Option<Spanned<u32>>,
 }
 
-/// What a metric should be, with a cooldown of its own or without.
+/// The target value of a metric, with or without a cooldown of its own.
 type Target<T> = ShortOr<T, Scaling<T>>;
 
-/// What a metric should be, and how long nothing changes after a change.
+/// The target value of a metric, and the time between two changes.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scaling<T> {
@@ -48,7 +50,7 @@ struct Cooldown {
     out: Option<GoDuration>,
 }
 
-/// How long a message may wait in the queue.
+/// The acceptable waiting time of messages in the queue.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QueueDelay {
@@ -79,14 +81,18 @@ overlay!(Cooldown: merges(), replaces(r#in, out));
 overlay!(QueueDelay: merges(cooldown), replaces(acceptable_latency, msg_processing_time));
 
 impl Count {
-    pub(super) fn check(&self, kind: Kind, platform: Option<Platform>) -> Result<(), Wrong> {
+    pub(super) fn check(
+        &self,
+        service_type: ServiceType,
+        platform: Option<Platform>,
+    ) -> Result<(), Wrong> {
         self.check_spot(platform)?;
-        self.check_kind(kind)?;
+        self.check_type(service_type)?;
         self.check_range()?;
         self.queue_delay.as_ref().map_or(Ok(()), QueueDelay::check)
     }
 
-    /// Whether some tasks, or all, are on spot capacity.
+    /// Whether some or all tasks use spot capacity.
     pub(super) fn has_spot(&self) -> bool {
         self.spot_key().is_some()
     }
@@ -101,7 +107,7 @@ impl Count {
         })
     }
 
-    /// What scales the service, by the names that the outline uses.
+    /// The parts of Copilot's template that scale the service, by their names in the outline.
     pub(super) fn parts(&self) -> impl Iterator<Item = &'static str> {
         let scaling = self.range.as_ref().map(|_| "scaling");
         scaling.into_iter().chain(self.metrics().map(|(key, _)| match key {
@@ -113,7 +119,7 @@ impl Count {
         }))
     }
 
-    /// Spot tasks are not scaled, and Fargate has none with ARM processors.
+    /// Spot tasks do not scale, and Fargate offers none with ARM processors.
     fn check_spot(&self, platform: Option<Platform>) -> Result<(), Wrong> {
         if let (Some((key, place)), Some(Platform::Arm)) = (self.spot_key(), platform) {
             return Err((place, format!("count.{key}: Fargate Spot has no ARM processors")));
@@ -126,18 +132,20 @@ impl Count {
         }
     }
 
-    fn check_kind(&self, kind: Kind) -> Result<(), Wrong> {
-        let foreign = match kind {
-            Kind::Web => ["queue_delay"].as_slice(),
-            Kind::Worker => ["requests", "response_time"].as_slice(),
+    fn check_type(&self, service_type: ServiceType) -> Result<(), Wrong> {
+        let foreign = match service_type {
+            ServiceType::LoadBalanced => ["queue_delay"].as_slice(),
+            ServiceType::Worker => ["requests", "response_time"].as_slice(),
         };
         match self.metrics().find(|(key, _)| foreign.contains(key)) {
-            Some((key, place)) => Err((place, format!("count.{key}: a {kind} has no such metric"))),
+            Some((key, place)) => {
+                Err((place, format!("count.{key}: a {service_type} has no such metric")))
+            }
             None => Ok(()),
         }
     }
 
-    /// A range needs something to scale by, and that needs a range.
+    /// A range needs a metric, and a metric needs a range.
     fn check_range(&self) -> Result<(), Wrong> {
         let metric = self.metrics().next();
         match (&self.range, metric, &self.cooldown) {
@@ -172,7 +180,7 @@ impl Count {
         .filter_map(|(key, place)| Some((key, place?)))
     }
 
-    /// Everything but `spot`.
+    /// The keys other than `spot`, with their places.
     fn places(&self) -> impl Iterator<Item = (&'static str, Location)> {
         [
             ("range", self.range.as_ref().map(|it| it.referenced)),
@@ -185,7 +193,7 @@ impl Count {
 }
 
 impl QueueDelay {
-    /// Copilot divides one by the other; with neither it would even panic.
+    /// Copilot divides one by the other, and panics without them.
     fn check(delay: &Spanned<Self>) -> Result<(), Wrong> {
         let wrong = |what: &str| Err((delay.referenced, format!("count.queue_delay: {what}")));
         match (&delay.value.acceptable_latency, &delay.value.msg_processing_time) {

@@ -1,16 +1,17 @@
-//! What may stand under `environments`.
+//! `environments`: the overrides that make sense.
 
 use std::collections::BTreeSet;
 
 use super::{Manifest, messages::Subscription};
-use crate::copilot::yaml::Wrong;
+use crate::mistake::Wrong;
 
 impl Manifest {
-    /// What is wrong with its overrides, given which environments there are.
-    pub(in crate::copilot) fn check_overrides(
-        &self,
-        environments: &BTreeSet<String>,
-    ) -> Result<(), Wrong> {
+    /// Checks the overrides, given the names of all environments.
+    ///
+    /// # Errors
+    ///
+    /// The first mistake in them.
+    pub fn check_overrides(&self, environments: &BTreeSet<String>) -> Result<(), Wrong> {
         for (environment, over) in self.environments.iter() {
             let (name, place) = (&environment.value, environment.referenced);
             let wrong = |place, what: String| Err((place, format!("environments.{name}: {what}")));
@@ -34,7 +35,7 @@ impl Manifest {
         Ok(())
     }
 
-    /// An override of a list replaces all of it: what it does not repeat is gone.
+    /// A sentence about an item that an override removes, because it replaces the whole list.
     fn left_out(&self, over: &Self) -> Option<String> {
         if let (Some(base), Some(over)) = (&self.publish, &over.publish) {
             let repeated = |name| over.topics.iter().any(|it| it.name.value == name);

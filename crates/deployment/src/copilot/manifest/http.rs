@@ -1,20 +1,17 @@
-//! `http`: how the load balancer reaches a service.
+//! `http`: the requests that the load balancer sends to a service.
 
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use super::{Within, overlay::overlay};
-use crate::copilot::{
-    duration::Seconds,
-    yaml::{ShortOr, Wrong},
-};
+use super::overlay::overlay;
+use crate::{copilot::duration::Seconds, mistake::Wrong, within::Within, yaml::ShortOr};
 
-/// What the load balancer waits between two questions if nothing is said.
+/// Copilot's default for the time between two health checks.
 const DEFAULT_INTERVAL_SECONDS: u32 = 30;
-/// What it waits for an answer if nothing is said.
+/// Copilot's default for the time that a health check may take.
 const DEFAULT_TIMEOUT_SECONDS: u32 = 5;
 
-/// How the load balancer reaches a service.
+/// The requests that the load balancer sends to a service.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Http {
@@ -60,7 +57,7 @@ impl Http {
 }
 
 impl Http {
-    /// What the target group has, by the names that the outline uses.
+    /// The parts of Copilot's target group that apply, by their names in the outline.
     pub(super) fn parts(&self) -> impl Iterator<Item = &'static str> {
         let health = match &self.healthcheck {
             Some(ShortOr::Long(health)) => Some(health),
@@ -81,7 +78,7 @@ impl Http {
 }
 
 impl HttpHealth {
-    /// The load balancer refuses to ask again before it gave up waiting.
+    /// The load balancer rejects health checks that overlap.
     fn check(&self) -> Result<(), Wrong> {
         let interval = self.interval.as_ref().map_or(DEFAULT_INTERVAL_SECONDS, |it| it.value.0);
         let timeout = self.timeout.as_ref().map_or(DEFAULT_TIMEOUT_SECONDS, |it| it.value.0);

@@ -1,18 +1,17 @@
-//! `publish` and `subscribe`: the topics that a service owns, and those that lead to its queue.
+//! `publish` and `subscribe`: the topics that a service owns, and those that it receives from.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
-use super::{Overlay, Within, overlay::overlay};
-use crate::copilot::{
-    duration::Seconds,
-    filter_policy::FilterPolicy,
-    yaml::{Wrong, wrong},
+use super::overlay::{Overlay, overlay};
+use crate::{
+    cloudformation::filter_policy::FilterPolicy, copilot::duration::Seconds, mistake::Wrong,
+    within::Within, yaml::wrong,
 };
 
-/// How many attributes a filter policy may look at.
+/// The most attributes that a filter policy may have conditions on.
 const MAX_FILTERED_ATTRIBUTES: usize = 5;
 
 /// The topics that a service owns.
@@ -31,18 +30,18 @@ pub struct Topic {
     pub name: Spanned<TopicName>,
 }
 
-/// What a worker receives.
+/// The topics that a worker receives from, and its queue.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Subscribe {
     /// The topics; an override replaces all of them.
     pub topics: Option<Vec<Subscription>>,
-    /// The queue that they all lead to.
+    /// The queue that gets the messages of all topics.
     #[serde(default)]
     pub queue: Queue,
 }
 
-/// One topic that leads to a worker's queue.
+/// A topic that a worker receives from.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Subscription {
@@ -50,11 +49,11 @@ pub struct Subscription {
     pub name: Spanned<TopicName>,
     /// The service that owns it.
     pub service: Spanned<String>,
-    /// Which messages are wanted; without one, all are.
+    /// The messages to receive; all, if there is none.
     pub filter_policy: Option<FilterPolicy>,
 }
 
-/// A worker's queue. What is not set is as SQS has it.
+/// A worker's queue. A setting that is not given has the default of SQS.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Queue {
@@ -62,21 +61,21 @@ pub struct Queue {
     pub retention: Option<Seconds<60, 1_209_600>>,
     /// How long a message waits before it can be received.
     pub delay: Option<Seconds<0, 900>>,
-    /// How long a received message is hidden.
+    /// How long a message is hidden after it was received.
     pub timeout: Option<Seconds<0, 43_200>>,
-    /// Where messages go that no try could handle.
+    /// The queue for messages that failed every attempt.
     pub dead_letter: Option<DeadLetter>,
 }
 
-/// Where messages go that no try could handle.
+/// The queue for messages that failed every attempt.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DeadLetter {
-    /// How many receives a message gets.
+    /// The number of receives after which a message goes there.
     pub tries: Within<1, 1000>,
 }
 
-/// The name of a topic, as manifests write it.
+/// The name of a topic in manifests.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TopicName(pub String);
 
@@ -89,22 +88,27 @@ impl Overlay for Subscribe {
 }
 
 impl TopicName {
-    /// What is left of it in a logical id: Copilot drops all but letters and digits.
-    pub fn letters(&self) -> String {
+    /// The logical id of the topic in its owner's template.
+    pub fn logical_id(&self) -> String {
+        format!("{}SNSTopic", self.letters())
+    }
+
+    /// The letters and digits, which are all that Copilot uses in logical ids.
+    fn letters(&self) -> String {
         self.0.chars().filter(char::is_ascii_alphanumeric).collect()
     }
 }
 
 impl Publish {
-    /// Two topics with one logical id would be one resource.
+    /// Two topics with the same logical id would be one resource.
     pub(super) fn check(&self) -> Result<(), Wrong> {
         let mut seen = BTreeMap::new();
         for topic in &self.topics {
             let name = &topic.name.value;
             if let Some(other) = seen.insert(name.letters(), name) {
                 let what = format!(
-                    "publish.topics.name: {:?} and {:?} are one for Copilot, which drops all but \
-                     letters and digits",
+                    "publish.topics.name: {:?} and {:?} are the same for Copilot, which drops all \
+                     but letters and digits",
                     other.0, name.0
                 );
                 return Err((topic.name.referenced, what));
@@ -115,11 +119,11 @@ impl Publish {
 }
 
 impl Subscribe {
-    /// Copilot makes nothing of a queue without a topic.
+    /// Without a topic, Copilot creates no queue.
     pub(super) fn check(subscribe: &Spanned<Self>) -> Result<(), Wrong> {
         let topics = subscribe.value.topics.as_deref().unwrap_or_default();
         if topics.is_empty() {
-            let what = "subscribe: without topics Copilot ignores all of it, the queue as well";
+            let what = "subscribe: without topics Copilot ignores all of it, including the queue";
             return Err((subscribe.referenced, what.to_owned()));
         }
         let mut seen = BTreeSet::new();
@@ -127,7 +131,7 @@ impl Subscribe {
             let topic = &subscription.name.value;
             if !seen.insert((&subscription.service.value, topic.letters())) {
                 let what = format!(
-                    "subscribe.topics.name: {:?} is a second time one of {}",
+                    "subscribe.topics.name: {:?} of {} is listed twice",
                     topic.0, subscription.service.value
                 );
                 return Err((subscription.name.referenced, what));
@@ -135,7 +139,7 @@ impl Subscribe {
             let attributes = subscription.filter_policy.as_ref().map_or(0, |it| it.attributes());
             if attributes > MAX_FILTERED_ATTRIBUTES {
                 let what = format!(
-                    "subscribe.topics.filter_policy: SNS looks at {MAX_FILTERED_ATTRIBUTES} \
+                    "subscribe.topics.filter_policy: SNS accepts {MAX_FILTERED_ATTRIBUTES} \
                      attributes, not {attributes}"
                 );
                 return Err((subscription.name.referenced, what));

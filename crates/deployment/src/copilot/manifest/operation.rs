@@ -1,11 +1,11 @@
-//! `logging`, `deployment` and `observability`: what is seen of a service, and how it is replaced.
+//! `logging`, `deployment` and `observability`: running a service, observing and replacing it.
 
 use serde::{Deserialize, Deserializer};
 
 use super::overlay::overlay;
-use crate::copilot::yaml::wrong;
+use crate::yaml::wrong;
 
-/// Where logs go.
+/// The logs of a service.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Logging {
@@ -19,7 +19,7 @@ struct RetentionDays;
 
 impl<'de> Deserialize<'de> for RetentionDays {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        /// What CloudWatch takes, up to ten years.
+        /// The periods that CloudWatch accepts, up to ten years.
         const DAYS: [u32; 22] = [
             1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557,
             2922, 3288, 3653,
@@ -28,15 +28,15 @@ impl<'de> Deserialize<'de> for RetentionDays {
         if DAYS.contains(&days) {
             Ok(Self)
         } else {
-            Err(wrong(format!("CloudWatch keeps logs for {DAYS:?} days")))
+            Err(wrong(format!("CloudWatch keeps logs for {DAYS:?} days, not {days}")))
         }
     }
 }
 
-/// How a new version replaces an old one.
+/// How a new version replaces the old one.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Deployment {
+pub struct Rollout {
     rolling: Option<Rolling>,
 }
 
@@ -47,9 +47,9 @@ enum Rolling {
     Recreate,
 }
 
-overlay!(Deployment: merges(), replaces(rolling));
+overlay!(Rollout: merges(), replaces(rolling));
 
-/// What is traced.
+/// The traces of a service.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Observability {
@@ -57,7 +57,7 @@ pub struct Observability {
     _tracing: Tracing,
 }
 
-/// Copilot knows one vendor, and looks at no other: a slip means that nothing is traced.
+/// Copilot supports one vendor and ignores others, so a typo would turn tracing off.
 #[derive(Clone, Debug)]
 struct Tracing;
 
@@ -65,7 +65,9 @@ impl<'de> Deserialize<'de> for Tracing {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match String::deserialize(deserializer)?.as_str() {
             "awsxray" => Ok(Self),
-            vendor => Err(wrong(format!("{vendor:?} traces nothing: Copilot knows only awsxray"))),
+            vendor => {
+                Err(wrong(format!("{vendor:?} traces nothing: Copilot supports only awsxray")))
+            }
         }
     }
 }

@@ -1,13 +1,13 @@
-//! How Copilot lays an environment's overrides over the rest of a manifest: scalars and lists
-//! replace, maps merge by key, and nothing can be taken away.
+//! How Copilot applies the overrides of an environment: scalars and lists are replaced, maps are
+//! merged by key, and nothing can be removed.
 
 use serde_saphyr::Spanned;
 
-use crate::copilot::yaml::ShortOr;
+use crate::yaml::ShortOr;
 
-/// A part of a manifest that merges by key.
+/// A part of a manifest that is merged by key.
 pub trait Overlay {
-    /// `over`, and what it does not say as `self` has it.
+    /// `self` with the values of `over` where it has any.
     fn overlaid(self, over: Self) -> Self;
 }
 
@@ -20,7 +20,7 @@ impl<T: Overlay> Overlay for Option<T> {
     }
 }
 
-/// What is wrong with the whole is most likely wrong where it was changed last.
+/// The place is that of the override: a mistake is most likely there.
 impl<T: Overlay> Overlay for Spanned<T> {
     fn overlaid(self, over: Self) -> Self {
         Self { value: self.value.overlaid(over.value), ..over }
@@ -37,10 +37,10 @@ impl<S, L: Overlay> Overlay for ShortOr<S, L> {
     }
 }
 
-/// Implements [`Overlay`] for a struct: the fields that merge, then those that replace.
+/// Implements [`Overlay`] for a struct: the fields to merge, then those to replace.
 macro_rules! overlay {
     ($type:ident: merges($($merged:ident),*), replaces($($replaced:ident),*)) => {
-        impl $crate::copilot::manifest::Overlay for $type {
+        impl $crate::copilot::manifest::overlay::Overlay for $type {
             fn overlaid(self, over: Self) -> Self {
                 Self {
                     $($merged: self.$merged.overlaid(over.$merged),)*

@@ -1,15 +1,18 @@
-//! `buildspec.yml`: what a pipeline's build does, as AWS CodeBuild reads it.
+//! `buildspec.yml`: the build of a pipeline, in the format of AWS CodeBuild.
 
 use std::{collections::BTreeMap, path::Path};
 
 use serde::{Deserialize, de::IgnoredAny};
 use serde_saphyr::{Location, Spanned};
 
-use crate::copilot::yaml::{self, Mistake, Scalar, Wrong};
+use crate::{
+    mistake::{Mistake, Wrong},
+    yaml::{self, Scalar},
+};
 
-/// The version of CodeBuild's own format that the phases below belong to.
+/// The version of CodeBuild's format that this is.
 const VERSION: &str = "0.2";
-/// The releases of Copilot whose templates the outline is of.
+/// The releases of Copilot whose templates the outline describes.
 const COPILOT_RELEASES: &str = "v1.33.";
 
 #[derive(Deserialize)]
@@ -93,7 +96,7 @@ impl Buildspec {
         }
         let (place, value) = self.variable("DOCKER_BUILDKIT");
         if value != Some("1") {
-            let what = "env.variables.DOCKER_BUILDKIT: without 1, docker knows no cache mounts";
+            let what = "env.variables.DOCKER_BUILDKIT: without 1, docker has no cache mounts";
             return Err((place, what.to_owned()));
         }
         let (place, value) = self.variable("COPILOT_VERSION");
@@ -105,7 +108,8 @@ impl Buildspec {
             return Err((place, what));
         }
         if self.phases.value.build.on_failure != Some(OnFailure::Abort) {
-            let what = "phases.build.on-failure: without ABORT, what fails its tests is deployed";
+            let what =
+                "phases.build.on-failure: without ABORT, a build that failed its tests is deployed";
             return Err((self.phases.referenced, what.to_owned()));
         }
         Ok(())

@@ -1,23 +1,23 @@
-//! Mistakes sown into the real files, each found where it stands.
+//! Mistakes put into copies of the real files, each found at its place.
 
 use std::fs;
 
 use super::Copy;
-use crate::copilot::Workspace;
+use crate::copilot::read;
 
 mod manifests;
 mod pipelines;
 mod templates;
 
-/// Puts `new` in the place of the first `old` of `file`, and expects one mistake: on the line of
-/// what was put there, `below` lines further down, and saying `what`.
+/// Replaces the first `old` in `file` by `new`, and expects one mistake that contains `what`, as
+/// many lines below the replacement as `below` says.
 fn check(file: &str, old: &str, new: &str, below: usize, what: &str) {
     let copy = Copy::new();
     let path = copy.0.join(file);
     let text = fs::read_to_string(&path).unwrap();
     let start = text.find(old).unwrap_or_else(|| panic!("{file} has no {old:?}"));
     fs::write(&path, text.replacen(old, new, 1)).unwrap();
-    let mistake = Workspace::read(&copy.0, "test").expect_err(new);
+    let mistake = read(&copy.0, "test").expect_err(new);
     let said = mistake.to_string();
     let line = text[..start].matches('\n').count() + 1 + below;
     let place = format!("{}:{line}:", path.display());
@@ -27,7 +27,7 @@ fn check(file: &str, old: &str, new: &str, below: usize, what: &str) {
 }
 
 #[test]
-fn mistakes_in_a_manifest_are_found_where_they_stand() {
+fn mistakes_in_a_manifest_are_found_at_their_place() {
     let file = "fulfilment/manifest.yml";
     let cases = [
         ("name: fulfilment", "name: fulfillment", "fulfillment"),
@@ -60,7 +60,7 @@ fn mistakes_in_a_manifest_are_found_where_they_stand() {
 }
 
 #[test]
-fn mistakes_in_a_filter_policy_are_found_where_they_stand() {
+fn mistakes_in_a_filter_policy_are_found_at_their_place() {
     let file = "promotion/manifest.yml";
     check(file, "- 80", "- \"80\"", 0, "80");
     check(file, "\">=\"", "\"=>\"", 0, "=>");
@@ -69,7 +69,7 @@ fn mistakes_in_a_filter_policy_are_found_where_they_stand() {
 }
 
 #[test]
-fn mistakes_in_an_addon_are_found_where_they_stand() {
+fn mistakes_in_an_addon_are_found_at_their_place() {
     let file = "publisher/addons/ordersTable.yml";
     let cases = [
         ("AWS::DynamoDB::Table", "AWS::DynamoDB::Tabel", "Tabel"),
@@ -84,13 +84,13 @@ fn mistakes_in_an_addon_are_found_where_they_stand() {
     for (old, new, what) in cases {
         check(file, old, new, 0, what);
     }
-    // The key that nothing defines any more is 14 lines below.
+    // The key that is no longer defined is 14 lines below.
     let (old, new) = ("AttributeName: outbox_due", "AttributeName: outbox_dew");
     check(file, old, new, 14, "outbox_due");
 }
 
 #[test]
-fn mistakes_in_the_other_files_are_found_where_they_stand() {
+fn mistakes_in_the_other_files_are_found_at_their_place() {
     let patches = "fulfilment/overrides/cfn.patches.yml";
     check(patches, "op: add", "op: append", 0, "append");
     check(patches, "path: /Resources", "path: Resources", 0, "path");
@@ -101,12 +101,11 @@ fn mistakes_in_the_other_files_are_found_where_they_stand() {
     check(environment, "type: Environment", "type: Enviroment", 0, "Enviroment");
 }
 
-/// A change to a file: what stands there first, and what stands there instead. Where nothing
-/// stood, it begins a new file.
+/// A change to a file: the old text and the new one. Without an old text it creates a file.
 type Edit<'a> = (&'a str, &'a str, &'a str);
 
-/// Makes `edits`, and expects one mistake: in `file`, on the line where `marker` begins, and saying
-/// `what`.
+/// Makes `edits`, and expects one mistake in `file` that contains `what`, on the line where
+/// `marker` begins.
 fn found(edits: &[Edit<'_>], file: &str, marker: &str, what: &str) {
     let copy = Copy::new();
     for (file, old, new) in edits {
@@ -116,7 +115,7 @@ fn found(edits: &[Edit<'_>], file: &str, marker: &str, what: &str) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text.replacen(old, new, 1)).unwrap();
     }
-    let said = Workspace::read(&copy.0, "test").expect_err(what).to_string();
+    let said = read(&copy.0, "test").expect_err(what).to_string();
     let path = copy.0.join(file);
     let text = fs::read_to_string(&path).unwrap();
     let start = text.find(marker).unwrap_or_else(|| panic!("{file} has no {marker:?}"));
@@ -139,7 +138,7 @@ const PROMOTION: &str = "promotion/manifest.yml";
 const PUBLISHER: &str = "publisher/manifest.yml";
 
 #[test]
-fn names_that_copilot_refuses_are_found() {
+fn names_that_copilot_rejects_are_found() {
     found_in(".workspace", &[("pubsub", "Pubsub", "application", "is not a name")]);
     let environment = "environments/test/manifest.yml";
     let cases = [
@@ -150,9 +149,9 @@ fn names_that_copilot_refuses_are_found() {
 }
 
 #[test]
-fn files_that_copilot_does_not_look_at_are_found() {
+fn files_that_copilot_does_not_read_are_found() {
     let files = ["manifest.yaml", "addons/notes.txt", "overrides/patches.yml"];
     for file in files.map(|name| format!("fulfilment/{name}")) {
-        found(&[(&file, "", "- op\n")], &file, "- op", "Copilot does not look at it");
+        found(&[(&file, "", "- op\n")], &file, "- op", "Copilot does not read it");
     }
 }

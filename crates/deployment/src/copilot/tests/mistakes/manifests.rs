@@ -1,4 +1,4 @@
-//! Mistakes between the keys of a manifest, and values that AWS would refuse.
+//! Mistakes between the keys of a manifest, and values that AWS would reject.
 
 use super::{FULFILMENT, PROMOTION, PUBLISHER, found, found_in};
 
@@ -13,8 +13,8 @@ fn sizes_platforms_and_images_that_fargate_does_not_run_are_found() {
         ("cpu: 256", "cpu: 256\ncpu: 512", "cpu: 512", "duplicate"),
         ("platform: linux", "# linux", "type: Worker", "platform: without it"),
         ("exec: false", "exec: true", "exec: true", "storage.readonly_fs excludes it"),
-        (command, "", "    interval: 15s", "image.healthcheck.command: it begins with CMD"),
-        ("[\"CMD\", ", "[", "    command:", "image.healthcheck.command: it begins with CMD"),
+        (command, "", "    interval: 15s", "image.healthcheck.command: it has to begin"),
+        ("[\"CMD\", ", "[", "    command:", "image.healthcheck.command: it has to begin"),
         (build, "", "  healthcheck:", "image: it has neither build nor location"),
         ("  build:", "  location: x\n  build:", "  location: x", "it excludes image.build"),
         ("  build:", "  port: 80\n  build:", "  port: 80", "image.port: Copilot ignores it"),
@@ -29,7 +29,7 @@ fn sizes_platforms_and_images_that_fargate_does_not_run_are_found() {
 }
 
 #[test]
-fn what_the_load_balancer_refuses_is_found() {
+fn settings_that_the_load_balancer_rejects_are_found() {
     let cases = [
         ("  port: 5000\n", "", "  build:", "image.port: a Load Balanced Web Service needs it"),
         ("  path: \"/\"\n", "", "  healthcheck:\n    path: /ping", "http.path"),
@@ -45,7 +45,7 @@ fn what_the_load_balancer_refuses_is_found() {
 }
 
 #[test]
-fn counts_that_copilot_refuses_are_found() {
+fn counts_that_copilot_rejects_are_found() {
     let delay = "  queue_delay:\n    acceptable_latency: 1m\n    msg_processing_time: 500ms\n";
     let cases = [
         (delay, "", "range: 1-2", "count.range: it needs a metric"),
@@ -81,38 +81,37 @@ fn counts_that_copilot_refuses_are_found() {
 fn texts_that_copilot_changes_are_found() {
     let cases = [
         ("LOG: info", "LOG: ${LEVEL}", "  RUST_LOG", "variables.RUST_LOG: Copilot would take"),
-        ("LOG: info", "LOG: '[\"a\"]'", "  RUST_LOG", "variables.RUST_LOG: Copilot would make a"),
+        ("LOG: info", "LOG: '[\"a\"]'", "  RUST_LOG", "variables.RUST_LOG: Copilot would turn"),
         ("\"healthcheck\"]", "\"${ASK}\"]", "    command", "image.healthcheck.command[2]: "),
     ];
     found_in(FULFILMENT, &cases);
 }
 
 #[test]
-fn topics_that_are_one_and_queues_without_topics_are_found() {
-    let topics = "  topics:\n    - name: ordersTopic\n      service: publisher\n    - name: ping\n      \
-                  service: publisher\n";
+fn topics_given_twice_and_queues_without_topics_are_found() {
+    let topics = "  topics:\n    - name: ordersTopic\n      service: publisher\n    \
+                  - name: ping\n      service: publisher\n";
     let cases = [
         (topics, "", "  queue:", "subscribe: without topics Copilot ignores all of it"),
         (
             "- name: ping",
             "- name: ordersTopic",
             "- name: ordersTopic\n      service: publisher\n  queue",
-            "subscribe.topics.name: \"ordersTopic\" is a second time one of publisher",
+            "subscribe.topics.name: \"ordersTopic\" of publisher is listed twice",
         ),
     ];
     found_in(FULFILMENT, &cases);
-    let six = "amount: [1], a: [1], b: [1], c: [1], d: [1], e: [1]";
-    let policy = format!("filter_policy: {{{six}}}");
-    let list = "filter_policy: # matched against the message's attributes, before the queue\n        \
-                amount:\n          - numeric:\n              - \">=\"\n              - 80";
-    let what = "subscribe.topics.filter_policy: SNS looks at 5 attributes, not 6";
-    found_in(PROMOTION, &[(list, &policy, "    - name: ordersTopic", what)]);
-    let twice = ("- name: ping", "- name: ping\n    - name: pi-ng", "- name: pi-ng", "are one for");
+    let five = ["a", "b", "c", "d", "e"].map(|name| format!("{name}: [1]\n        "));
+    let six = format!("{}amount:", five.concat());
+    let what = "subscribe.topics.filter_policy: SNS accepts 5 attributes, not 6";
+    found_in(PROMOTION, &[("amount:", &six, "    - name: ordersTopic", what)]);
+    let twice =
+        ("- name: ping", "- name: ping\n    - name: pi-ng", "- name: pi-ng", "are the same for");
     found_in(PUBLISHER, &[twice]);
 }
 
 #[test]
-fn overrides_that_take_away_or_meet_nothing_are_found() {
+fn overrides_that_remove_something_or_apply_to_nothing_are_found() {
     let cases = [
         ("  test:", "  staging:", "  staging:", "environments.staging: there is no such"),
         ("  test:", "  test:\n    name: x", "    name: x", "name, type and environments cannot be"),

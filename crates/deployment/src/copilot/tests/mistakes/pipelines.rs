@@ -1,4 +1,4 @@
-//! Mistakes in what a push deploys.
+//! Mistakes in pipelines.
 
 use super::found_in;
 
@@ -7,7 +7,7 @@ fn mistakes_in_a_pipeline_are_found() {
     let file = "pipelines/pubsub-main/manifest.yml";
     let last = "      promotion:\n        depends_on: [publisher]\n";
     let cases = [
-        ("name: pubsub-main", "name: main", "name: main", "but its directory \"pubsub-main\""),
+        ("name: pubsub-main", "name: main", "name: main", "but its directory is \"pubsub-main\""),
         ("version: 1", "version: 2", "version: 2", "version: Copilot needs one"),
         ("version: 1\n", "", "name: pubsub-main", "version: Copilot needs one"),
         ("x86_64-standard", "aarch64-standard", "  image:", "build.image: publisher has another"),
@@ -34,9 +34,9 @@ fn mistakes_in_a_pipeline_are_found() {
     let file = "pipelines/pubsub-main/buildspec.yml";
     let cases = [
         ("version: 0.2", "version: 0.3", "version", "version: it should be 0.2"),
-        ("KIT: \"1\"", "KIT: \"0\"", "    DOCKER_B", "docker knows no cache mounts"),
+        ("KIT: \"1\"", "KIT: \"0\"", "    DOCKER_B", "docker has no cache mounts"),
         ("v1.33.4", "v1.34.1", "    COPILOT_V", "the overrides are checked against v1.33.x"),
-        ("ABORT # other", "CONTINUE # other", "  install:", "what fails its tests is deployed"),
+        ("ABORT # other", "CONTINUE # other", "  install:", "a build that failed its tests"),
         ("    commands:", "    command:", "    command:", "command"),
     ];
     found_in(file, &cases);

@@ -1,4 +1,4 @@
-//! Patches and addons that do not fit what Copilot makes of the manifests.
+//! Patches and addons that do not fit the template that Copilot writes.
 
 use super::{FULFILMENT, PROMOTION, found, found_in};
 
@@ -10,11 +10,11 @@ fn patches_that_fit_nothing_are_found() {
         ("Statement/0/", "Statement/7/", "  path", "PolicyDocument/Statement/7 here"),
         ("  value: 60", "  value: 180", "  path: /Resources/TaskD", "Fargate waits 0 to 120 s"),
         ("/0/StopTimeout", "/0/PortMappings/-", "  path: /Resources/TaskD", "0/PortMappings here"),
-        ("/StopTimeout", "/StopTimeot", "  path: /Resources/TaskD", "knows no StopTimeot"),
+        ("/StopTimeout", "/StopTimeot", "  path: /Resources/TaskD", "has no property StopTimeot"),
         ("tions/0/Stop", "tions/00/Stop", "  path: /Resources/TaskD", "Definitions/00 here"),
         ("/Runtime", "/Runtim", "  path: /Resources/Env", "Properties/Runtim here"),
         ("/EnvC", "/RulePriorityFunction/C", "  path: /Resources/Rule", "no /Resources/Rule"),
-        ("op: replace", "op: remove", "- op: remove", "a patch that removes has no value"),
+        ("op: replace", "op: remove", "- op: remove", "a patch that removes must not have a value"),
         ("Queue.QueueName", "Queu.QueueName", "Value: !GetAtt", "no DeadLetterQueu here"),
         (
             "# What",
@@ -48,10 +48,10 @@ fn addons_that_do_not_fit_together_are_found() {
     found(&[(other, "", parameter)], other, "    Type", "Parameters.App: Copilot merges");
     let second = "promotion/addons/addons.parameters.yaml";
     let edits = [(second, "", "Parameters: {}\n")];
-    found(&edits, arguments, "Parameters", "Copilot takes only one such file");
+    found(&edits, arguments, "Parameters", "Copilot accepts only one such file");
     found(&[extra], file, "    Type: String\n  Name", "Parameters.Extra: it has no Default");
     let cases = [
-        ("Name: !Ref WorkloadName", "Parameters.Name: Copilot passes it by itself"),
+        ("Name: !Ref WorkloadName", "Parameters.Name: Copilot passes it itself"),
         ("Extr: !Ref WorkloadName", "Parameters.Extr: no addon has such a parameter"),
         ("Extra: !GetAtt Queue.Arn", "Parameters.Extra: Copilot's template has no Queue here"),
         (
@@ -66,7 +66,7 @@ fn addons_that_do_not_fit_together_are_found() {
         found(&[extra, edit], arguments, argument, what);
     }
 
-    // Even without a policy: the task waits for what the addon tells it.
+    // Even without a policy: the task waits for the output of the addon.
     let addon = "fulfilment/addons/statusSubscription.yml";
     let (resources, output) =
         ("\nResources:\n", "\nOutputs: {it: {Value: !Ref Extra}}\nResources:\n");
@@ -90,12 +90,7 @@ fn outputs_with_the_name_of_another_variable_are_found() {
     let marker = "!Ref couponsTable\n  couponsTableAccessPolicy";
     let cases = [
         ("\nOutputs:", second, marker, "is also among the output CouponsTableName"),
-        (
-            "  couponsTableName:",
-            "  copilotLbDns:",
-            marker,
-            "is also among the variables of Copilot",
-        ),
+        ("  couponsTableName:", "  copilotLbDns:", marker, "is also among Copilot's own variables"),
     ];
     found_in(file, &cases);
     let edit = (PROMOTION, "  RUST_LOG: info", "  COUPONS_TABLE_NAME: mine");

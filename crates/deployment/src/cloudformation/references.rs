@@ -1,4 +1,4 @@
-//! What the values of a template refer to, and whether that leads round in a circle.
+//! References from a template's values to its parameters and resources, and circles of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,16 +6,16 @@ use serde_saphyr::Location;
 
 use super::expression::{Data, Expression, Value};
 
-/// What a value refers to, by logical id or name, and where.
+/// The names of the parameters and resources that `value` refers to, with the places.
 pub fn of(value: &Value) -> Vec<(&str, Location)> {
     let mut found = Vec::new();
     collect(value, &mut found);
     found
 }
 
-/// The resources that refer to one another in a circle, the first one once more at the end.
+/// Resources that refer to one another in a circle; the last is the first again.
 ///
-/// CloudFormation refuses such a template when it is deployed.
+/// CloudFormation rejects such a template at deployment.
 pub fn circle(resources: &BTreeMap<String, Value>) -> Option<Vec<&str>> {
     let mut search = Search { resources, path: Vec::new(), done: BTreeSet::new() };
     resources.keys().find_map(|id| search.visit(id))
@@ -49,20 +49,9 @@ fn depends_on(resource: &Value) -> Vec<&str> {
         return Vec::new();
     };
     match entries.get("DependsOn").map(|value| &value.data) {
-        Some(Data::List(values)) => values.iter().filter_map(literal).collect(),
-        Some(_) => entries.get("DependsOn").and_then(literal).into_iter().collect(),
+        Some(Data::List(values)) => values.iter().filter_map(Value::as_literal).collect(),
+        Some(_) => entries.get("DependsOn").and_then(Value::as_literal).into_iter().collect(),
         None => Vec::new(),
-    }
-}
-
-/// A text without functions.
-pub fn literal(value: &Value) -> Option<&str> {
-    match &value.data {
-        Data::Text(text) => match &text.expression {
-            Expression::Literal(literal) => Some(literal),
-            _ => None,
-        },
-        _ => None,
     }
 }
 
@@ -77,7 +66,7 @@ fn collect<'a>(value: &'a Value, found: &mut Vec<(&'a str, Location)>) {
 
 fn names<'a>(expression: &'a Expression, place: Location, found: &mut Vec<(&'a str, Location)>) {
     match expression {
-        Expression::Literal(_) | Expression::Topic { .. } => {}
+        Expression::Literal(_) => {}
         Expression::Ref(name) | Expression::Attribute(name, _) => found.push((name, place)),
         Expression::Join(pieces) => pieces.iter().for_each(|piece| names(piece, place, found)),
         Expression::Import(name) => names(name, place, found),

@@ -1,13 +1,13 @@
-//! What is known of a resource once it exists.
+//! The values of a resource that exists.
 
 use std::collections::BTreeMap;
 
-/// What is known of a resource that exists.
+/// The values of a resource that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Made {
-    /// What `Ref` gives.
+    /// The result of `Ref`.
     pub reference: String,
-    /// What `Fn::GetAtt` gives.
+    /// The results of `Fn::GetAtt`, by attribute.
     pub attributes: BTreeMap<&'static str, String>,
 }
 
@@ -33,7 +33,7 @@ impl Made {
         }
     }
 
-    /// Something that nothing refers to.
+    /// A resource whose values nobody uses here.
     pub fn nothing() -> Self {
         Self { reference: String::new(), attributes: BTreeMap::new() }
     }

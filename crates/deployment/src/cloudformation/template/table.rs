@@ -1,9 +1,9 @@
-//! A DynamoDB table, as an addon declares it.
+//! DynamoDB tables.
 
 use serde::Deserialize;
 use serde_saphyr::{Location, Spanned};
 
-use crate::copilot::expression::{Text, Value};
+use crate::cloudformation::expression::{Text, Value};
 
 /// `AWS::DynamoDB::Table`.
 #[derive(Clone, Debug, Deserialize)]
@@ -11,14 +11,14 @@ use crate::copilot::expression::{Text, Value};
 pub struct Table {
     /// Its physical name.
     pub table_name: Option<Text>,
-    /// The attributes that are keys.
+    /// The attributes that its keys use.
     pub attribute_definitions: Vec<Attribute>,
     /// Its key.
     pub key_schema: Vec<Key>,
-    /// Other ways to query it.
+    /// Its indexes.
     #[serde(default)]
     pub global_secondary_indexes: Vec<Index>,
-    /// When items go by themselves.
+    /// When items expire.
     pub time_to_live_specification: Option<TimeToLive>,
     #[serde(default, rename = "BillingMode")]
     _billing: Option<BillingMode>,
@@ -36,7 +36,7 @@ enum BillingMode {
     PayPerRequest,
 }
 
-/// An attribute that is a key.
+/// An attribute that a key uses.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub struct Attribute {
@@ -46,7 +46,7 @@ pub struct Attribute {
     pub attribute_type: AttributeType,
 }
 
-/// What an attribute holds.
+/// The type of an attribute's values.
 #[derive(Clone, Copy, Debug, Deserialize)]
 pub enum AttributeType {
     /// Text.
@@ -63,11 +63,11 @@ pub enum AttributeType {
 pub struct Key {
     /// The attribute.
     pub attribute_name: Spanned<String>,
-    /// Which part it is.
+    /// The part of the key that it is.
     pub key_type: KeyType,
 }
 
-/// Which part of a key.
+/// The part of a key that an attribute is.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum KeyType {
@@ -85,47 +85,47 @@ pub struct Index {
     pub index_name: String,
     /// Its key.
     pub key_schema: Vec<Key>,
-    /// What it holds of an item.
+    /// The attributes that it copies from each item.
     pub projection: Projection,
 }
 
-/// What an index holds of an item.
+/// The attributes that an index copies from each item.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub struct Projection {
-    /// How much.
+    /// Which attributes.
     pub projection_type: ProjectionType,
-    /// With `INCLUDE`, which attributes.
+    /// With `INCLUDE`, the attributes to copy in addition to the keys.
     #[serde(default)]
     pub non_key_attributes: Vec<String>,
 }
 
-/// How much an index holds of an item.
+/// Which attributes an index copies from each item.
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ProjectionType {
-    /// All of it.
+    /// All.
     All,
-    /// Its keys.
+    /// The keys.
     KeysOnly,
-    /// Its keys, and some attributes.
+    /// The keys and some others.
     Include,
 }
 
-/// When items go by themselves.
+/// When items expire.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub struct TimeToLive {
     /// The attribute that holds the time, in seconds since 1970.
     pub attribute_name: String,
-    /// Whether they do.
+    /// Whether they expire at all.
     pub enabled: bool,
 }
 
 impl Table {
-    /// The first key whose attribute is not defined, or attribute that is no key.
+    /// The first key whose attribute is not defined, or attribute that no key uses.
     ///
-    /// AWS refuses both when a stack is deployed.
+    /// AWS rejects both at deployment.
     pub fn undefined_key(&self) -> Option<(Location, String)> {
         let indexes = self.global_secondary_indexes.iter();
         let keys: Vec<&Spanned<String>> = self
@@ -144,7 +144,8 @@ impl Table {
         let unused = defined.iter().find(|name| differs(name, &keys));
         undefined
             .map(|key| (key, "AttributeDefinitions does not define it"))
-            .or(unused.map(|name| (name, "it is no key, so AttributeDefinitions may not name it")))
+            .or(unused
+                .map(|name| (name, "no key uses it, so AttributeDefinitions must not define it")))
             .map(|(name, why)| (name.referenced, format!("AttributeName {:?}: {why}", name.value)))
     }
 }

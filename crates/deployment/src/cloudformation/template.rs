@@ -1,4 +1,5 @@
-//! An addon: a CloudFormation template, with the resources that this product uses and no other.
+//! A CloudFormation template. It may contain the resource types that this product uses, and no
+//! others.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -8,27 +9,27 @@ use serde::{
 };
 use serde_saphyr::Spanned;
 
-use super::{
-    expression::{Text, Value},
-    yaml::wrong,
-};
+use super::expression::{Text, Value};
+use crate::yaml::wrong;
 
 pub mod messaging;
 pub mod table;
 
-use messaging::{Queue, QueuePolicy, Subscription, Topic};
-use table::Table;
+use self::{
+    messaging::{Queue, QueuePolicy, Subscription, Topic},
+    table::Table,
+};
 
-/// One file of a service's addons.
+/// A template.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub struct Template {
-    /// What it has to be told.
+    /// Its parameters, by name.
     #[serde(default)]
     pub parameters: BTreeMap<String, Spanned<Parameter>>,
-    /// What it makes.
+    /// Its resources, by logical id.
     pub resources: BTreeMap<String, Spanned<Resource>>,
-    /// What it tells: to its service, and with `Export` to other stacks.
+    /// Its outputs, by name.
     #[serde(default)]
     pub outputs: BTreeMap<String, Output>,
     #[serde(default, rename = "AWSTemplateFormatVersion")]
@@ -39,11 +40,11 @@ pub struct Template {
     _metadata: Option<IgnoredAny>,
 }
 
-/// What a template has to be told.
+/// A parameter of a template.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub struct Parameter {
-    /// The value, if nobody tells another.
+    /// The value if no other is passed.
     pub default: Option<String>,
     #[serde(rename = "Type")]
     _type: ParameterType,
@@ -57,19 +58,19 @@ enum ParameterType {
     Number,
 }
 
-/// What a template tells.
+/// An output of a template.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub struct Output {
-    /// What it tells.
+    /// Its value.
     pub value: Text,
-    /// Under which name other stacks may import it.
+    /// The name under which other stacks can import it.
     pub export: Option<Export>,
     #[serde(default, rename = "Description")]
     _description: Option<Text>,
 }
 
-/// Under which name other stacks may import an output.
+/// The name under which other stacks can import an output.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub struct Export {
@@ -77,31 +78,30 @@ pub struct Export {
     pub name: Text,
 }
 
-/// What `addons.parameters.yml` says.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "PascalCase")]
-pub struct Arguments {
-    /// For each parameter, a value of the service's own stack.
-    pub parameters: BTreeMap<String, Text>,
-}
-
-/// Something to be made.
+/// A resource.
 #[derive(Clone, Debug)]
 pub enum Resource {
     /// A DynamoDB table.
     Table(Table),
     /// An SQS queue.
     Queue(Queue),
-    /// Who may do what with a queue.
+    /// Permissions on a queue.
     QueuePolicy(QueuePolicy),
     /// An SNS topic.
     Topic(Topic),
-    /// A topic's messages for a queue.
+    /// The delivery of a topic's messages to a queue.
     Subscription(Subscription),
-    /// Who may do what: nothing asks on a laptop.
+    /// Permissions of a service. A local account does not check them.
     ManagedPolicy,
-    /// When to wake somebody: nobody is woken by a laptop.
+    /// An alarm. A local account has none.
     Alarm,
+}
+
+impl Output {
+    /// An output that other stacks can import under `name`.
+    pub fn exported(value: Text, name: Text) -> Self {
+        Self { value, export: Some(Export { name }), _description: None }
+    }
 }
 
 impl<'de> Deserialize<'de> for Resource {
@@ -119,7 +119,7 @@ impl<'de> Visitor<'de> for ResourceVisitor {
         f.write_str("a resource with Type and Properties")
     }
 
-    /// `Type` says how to read `Properties`, so it has to come first, as it does by custom.
+    /// `Type` decides how to read `Properties`, so it has to come first, as it usually does.
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Resource, A::Error> {
         let mut kind = None;
         let mut resource = None;

@@ -1,14 +1,16 @@
-//! Queues, topics and what ties them, as an addon declares them or as Copilot makes them.
+//! Queues, topics, and the subscriptions and policies that connect them.
 
 use serde::Deserialize;
 
-use crate::copilot::{
-    expression::{Expression, Text, Value},
-    filter_policy::FilterPolicy,
-    manifest::Within,
+use crate::{
+    cloudformation::{
+        expression::{Expression, Text, Value},
+        filter_policy::FilterPolicy,
+    },
+    within::Within,
 };
 
-/// `AWS::SQS::Queue`. What is not set is as SQS has it.
+/// `AWS::SQS::Queue`. A setting that is not given has the default of SQS.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "PascalCase", default)]
 pub struct Queue {
@@ -22,7 +24,7 @@ pub struct Queue {
     pub delay_seconds: Option<Within<0, 900>>,
     /// Seconds.
     pub receive_message_wait_time_seconds: Option<Within<0, 20>>,
-    /// Where messages go that no try could handle.
+    /// Where messages go that failed every attempt.
     pub redrive_policy: Option<RedrivePolicy>,
     #[serde(rename = "SqsManagedSseEnabled")]
     _encryption: Option<bool>,
@@ -32,13 +34,13 @@ pub struct Queue {
     _tags: Option<Value>,
 }
 
-/// Where messages go that no try could handle.
+/// Where messages go that failed every attempt.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub struct RedrivePolicy {
     /// The dead-letter queue's ARN.
     pub dead_letter_target_arn: Text,
-    /// How many receives a message gets.
+    /// The number of receives after which a message goes there.
     pub max_receive_count: Within<1, 1000>,
 }
 
@@ -72,7 +74,7 @@ pub struct Subscription {
     pub topic_arn: Text,
     /// The queue's ARN.
     pub endpoint: Text,
-    /// Which messages are wanted; without one, all are.
+    /// The messages to deliver; all, if there is none.
     pub filter_policy: Option<FilterPolicy>,
     #[serde(rename = "Protocol")]
     _protocol: Option<Protocol>,
@@ -85,14 +87,14 @@ enum Protocol {
 }
 
 impl Queue {
-    /// A queue of which only its name is known.
+    /// A queue with this name and default settings.
     pub fn named(name: Text) -> Self {
         Self { queue_name: Some(name), ..Self::default() }
     }
 }
 
 impl QueuePolicy {
-    /// Lets `topics`, by ARN, send to the queue with the logical id `queue`.
+    /// Allows `topics`, given by ARN, to send to the queue with the logical id `queue`.
     pub fn for_topics(queue: &str, topics: Vec<Text>) -> Self {
         let name = queue.to_owned();
         let queue_arn = Expression::Attribute(name.clone(), "Arn".to_owned());
@@ -118,14 +120,14 @@ impl QueuePolicy {
 }
 
 impl Topic {
-    /// A topic of which only its name is known.
+    /// A topic with this name and default settings.
     pub fn named(name: Text) -> Self {
         Self { topic_name: Some(name), ..Self::default() }
     }
 }
 
 impl Subscription {
-    /// A topic's messages for a queue, both by ARN.
+    /// The delivery of a topic's messages to a queue, both given by ARN.
     pub fn of(topic_arn: Text, endpoint: Text, filter_policy: Option<FilterPolicy>) -> Self {
         Self { topic_arn, endpoint, filter_policy, _protocol: Some(Protocol::Sqs) }
     }

@@ -1,14 +1,18 @@
-//! A resource as a request to AWS.
+//! The request to AWS that creates a resource.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::{Known, Pending, Place, Unknown};
-use crate::copilot::{
-    Mistake,
-    expression::{Data, Text, Value},
-    template::{Resource, messaging::Queue, table::Table},
+use super::known::{Known, Unknown};
+use crate::{
+    cloudformation::{
+        expression::{Data, Text, Value},
+        filter_policy::FilterPolicy,
+        stack::{Declared, ResourceId},
+        template::{Resource, messaging::Queue, table::Table},
+    },
+    mistake::Mistake,
 };
 
 /// A request to AWS, with every reference in it resolved.
@@ -31,74 +35,75 @@ pub enum Request<'a> {
         /// The filter policy as JSON.
         filter: Option<String>,
     },
-    /// Nothing that a laptop needs.
+    /// No request: a local account does not need the resource.
     Nothing,
 }
 
-impl<'a> Known<'a> {
-    /// The request that makes a resource; `None` if what it refers to does not exist yet.
-    pub(super) fn request(&self, pending: &Pending<'a>) -> Result<Option<Request<'a>>, Mistake> {
-        let read = Reader { known: self, place: &pending.place };
-        let outcome = match &pending.resource.value {
-            Resource::Table(table) => read
-                .name(pending.id, table.table_name.as_ref())
-                .map(|name| Request::Table(name, table)),
-            Resource::Queue(queue) => read
-                .name(pending.id, queue.queue_name.as_ref())
-                .and_then(|name| Ok(Request::Queue(name, read.attributes(queue)?))),
-            Resource::QueuePolicy(policy) => read.texts(&policy.queues).and_then(|urls| {
-                let document = read.json(&policy.policy_document)?;
-                Ok(Request::QueuePolicy(urls, document.to_string()))
-            }),
-            Resource::Topic(topic) => {
-                read.name(pending.id, topic.topic_name.as_ref()).map(Request::Topic)
-            }
-            Resource::Subscription(it) => read.text(&it.topic_arn).and_then(|topic| {
-                Ok(Request::Subscription {
-                    topic,
-                    queue: read.text(&it.endpoint)?,
-                    filter: it.filter_policy.as_ref().map(|policy| policy.to_json()),
-                })
-            }),
-            Resource::ManagedPolicy | Resource::Alarm => Ok(Request::Nothing),
-        };
-        match outcome {
+impl<'a> Request<'a> {
+    /// The request that creates `resource`; `None` if a resource that it refers to does not exist
+    /// yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Mistake`] if one of its texts can never be computed.
+    pub fn of(
+        id: &ResourceId,
+        resource: &'a Declared<Resource>,
+        known: &Known<'_>,
+    ) -> Result<Option<Self>, Mistake> {
+        match (Reader { known, id }).request(&resource.value) {
             Ok(request) => Ok(Some(request)),
             Err((Unknown::Yet, _)) => Ok(None),
             Err((Unknown::Ever(why), text)) => {
-                let file = &pending.resource.file;
-                Err(Mistake::at(file, text.location, format!("{}: {why}", pending.id)))
+                let what = format!("{}: {why}", id.id);
+                Err(Mistake::at(&resource.file, text.location, what))
             }
         }
     }
 }
 
 /// Reads the texts of one resource.
-struct Reader<'a, 'w> {
-    known: &'a Known<'w>,
-    place: &'a Place,
+struct Reader<'a> {
+    known: &'a Known<'a>,
+    id: &'a ResourceId,
 }
 
 type Read<T> = Result<T, (Unknown, Text)>;
 
-impl Reader<'_, '_> {
+impl Reader<'_> {
+    fn request<'r>(&self, resource: &'r Resource) -> Read<Request<'r>> {
+        Ok(match resource {
+            Resource::Table(table) => Request::Table(self.name(table.table_name.as_ref())?, table),
+            Resource::Queue(queue) => {
+                Request::Queue(self.name(queue.queue_name.as_ref())?, self.attributes(queue)?)
+            }
+            Resource::QueuePolicy(policy) => {
+                let urls = self.texts(&policy.queues)?;
+                Request::QueuePolicy(urls, self.json(&policy.policy_document)?.to_string())
+            }
+            Resource::Topic(topic) => Request::Topic(self.name(topic.topic_name.as_ref())?),
+            Resource::Subscription(it) => Request::Subscription {
+                topic: self.text(&it.topic_arn)?,
+                queue: self.text(&it.endpoint)?,
+                filter: it.filter_policy.as_ref().map(FilterPolicy::to_json),
+            },
+            Resource::ManagedPolicy | Resource::Alarm => Request::Nothing,
+        })
+    }
+
     fn text(&self, text: &Text) -> Read<String> {
-        (self.known.evaluate(self.place, &text.expression)).map_err(|why| (why, text.clone()))
+        (self.known.evaluate(&self.id.stack, &text.expression)).map_err(|why| (why, text.clone()))
     }
 
     fn texts(&self, texts: &[Text]) -> Read<Vec<String>> {
         texts.iter().map(|text| self.text(text)).collect()
     }
 
-    /// A resource without a name of its own is named after its stack and logical id.
-    fn name(&self, id: &str, text: Option<&Text>) -> Read<String> {
+    /// The resource's own name, or else one made of its stack and logical id.
+    fn name(&self, text: Option<&Text>) -> Read<String> {
         match text {
             Some(text) => self.text(text),
-            None => {
-                let stack = self.known.stack(self.place);
-                let prefix = stack.map_or("", |stack| stack.prefix.as_str());
-                Ok(format!("{prefix}{id}"))
-            }
+            None => Ok(format!("{}-{}", self.id.stack, self.id.id)),
         }
     }
 

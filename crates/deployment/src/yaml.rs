@@ -1,10 +1,6 @@
-//! Reads a YAML file into a type, strictly: what the type does not know is a [`Mistake`].
+//! Reads a YAML file into a type, strictly: a key that the type does not have is a [`Mistake`].
 
-use std::{
-    fmt, fs,
-    marker::PhantomData,
-    path::{Path, PathBuf},
-};
+use std::{fmt, fs, marker::PhantomData, path::Path};
 
 use serde::{
     Deserialize, Deserializer,
@@ -14,46 +10,8 @@ use serde::{
 };
 use serde_path_to_error::{Path as KeyPath, Segment};
 use serde_saphyr::{DefaultMessageFormatter, Location, MessageFormatter as _, Spanned};
-use thiserror::Error;
 
-/// Something wrong in a file: one sentence that says where and what.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-#[error("{}:{line}:{column}: {what}", file.display())]
-pub struct Mistake {
-    /// The file, as it was found.
-    pub file: PathBuf,
-    /// The line, from 1.
-    pub line: u64,
-    /// The column, from 1.
-    pub column: u64,
-    /// What is wrong, with the key it is about.
-    pub what: String,
-}
-
-impl Mistake {
-    /// A mistake at a place in a file.
-    pub fn at(file: &Path, location: Location, what: impl Into<String>) -> Self {
-        Self {
-            file: file.to_owned(),
-            line: location.line().max(1),
-            column: location.column().max(1),
-            what: what.into(),
-        }
-    }
-
-    /// What is wrong in `file`.
-    pub fn from_wrong(file: &Path, (location, what): Wrong) -> Self {
-        Self::at(file, location, what)
-    }
-
-    /// A mistake of a file as a whole.
-    pub fn of(file: &Path, what: impl Into<String>) -> Self {
-        Self { file: file.to_owned(), line: 1, column: 1, what: what.into() }
-    }
-}
-
-/// What is wrong in a file, and where in it.
-pub type Wrong = (Location, String);
+use crate::mistake::Mistake;
 
 /// Reads the file at `path`.
 ///
@@ -66,7 +24,7 @@ pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T, Mistake> {
     parse(path, &text)
 }
 
-/// Reads `text`, which is the content of the file at `path`.
+/// Reads `text`, the content of the file at `path`.
 ///
 /// # Errors
 ///
@@ -89,7 +47,7 @@ pub fn parse<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, Mistake>
     })
 }
 
-/// `subscribe.queue.timeout`, say. The parser marks positions by steps of its own, named `value`.
+/// A name such as `subscribe.queue.timeout`. The parser adds segments of its own, called `value`.
 fn key_name(path: &KeyPath) -> Option<String> {
     let mut name = String::new();
     for segment in path {
@@ -107,9 +65,9 @@ fn key_name(path: &KeyPath) -> Option<String> {
     Some(name).filter(|name| !name.is_empty())
 }
 
-/// A value that Copilot lets one write short, as a scalar, or long, as a map.
+/// A value with a short form, a scalar, and a long form, a map.
 ///
-/// Unlike an untagged enum it does not lose the place of a mistake inside the map.
+/// Unlike an untagged enum it keeps the place of a mistake inside the map.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ShortOr<S, L> {
     /// The scalar.
@@ -158,7 +116,7 @@ impl<'de, S: Deserialize<'de>, L: Deserialize<'de>> Visitor<'de> for ShortOrVisi
     }
 }
 
-/// A map whose keys have a place, in the order of the file.
+/// A map in the order of the file that knows the places of its keys.
 #[derive(Clone, Debug)]
 pub struct Entries<V>(Vec<(Spanned<String>, V)>);
 
@@ -199,7 +157,7 @@ impl<'de, V: Deserialize<'de>> Visitor<'de> for EntriesVisitor<V> {
     }
 }
 
-/// A scalar as text, however it is written: `5000` and `"5000"` are the same, as for Copilot.
+/// A scalar as text: `5000` and `"5000"` are the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scalar(pub String);
 
@@ -239,7 +197,7 @@ impl Visitor<'_> for ScalarVisitor {
     }
 }
 
-/// Fails at the place of the value that is being read.
+/// An error at the place of the value that is being read.
 pub fn wrong<E: serde::de::Error>(what: impl fmt::Display) -> E {
     E::custom(what)
 }

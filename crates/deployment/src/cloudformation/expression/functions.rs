@@ -1,5 +1,5 @@
-//! Values in a CloudFormation template: plain ones, and the intrinsic functions `Ref`,
-//! `Fn::GetAtt`, `Fn::Sub` and `Fn::ImportValue`, in their short and long forms.
+//! Reads values, with the intrinsic functions `Ref`, `Fn::GetAtt`, `Fn::Sub` and `Fn::ImportValue`
+//! in their short and long forms.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -9,100 +9,8 @@ use serde::{
 };
 use serde_saphyr::{Location, Spanned, Tagged};
 
-use super::yaml::wrong;
-
-/// Any value, and where it stands.
-#[derive(Clone, Debug)]
-pub struct Value {
-    /// Where it begins.
-    pub location: Location,
-    /// What it is.
-    pub data: Data,
-}
-
-/// What a value is.
-#[derive(Clone, Debug)]
-pub enum Data {
-    /// Nothing, a truth value or a number.
-    Plain(serde_json::Value),
-    /// A text, known now or when the resources that it names exist.
-    Text(Text),
-    /// A list.
-    List(Vec<Value>),
-    /// A map.
-    Map(BTreeMap<String, Value>),
-}
-
-/// A text, and where it stands.
-#[derive(Clone, Debug)]
-pub struct Text {
-    /// Where it begins.
-    pub location: Location,
-    /// How it is made.
-    pub expression: Expression,
-}
-
-/// How a text is made.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Expression {
-    /// As it is written.
-    Literal(String),
-    /// `Ref`: a parameter, or what names a resource.
-    Ref(String),
-    /// `Fn::GetAtt`: an attribute of a resource.
-    Attribute(String, String),
-    /// `Fn::Sub`: pieces that follow one another.
-    Join(Vec<Expression>),
-    /// `Fn::ImportValue`: what another stack exports under a name.
-    Import(Box<Expression>),
-    /// The ARN of a service's topic, which Copilot's own template puts together.
-    Topic {
-        /// The service that owns it.
-        service: String,
-        /// Its name.
-        topic: String,
-    },
-}
-
-impl Text {
-    /// A text that no file contains, because Copilot writes it.
-    pub fn made(expression: Expression) -> Self {
-        Self { location: Location::UNKNOWN, expression }
-    }
-}
-
-impl Value {
-    /// A text that no file contains.
-    pub fn literal(text: &str) -> Self {
-        Self::text(Text::made(Expression::Literal(text.to_owned())))
-    }
-
-    /// A text.
-    pub fn text(text: Text) -> Self {
-        Self::made(Data::Text(text))
-    }
-
-    /// A list that no file contains.
-    pub fn list(values: Vec<Value>) -> Self {
-        Self::made(Data::List(values))
-    }
-
-    /// A map that no file contains.
-    pub fn map<const N: usize>(entries: [(&str, Value); N]) -> Self {
-        let entries = entries.map(|(key, value)| (key.to_owned(), value));
-        Self::made(Data::Map(entries.into()))
-    }
-
-    /// `Ref` that no file contains.
-    pub fn reference(name: &str) -> Self {
-        Self::text(Text::made(Expression::Ref(name.to_owned())))
-    }
-
-    /// A value that no file contains.
-    pub fn made(data: Data) -> Self {
-        Self { location: Location::UNKNOWN, data }
-    }
-}
+use super::{Data, Expression, Text, Value};
+use crate::yaml::wrong;
 
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -119,12 +27,12 @@ impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Value::deserialize(deserializer)?.data {
             Data::Text(text) => Ok(text),
-            _ => Err(wrong("should be a text or a function that makes one")),
+            _ => Err(wrong("should be a text or a function that returns one")),
         }
     }
 }
 
-/// A value whose tag is not looked at yet.
+/// A value whose tag is not interpreted yet.
 enum Raw {
     Plain(serde_json::Value),
     Text(String),
@@ -134,7 +42,7 @@ enum Raw {
 
 fn data(location: Location, raw: Raw, tag: Option<&str>) -> Result<Data, String> {
     let text = |expression| Data::Text(Text { location, expression });
-    // Tags of YAML itself, such as `!!str`, say nothing that the value does not.
+    // Tags of YAML itself, such as `!!str`, add nothing to the value.
     let tag = tag.filter(|tag| tag.starts_with('!'));
     let (function, argument) = match (tag, raw) {
         (None, Raw::Plain(plain)) => return Ok(Data::Plain(plain)),
@@ -184,7 +92,7 @@ fn call(function: &str, argument: Value) -> Result<Expression, String> {
         ("Sub", Data::List(parts)) => substitute_with(parts),
         ("ImportValue", Data::Text(name)) => Ok(Expression::Import(Box::new(name.expression))),
         ("Ref" | "GetAtt" | "Sub" | "ImportValue", _) => {
-            Err(format!("!{function} does not take this"))
+            Err(format!("!{function} does not take this kind of argument"))
         }
         _ => Err(format!(
             "!{function} is not supported here, only !Ref, !GetAtt, !Sub and !ImportValue"
@@ -195,7 +103,7 @@ fn call(function: &str, argument: Value) -> Result<Expression, String> {
 fn literal(text: Text) -> Result<String, String> {
     match text.expression {
         Expression::Literal(literal) => Ok(literal),
-        _ => Err("a function cannot be an argument here".to_owned()),
+        _ => Err("the argument cannot be a function here".to_owned()),
     }
 }
 
@@ -204,7 +112,7 @@ fn attribute(name: &str) -> Result<Expression, String> {
         .map(|(resource, attribute)| {
             Expression::Attribute(resource.to_owned(), attribute.to_owned())
         })
-        .ok_or_else(|| format!("{name:?} is not a resource, a dot and an attribute"))
+        .ok_or_else(|| format!("{name:?} should be a resource, a dot and an attribute"))
 }
 
 /// `!Sub [format, {name: value}]`.
@@ -224,7 +132,7 @@ fn substitute_with(parts: Vec<Value>) -> Result<Expression, String> {
     substitute(&literal(format)?, &values)
 }
 
-/// `${Name}` is a `Ref`, `${Name.Attribute}` a `GetAtt`, and `${!Name}` the text `${Name}`.
+/// `${Name}` is a `Ref`, `${Name.Attribute}` is a `GetAtt`, and `${!Name}` is the text `${Name}`.
 fn substitute(format: &str, values: &BTreeMap<String, Expression>) -> Result<Expression, String> {
     let mut pieces = Vec::new();
     let mut rest = format;

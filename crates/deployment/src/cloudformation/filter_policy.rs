@@ -1,8 +1,8 @@
-//! Which messages a subscription wants: a filter policy of SNS, over message attributes.
+//! Filter policies of SNS: which messages a subscription receives, by their attributes.
 //!
 //! The rules are in the SNS developer guide, "Amazon SNS subscription filter policies".
 
-use std::{collections::BTreeMap, fmt};
+use std::{cmp::Ordering, collections::BTreeMap, fmt};
 
 use serde::{
     Deserialize, Deserializer, Serialize,
@@ -10,34 +10,59 @@ use serde::{
 };
 use serde_json::Number;
 
-use super::yaml::{Scalar, ShortOr, wrong};
+use crate::yaml::{Scalar, ShortOr, wrong};
 
-/// SNS reads numbers between plus and minus this.
+/// SNS accepts numbers from minus this to plus this.
 const LIMIT: f64 = 1e9;
 
-/// For each attribute, the conditions of which one has to hold.
+/// The conditions on each attribute; at least one condition has to hold for each of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FilterPolicy(BTreeMap<String, Vec<Condition>>);
 
 impl FilterPolicy {
-    /// How many attributes it looks at.
+    /// The number of attributes that it has conditions on.
     pub fn attributes(&self) -> usize {
         self.0.len()
     }
 
-    /// The policy as SNS reads it.
+    /// The policy in the format of SNS.
     pub fn to_json(&self) -> String {
-        serde_json::to_string(self).expect("a policy has only texts and numbers in it")
+        serde_json::to_string(self).expect("a policy contains only texts, numbers and maps")
+    }
+
+    /// The lower bound on the number in `attribute`: 80 for `numeric: [">=", 80]`, and for `>` too.
+    ///
+    /// `None` if a message can pass with any lower number, or without a number.
+    pub fn lower_bound(&self, attribute: &str) -> Option<&Number> {
+        let bounds = self.0.get(attribute)?.iter().map(Condition::lower_bound);
+        // One condition suffices, so the policy has a bound only if each of them has one.
+        let bounds = bounds.collect::<Option<Vec<_>>>()?;
+        bounds.into_iter().min_by(|one, other| {
+            one.as_f64().partial_cmp(&other.as_f64()).unwrap_or(Ordering::Equal)
+        })
     }
 }
 
-/// One condition: a value to equal, or an operator.
+/// A condition: a value that the attribute equals, or an operator.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 enum Condition {
     Equal(Value),
     Operator(Operator),
+}
+
+impl Condition {
+    fn lower_bound(&self) -> Option<&Number> {
+        match self {
+            Self::Equal(Value::Number(number)) => Some(number),
+            Self::Operator(Operator::Numeric(Numeric(bounds))) => bounds
+                .iter()
+                .find(|(Comparison(comparison), _)| ["=", ">", ">="].contains(&comparison.as_str()))
+                .map(|(_, Limit(number))| number),
+            _ => None,
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for Condition {
@@ -69,7 +94,7 @@ enum Operator {
     Cidr(String),
 }
 
-/// Comparisons that all have to hold: `[">=", 80]` or `[">", 0, "<=", 100]`.
+/// One comparison or two, which both have to hold: `[">=", 80]` or `[">", 0, "<=", 100]`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(into = "Vec<Value>")]
 struct Numeric(Vec<(Comparison, Limit)>);
@@ -111,7 +136,7 @@ impl<'de> Visitor<'de> for NumericVisitor {
             {
                 Ok(Numeric(bounds))
             }
-            _ => Err(wrong("a range is a lower bound and then a higher one")),
+            _ => Err(wrong("a range is a lower bound, then a higher one")),
         }
     }
 }
@@ -144,6 +169,32 @@ impl<'de> Deserialize<'de> for Limit {
                 Err(wrong(format!("{text:?} is not a number: write it without quotes")))
             }
             Value::Bool(truth) => Err(wrong(format!("{truth} is not a number"))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::FilterPolicy;
+    use crate::yaml;
+
+    #[test]
+    fn the_lower_bound_is_the_least_number_that_can_pass() {
+        let examples = [
+            (r#"{amount: [{numeric: [">=", 80]}]}"#, Some("80")),
+            (r#"{amount: [{numeric: [">", 0.5, "<=", 100]}]}"#, Some("0.5")),
+            (r#"{amount: [{numeric: [">=", 80]}, {numeric: ["=", 9]}, 12]}"#, Some("9")),
+            (r#"{amount: [{numeric: ["<", 80]}]}"#, None),
+            (r#"{amount: [{numeric: [">=", 80]}, {exists: false}]}"#, None),
+            (r#"{amount: [large], total: [{numeric: [">=", 80]}]}"#, None),
+            ("{}", None),
+        ];
+        for (text, expected) in examples {
+            let policy: FilterPolicy = yaml::parse(Path::new("policy"), text).unwrap();
+            let bound = policy.lower_bound("amount").map(ToString::to_string);
+            assert_eq!(bound.as_deref(), expected, "{text}");
         }
     }
 }

@@ -1,0 +1,133 @@
+//! The values that are known so far, and the texts that follow from them.
+
+use std::collections::BTreeMap;
+
+use thiserror::Error;
+
+use super::made::Made;
+use crate::cloudformation::{
+    expression::Expression,
+    stack::{ResourceId, Stack},
+};
+
+/// The resources that exist so far.
+#[derive(Clone, Debug)]
+pub struct Known<'a> {
+    stacks: &'a [Stack],
+    made: BTreeMap<ResourceId, Made>,
+}
+
+/// Why a text cannot be computed.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+pub enum Unknown {
+    /// A resource that it refers to does not exist yet.
+    #[error("it refers to a resource that does not exist yet")]
+    Yet,
+    /// It can never be computed, for this reason.
+    #[error("{0}")]
+    Ever(String),
+}
+
+impl<'a> Known<'a> {
+    /// None of the resources of `stacks` exists.
+    pub fn nothing(stacks: &'a [Stack]) -> Self {
+        Self { stacks, made: BTreeMap::new() }
+    }
+
+    /// Records that a resource exists.
+    pub fn insert(&mut self, id: ResourceId, made: Made) {
+        self.made.insert(id, made);
+    }
+
+    /// The values of a resource that exists.
+    pub fn get(&self, id: &ResourceId) -> Option<&Made> {
+        self.made.get(id)
+    }
+
+    /// The value of `expression` in the stack called `stack`.
+    ///
+    /// # Errors
+    ///
+    /// [`Unknown`] if it cannot be computed.
+    pub fn evaluate(&self, stack: &str, expression: &Expression) -> Result<String, Unknown> {
+        match expression {
+            Expression::Literal(text) => Ok(text.clone()),
+            Expression::Ref(name) => self.reference(self.stack(stack)?, name),
+            Expression::Attribute(id, name) => self.attribute(self.stack(stack)?, id, name),
+            Expression::Join(pieces) => {
+                (pieces.iter()).map(|piece| self.evaluate(stack, piece)).collect()
+            }
+            Expression::Import(name) => self.import(&self.evaluate(stack, name)?),
+        }
+    }
+
+    fn stack(&self, name: &str) -> Result<&'a Stack, Unknown> {
+        let mut stacks = self.stacks.iter();
+        stacks
+            .find(|stack| stack.name == name)
+            .ok_or_else(|| Unknown::Ever(format!("there is no stack {name}")))
+    }
+
+    fn reference(&self, stack: &Stack, name: &str) -> Result<String, Unknown> {
+        if let Some(pseudo) = name.strip_prefix("AWS::") {
+            return self.pseudo_parameter(pseudo);
+        }
+        match stack.parameters.get(name) {
+            Some(argument) => {
+                let parent = stack.parent.as_ref().unwrap_or(&stack.name);
+                self.evaluate(parent, &argument.expression)
+            }
+            None => self.made(stack, name).map(|made| made.reference.clone()),
+        }
+    }
+
+    fn attribute(&self, stack: &Stack, id: &str, attribute: &str) -> Result<String, Unknown> {
+        let made = self.made(stack, id)?;
+        made.attributes.get(attribute).cloned().ok_or_else(|| {
+            Unknown::Ever(format!("the attribute {attribute} of {id} is not supported here"))
+        })
+    }
+
+    fn made(&self, stack: &Stack, id: &str) -> Result<&Made, Unknown> {
+        if !stack.resources.contains_key(id) {
+            return Err(Unknown::Ever(format!("there is no resource or parameter {id}")));
+        }
+        self.get(&stack.resource_id(id)).ok_or(Unknown::Yet)
+    }
+
+    /// Partition, region and account, taken from the ARN of any resource that exists.
+    fn pseudo_parameter(&self, name: &str) -> Result<String, Unknown> {
+        let mut arns = self.made.values().filter_map(|made| made.attributes.get("Arn"));
+        let arn = arns.next().ok_or(Unknown::Yet)?;
+        let part = match name {
+            "Partition" => 1,
+            "Region" => 3,
+            "AccountId" => 4,
+            _ => return Err(Unknown::Ever(format!("AWS::{name} is not supported here"))),
+        };
+        arn.split(':').nth(part).map(str::to_owned).ok_or(Unknown::Yet)
+    }
+
+    fn import(&self, wanted: &str) -> Result<String, Unknown> {
+        let mut unknown = false;
+        for stack in self.stacks {
+            for output in stack.outputs.values() {
+                let Some(export) = &output.value.export else {
+                    continue;
+                };
+                match self.evaluate(&stack.name, &export.name.expression) {
+                    Ok(name) if name == wanted => {
+                        return self.evaluate(&stack.name, &output.value.value.expression);
+                    }
+                    Ok(_) => {}
+                    Err(_) => unknown = true,
+                }
+            }
+        }
+        Err(if unknown {
+            Unknown::Yet
+        } else {
+            Unknown::Ever(format!("no stack exports {wanted:?}"))
+        })
+    }
+}

@@ -1,0 +1,125 @@
+//! The stack that Copilot writes for a service, with the resources that a local account needs.
+
+use std::collections::BTreeMap;
+
+use serde_saphyr::Location;
+
+use crate::{
+    cloudformation::{
+        expression::{Expression, Text},
+        stack::{Declared, Stack},
+        template::{
+            Output, Resource,
+            messaging::{Queue, QueuePolicy, RedrivePolicy, Subscription, Topic},
+        },
+    },
+    copilot::{
+        manifest::{
+            Manifest,
+            messages::{self, DeadLetter},
+            service_type::ServiceType,
+        },
+        names::Names,
+        service::ServiceFiles,
+    },
+    within::Within,
+};
+
+/// The logical id of a worker's queue.
+pub const EVENTS_QUEUE: &str = "EventsQueue";
+/// The logical id of a worker's dead-letter queue.
+const DEAD_LETTER_QUEUE: &str = "DeadLetterQueue";
+/// How long Copilot keeps dead letters: 14 days.
+const DEAD_LETTER_RETENTION_SECONDS: u32 = 1_209_600;
+
+/// Resources by logical id, with their places in the manifest.
+type Resources = BTreeMap<String, (Resource, Location)>;
+
+/// The stack of a service.
+pub fn of(names: &Names<'_>, files: &ServiceFiles) -> Stack {
+    let manifest = &files.manifest;
+    let mut resources = Resources::new();
+    let mut outputs = BTreeMap::new();
+    for messages::Topic { name } in manifest.topics() {
+        let (id, place) = (name.value.logical_id(), name.referenced);
+        let name = names.physical(&name.value.0);
+        let output = Output::exported(reference(&id), literal(name.clone()));
+        outputs.insert(id.clone(), Declared::new(output, &files.file, place));
+        resources.insert(id, (Resource::Topic(Topic::named(literal(name))), place));
+    }
+    if files.service_type == ServiceType::Worker {
+        add_queues(names, manifest, &mut resources);
+        add_subscriptions(names, manifest, &mut resources);
+    }
+    let resources = resources.into_iter();
+    Stack {
+        name: names.stack(),
+        resources: resources
+            .map(|(id, (resource, place))| (id, Declared::new(resource, &files.file, place)))
+            .collect(),
+        outputs,
+        ..Stack::default()
+    }
+}
+
+fn add_queues(names: &Names<'_>, manifest: &Manifest, resources: &mut Resources) {
+    let subscribe = manifest.subscribe.as_ref();
+    let place = subscribe.map_or(Location::UNKNOWN, |it| it.referenced);
+    let settings = (subscribe.map(|it| it.value.queue.clone())).unwrap_or_default();
+    let mut queue = Queue::named(literal(names.physical(EVENTS_QUEUE)));
+    queue.message_retention_period = settings.retention.map(|it| Within(it.0));
+    queue.delay_seconds = settings.delay.map(|it| Within(it.0));
+    queue.visibility_timeout = settings.timeout.map(|it| Within(it.0));
+    if let Some(DeadLetter { tries }) = settings.dead_letter {
+        queue.redrive_policy = Some(RedrivePolicy {
+            dead_letter_target_arn: arn(DEAD_LETTER_QUEUE),
+            max_receive_count: tries,
+        });
+        let mut dead_letters = Queue::named(literal(names.physical(DEAD_LETTER_QUEUE)));
+        dead_letters.message_retention_period = Some(Within(DEAD_LETTER_RETENTION_SECONDS));
+        let resource = Resource::Queue(dead_letters);
+        resources.insert(DEAD_LETTER_QUEUE.to_owned(), (resource, place));
+    }
+    resources.insert(EVENTS_QUEUE.to_owned(), (Resource::Queue(queue), place));
+}
+
+fn add_subscriptions(names: &Names<'_>, manifest: &Manifest, resources: &mut Resources) {
+    let mut senders = Vec::new();
+    let mut first_place = None;
+    for subscription in manifest.subscriptions() {
+        let (service, topic) = (&subscription.service.value, &subscription.name.value);
+        let place = subscription.name.referenced;
+        let topic_arn = exported_topic(&Names { service, ..*names }, &topic.0);
+        senders.push(topic_arn.clone());
+        first_place.get_or_insert(place);
+        let filter_policy = subscription.filter_policy.clone();
+        let resource = Subscription::of(topic_arn, arn(EVENTS_QUEUE), filter_policy);
+        let id = format!("{service}{}Subscription", topic.logical_id());
+        resources.insert(id, (Resource::Subscription(resource), place));
+    }
+    if let Some(place) = first_place {
+        let policy = QueuePolicy::for_topics(EVENTS_QUEUE, senders);
+        resources.insert("QueuePolicy".to_owned(), (Resource::QueuePolicy(policy), place));
+    }
+}
+
+/// The ARN of another service's topic.
+///
+/// Copilot composes it from names. Here the stack of its owner exports it, so that the resources
+/// that use it wait until the topic exists.
+fn exported_topic(owner: &Names<'_>, topic: &str) -> Text {
+    let export = Expression::Literal(owner.physical(topic));
+    Text::made(Expression::Import(Box::new(export)))
+}
+
+fn literal(text: String) -> Text {
+    Text::made(Expression::Literal(text))
+}
+
+fn reference(resource: &str) -> Text {
+    Text::made(Expression::Ref(resource.to_owned()))
+}
+
+fn arn(resource: &str) -> Text {
+    Text::made(Expression::Attribute(resource.to_owned(), "Arn".to_owned()))
+}

@@ -1,0 +1,97 @@
+//! A deployment as data: the stacks to create, and the services that use them.
+
+use std::collections::BTreeMap;
+
+use crate::cloudformation::{
+    expression::Expression,
+    filter_policy::FilterPolicy,
+    stack::{ResourceId, Stack},
+    template::Resource,
+};
+
+/// An application in one environment.
+#[derive(Clone, Debug)]
+pub struct Deployment {
+    /// The name of the application.
+    pub application: String,
+    /// The name of the environment.
+    pub environment: String,
+    /// The stacks, with unique names.
+    pub stacks: Vec<Stack>,
+    /// The services; those without subscriptions come first.
+    pub services: Vec<Service>,
+}
+
+/// A service, and the resources that it uses.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: Kind,
+    /// The topics that it publishes to, by the names that it knows them by.
+    pub topics: BTreeMap<String, ResourceId>,
+    /// The queue that it receives from.
+    pub queue: Option<ServiceQueue>,
+    /// The environment variables of its container.
+    pub variables: BTreeMap<String, Variable>,
+    /// Whether a collector of spans runs beside its container.
+    pub has_span_collector: bool,
+}
+
+/// The kinds of services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It answers HTTP requests behind a load balancer.
+    Web,
+    /// It handles messages from a queue.
+    Worker,
+}
+
+/// The queue that a service receives from.
+#[derive(Clone, Debug)]
+pub struct ServiceQueue {
+    /// The queue.
+    pub queue: NamedQueue,
+    /// The queue of messages that failed every attempt.
+    pub dead_letters: Option<NamedQueue>,
+}
+
+/// A queue and its name.
+#[derive(Clone, Debug)]
+pub struct NamedQueue {
+    /// The queue.
+    pub id: ResourceId,
+    /// Its physical name. `CloudFormation` may append a suffix.
+    pub name: String,
+}
+
+/// The value of an environment variable.
+#[derive(Clone, Debug)]
+pub struct Variable {
+    /// The name of the stack in which to evaluate it.
+    pub stack: String,
+    /// How to compute it.
+    pub value: Expression,
+}
+
+impl Deployment {
+    /// The service called `name`.
+    pub fn service(&self, name: &str) -> Option<&Service> {
+        self.services.iter().find(|service| service.name == name)
+    }
+
+    /// The filter policies of the subscriptions through which `service` gets its messages.
+    pub fn filter_policies(&self, service: &Service) -> impl Iterator<Item = &FilterPolicy> {
+        let queue = service.queue.as_ref().map(|queue| &queue.queue.id);
+        let stack = queue.and_then(|queue| self.stacks.iter().find(|it| it.name == queue.stack));
+        let arn = queue.map(|queue| Expression::Attribute(queue.id.clone(), "Arn".to_owned()));
+        let resources = stack.into_iter().flat_map(|stack| stack.resources.values());
+        resources.filter_map(move |resource| match &resource.value {
+            Resource::Subscription(it) if arn.as_ref() == Some(&it.endpoint.expression) => {
+                it.filter_policy.as_ref()
+            }
+            _ => None,
+        })
+    }
+}
