@@ -3,8 +3,9 @@
 use std::{collections::HashMap, path::Path};
 
 use account::{
-    endpoint::{self, Endpoint},
-    provision::{self, Account, Target},
+    embedded::EmbeddedAccount,
+    endpoint::Endpoint,
+    provision::{Account, Service},
 };
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -37,11 +38,9 @@ pub struct TestAccount {
 
 impl TestAccount {
     pub async fn start() -> Self {
-        let settings = endpoint::Settings::loopback(0);
-        let endpoint = endpoint::start(&settings).await.unwrap();
-        let target = Target { endpoint_url: endpoint.url.clone(), region: settings.region };
         let copilot = Path::new(env!("CARGO_MANIFEST_DIR")).join("../copilot");
-        let account = provision::provision(&copilot, &target).await.unwrap();
+        let EmbeddedAccount { endpoint, target, account } =
+            EmbeddedAccount::of_files(&copilot).await.unwrap();
         let aws = target.config().await;
         Self { dynamodb: aws_sdk_dynamodb::Client::new(&aws), aws, account, _endpoint: endpoint }
     }
@@ -128,14 +127,15 @@ impl TestAccount {
     }
 
     fn table(&self) -> &str {
-        &self.account.service("publisher").unwrap().variables["ORDERS_TABLE_NAME"]
+        self.publisher().variable("ORDERS_TABLE_NAME").unwrap()
     }
 
     fn topic_arn(&self, name: &str) -> String {
-        let publisher = self.account.service("publisher").unwrap();
-        let arns = &publisher.variables["COPILOT_SNS_TOPIC_ARNS"];
-        let mut arns: HashMap<String, String> = serde_json::from_str(arns).unwrap();
-        arns.remove(name).unwrap()
+        self.publisher().topic_arn(name).unwrap().to_owned()
+    }
+
+    fn publisher(&self) -> &Service {
+        self.account.service("publisher").unwrap()
     }
 }
 
