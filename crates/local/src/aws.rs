@@ -13,6 +13,7 @@ use account::{
 };
 use anyhow::Context as _;
 use deployment::copilot;
+use local::system::DEFAULT_AWS_PORT;
 use pubsub::{health, shutdown};
 
 use crate::up::Files;
@@ -21,7 +22,7 @@ use crate::up::Files;
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The port to listen on; 0 takes a free one
-    #[arg(long, default_value_t = 4566)]
+    #[arg(long, default_value_t = DEFAULT_AWS_PORT)]
     port: u16,
     /// The address to listen on; 0.0.0.0 is reachable from other machines and containers
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]

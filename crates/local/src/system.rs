@@ -25,6 +25,8 @@ use crate::{
     task::Task,
 };
 
+/// The port of the AWS endpoint unless another is asked for, as other local endpoints have it.
+pub const DEFAULT_AWS_PORT: u16 = 4566;
 /// How long a service may take to exit after SIGTERM. ECS waits longer, but here a person waits.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use hyper::Uri;
 use local::{
     build,
-    system::{Settings, System},
+    system::{DEFAULT_AWS_PORT, Settings, System, free_port},
 };
 use pubsub::{
     env::Misconfigured,
@@ -29,16 +29,18 @@ const RESTART_DELAY: Duration = Duration::from_secs(1);
 /// Settings for a laptop, unless the environment says otherwise: fulfilment takes its time, so that
 /// it can be watched, and shows the customer's name.
 const LAPTOP: [(&str, &str); 2] = [("PACE_MS", "1000"), ("BANNER", "on")];
+/// The variables that reach the services if they are set.
+const PASSED_ON: [&str; 2] = ["OTEL_", "RUST_LOG"];
 
 /// The options of `up`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The port of the page; 0 takes a free one
-    #[arg(long, default_value_t = 5000)]
+    #[arg(long, env = "PORT", default_value_t = 5000)]
     port: u16,
-    /// The port of the AWS endpoint; 0 takes a free one
-    #[arg(long, default_value_t = 0)]
-    aws_port: u16,
+    /// The port of the AWS endpoint; 0 takes a free one [default: 4566, or a free one if it is in use]
+    #[arg(long)]
+    aws_port: Option<u16>,
     #[command(flatten)]
     files: Files,
 }
@@ -95,11 +97,18 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         binaries: build::binaries().await?,
         environment: args.files.environment,
         endpoint_url: endpoint_url()?,
-        aws_port: args.aws_port,
+        aws_port: args.aws_port.unwrap_or_else(default_aws_port),
         port: args.port,
         variables: variables(),
     };
-    let mut system = System::start(settings, lines.clone()).await?;
+    let foreign = settings.endpoint_url.clone();
+    let mut system =
+        System::start(settings, lines.clone()).await.map_err(|error| match foreign {
+            Some(url) => error.context(format!(
+                "AWS_ENDPOINT_URL is {url}; unset it to use an account in this process"
+            )),
+            None => error,
+        })?;
     let outcome = tokio::select! {
         () = asked.cancelled() => Ok(None),
         outcome = watch(&mut system, &lines) => outcome,
@@ -120,13 +129,19 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(exited.map_or(ExitCode::SUCCESS, exit_code))
 }
 
+/// Where `local dead-letters` looks for the account.
+fn default_aws_port() -> u16 {
+    if free_port(DEFAULT_AWS_PORT).is_ok() { DEFAULT_AWS_PORT } else { 0 }
+}
+
 /// The variables that every service gets from here.
 fn variables() -> BTreeMap<String, String> {
     let laptop = LAPTOP.map(|(name, default)| {
         (name.to_owned(), env::var(name).unwrap_or_else(|_| default.to_owned()))
     });
-    let telemetry = env::vars().filter(|(name, _)| name.starts_with("OTEL_"));
-    telemetry.chain(laptop).collect()
+    let passed_on = |name: &str| PASSED_ON.iter().any(|prefix| name.starts_with(prefix));
+    let set = env::vars().filter(|(name, value)| passed_on(name) && !value.is_empty());
+    set.chain(laptop).collect()
 }
 
 /// Waits until the page answers, prints its URL, and then restarts services that exit, as ECS does.

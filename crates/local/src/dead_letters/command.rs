@@ -17,9 +17,10 @@ use clap::Subcommand;
 use deployment::{Deployment, copilot, description::ServiceQueue};
 use pubsub::env::Misconfigured;
 use serde_json::json;
+use tokio::net::TcpStream;
 
 use super::{DeadLetters, Redriven, age};
-use crate::build;
+use crate::{build, system::DEFAULT_AWS_PORT};
 
 /// The options of `dead-letters`.
 #[derive(clap::Args, Debug)]
@@ -91,7 +92,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The account that the environment names: a local endpoint, or AWS in a region.
+/// The account that the environment names: a local endpoint, or AWS in a region. If it names none,
+/// the account of a running `local`.
 async fn account() -> anyhow::Result<aws_config::SdkConfig> {
     let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     if let Some(endpoint_url) = set("AWS_ENDPOINT_URL") {
@@ -99,15 +101,19 @@ async fn account() -> anyhow::Result<aws_config::SdkConfig> {
         let target = Target { endpoint_url, region };
         return Ok(target.config().await);
     }
-    if set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION")).is_none() {
-        return Err(Misconfigured(
-            "set AWS_ENDPOINT_URL to the endpoint that the running `cargo run -p local` prints, \
-             or AWS_REGION and credentials for an account on AWS"
-                .to_owned(),
-        )
+    if set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION")).is_some() {
+        return Ok(pubsub::aws::config().await);
+    }
+    let running = format!("127.0.0.1:{DEFAULT_AWS_PORT}");
+    if TcpStream::connect(&running).await.is_err() {
+        return Err(Misconfigured(format!(
+            "no account answers at {running}: start `cargo run -p local`, or set AWS_ENDPOINT_URL \
+             to the endpoint that it prints, or AWS_REGION and credentials for AWS"
+        ))
         .into());
     }
-    Ok(pubsub::aws::config().await)
+    let endpoint_url = format!("http://{running}");
+    Ok(Target { endpoint_url, region: endpoint::region() }.config().await)
 }
 
 /// The services with a queue, and their queues.
