@@ -26,7 +26,7 @@ mod deletions;
 
 mod receives;
 
-mod the_end;
+mod drain;
 
 mod permits;
 
