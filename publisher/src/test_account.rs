@@ -1,4 +1,4 @@
-//! An AWS account in this process, for the publisher's tests.
+//! An in-process AWS account for the publisher's tests.
 
 use std::{collections::HashMap, path::Path};
 
@@ -27,9 +27,9 @@ use crate::{
 
 type Item = HashMap<String, AttributeValue>;
 
-/// The account that the files under `copilot` describe, empty.
+/// A new account with the resources of the files under `copilot`.
 pub struct TestAccount {
-    /// How to reach it.
+    /// The configuration for its clients.
     pub aws: SdkConfig,
     dynamodb: aws_sdk_dynamodb::Client,
     account: Account,
@@ -45,19 +45,19 @@ impl TestAccount {
         Self { dynamodb: aws_sdk_dynamodb::Client::new(&aws), aws, account, _endpoint: endpoint }
     }
 
-    /// The table of orders, as a publisher with the configuration `aws` has it.
+    /// The table of orders, accessed with the configuration `aws`.
     pub fn orders(&self, aws: &SdkConfig) -> OrdersTable {
         OrdersTable::new(aws, self.table().to_owned(), ["fulfilment".to_owned()].into())
     }
 
-    /// The outbox, as a publisher with the configuration `aws` has it.
+    /// An outbox that uses the configuration `aws`.
     pub fn outbox(&self, aws: &SdkConfig) -> Outbox {
         let orders = self.orders(aws);
         let live = live(orders.clone(), CancellationToken::new());
         Outbox::new(orders, Topic::new(aws, self.topic_arn(ORDERS_TOPIC)), live)
     }
 
-    /// What the handlers share, and where the orders go that are to be announced.
+    /// The state of the HTTP handlers, and the channel of orders to announce.
     pub fn app(&self, aws: &SdkConfig) -> (App, mpsc::Receiver<PlacedOrder>) {
         let (fresh, waiting) = mpsc::channel(10);
         let orders = self.orders(aws);
@@ -72,22 +72,22 @@ impl TestAccount {
         (app, waiting)
     }
 
-    /// Everything in the table of orders.
+    /// All items of the table of orders.
     pub async fn items(&self) -> Vec<Item> {
         let scan = self.dynamodb.scan().table_name(self.table());
         let pages = scan.consistent_read(true).into_paginator().items().send();
         pages.collect::<Result<_, _>>().await.unwrap()
     }
 
-    /// The order `id` as it is stored.
+    /// The item of the order `id`.
     pub async fn item(&self, id: OrderId) -> Option<Item> {
         let get = self.dynamodb.get_item().table_name(self.table());
         let get = get.key("id", AttributeValue::S(id.to_string()));
         get.consistent_read(true).send().await.unwrap().item
     }
 
-    /// Does what time does: an order that waits in the outbox is overdue.
-    pub async fn let_time_pass(&self, id: OrderId) {
+    /// Makes the order `id` overdue, unless it is announced.
+    pub async fn make_overdue(&self, id: OrderId) {
         let update = self.dynamodb.update_item().table_name(self.table());
         let update = update
             .key("id", AttributeValue::S(id.to_string()))
@@ -100,8 +100,8 @@ impl TestAccount {
         }
     }
 
-    /// Overwrites the customer of the order `id` with what no order can have.
-    pub async fn spoil(&self, id: OrderId) {
+    /// Overwrites the customer of the order `id` with an invalid name.
+    pub async fn corrupt(&self, id: OrderId) {
         let update = self.dynamodb.update_item().table_name(self.table());
         let update = update
             .key("id", AttributeValue::S(id.to_string()))
@@ -110,7 +110,7 @@ impl TestAccount {
         update.send().await.unwrap();
     }
 
-    /// Takes every announcement that arrived at a subscriber: the ids of the orders.
+    /// Receives all announcements in the queue of a subscriber, and returns the order ids.
     pub async fn announced(&self) -> Vec<OrderId> {
         let sqs = aws_sdk_sqs::Client::new(&self.aws);
         let queue = self.account.service("fulfilment").unwrap().queue.as_ref();
@@ -139,7 +139,7 @@ impl TestAccount {
     }
 }
 
-/// A subscription delivers the message in an envelope, or as it is.
+/// The order id in a message, with or without the envelope from SNS.
 fn announced_id(body: &str) -> OrderId {
     let mut message: serde_json::Value = serde_json::from_str(body).unwrap();
     if let Some(inner) = message["Message"].as_str() {
