@@ -1,10 +1,11 @@
-//! An AWS account in this process, for the publisher's tests.
+//! An in-process AWS account for the publisher's tests.
 
 use std::{collections::HashMap, path::Path};
 
 use account::{
-    endpoint::{self, Endpoint},
-    provision::{self, Account, Target},
+    embedded::EmbeddedAccount,
+    endpoint::Endpoint,
+    provision::{Account, Service},
 };
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -26,9 +27,9 @@ use crate::{
 
 type Item = HashMap<String, AttributeValue>;
 
-/// The account that the files under `copilot` describe, empty.
+/// A new account with the resources of the files under `copilot`.
 pub struct TestAccount {
-    /// How to reach it.
+    /// The configuration for its clients.
     pub aws: SdkConfig,
     dynamodb: aws_sdk_dynamodb::Client,
     account: Account,
@@ -37,28 +38,26 @@ pub struct TestAccount {
 
 impl TestAccount {
     pub async fn start() -> Self {
-        let settings = endpoint::Settings::loopback(0);
-        let endpoint = endpoint::start(&settings).await.unwrap();
-        let target = Target { endpoint_url: endpoint.url.clone(), region: settings.region };
         let copilot = Path::new(env!("CARGO_MANIFEST_DIR")).join("../copilot");
-        let account = provision::provision(&copilot, &target).await.unwrap();
+        let EmbeddedAccount { endpoint, target, account } =
+            EmbeddedAccount::of_files(&copilot).await.unwrap();
         let aws = target.config().await;
         Self { dynamodb: aws_sdk_dynamodb::Client::new(&aws), aws, account, _endpoint: endpoint }
     }
 
-    /// The table of orders, as a publisher with the configuration `aws` has it.
+    /// The table of orders, accessed with the configuration `aws`.
     pub fn orders(&self, aws: &SdkConfig) -> OrdersTable {
         OrdersTable::new(aws, self.table().to_owned(), ["fulfilment".to_owned()].into())
     }
 
-    /// The outbox, as a publisher with the configuration `aws` has it.
+    /// An outbox that uses the configuration `aws`.
     pub fn outbox(&self, aws: &SdkConfig) -> Outbox {
         let orders = self.orders(aws);
         let live = live(orders.clone(), CancellationToken::new());
         Outbox::new(orders, Topic::new(aws, self.topic_arn(ORDERS_TOPIC)), live)
     }
 
-    /// What the handlers share, and where the orders go that are to be announced.
+    /// The state of the HTTP handlers, and the channel of orders to announce.
     pub fn app(&self, aws: &SdkConfig) -> (App, mpsc::Receiver<PlacedOrder>) {
         let (fresh, waiting) = mpsc::channel(10);
         let orders = self.orders(aws);
@@ -73,22 +72,22 @@ impl TestAccount {
         (app, waiting)
     }
 
-    /// Everything in the table of orders.
+    /// All items of the table of orders.
     pub async fn items(&self) -> Vec<Item> {
         let scan = self.dynamodb.scan().table_name(self.table());
         let pages = scan.consistent_read(true).into_paginator().items().send();
         pages.collect::<Result<_, _>>().await.unwrap()
     }
 
-    /// The order `id` as it is stored.
+    /// The item of the order `id`.
     pub async fn item(&self, id: OrderId) -> Option<Item> {
         let get = self.dynamodb.get_item().table_name(self.table());
         let get = get.key("id", AttributeValue::S(id.to_string()));
         get.consistent_read(true).send().await.unwrap().item
     }
 
-    /// Does what time does: an order that waits in the outbox is overdue.
-    pub async fn let_time_pass(&self, id: OrderId) {
+    /// Makes the order `id` overdue, unless it is announced.
+    pub async fn make_overdue(&self, id: OrderId) {
         let update = self.dynamodb.update_item().table_name(self.table());
         let update = update
             .key("id", AttributeValue::S(id.to_string()))
@@ -101,8 +100,8 @@ impl TestAccount {
         }
     }
 
-    /// Overwrites the customer of the order `id` with what no order can have.
-    pub async fn spoil(&self, id: OrderId) {
+    /// Overwrites the customer of the order `id` with an invalid name.
+    pub async fn corrupt(&self, id: OrderId) {
         let update = self.dynamodb.update_item().table_name(self.table());
         let update = update
             .key("id", AttributeValue::S(id.to_string()))
@@ -111,7 +110,7 @@ impl TestAccount {
         update.send().await.unwrap();
     }
 
-    /// Takes every announcement that arrived at a subscriber: the ids of the orders.
+    /// Receives all announcements in the queue of a subscriber, and returns the order ids.
     pub async fn announced(&self) -> Vec<OrderId> {
         let sqs = aws_sdk_sqs::Client::new(&self.aws);
         let queue = self.account.service("fulfilment").unwrap().queue.as_ref();
@@ -128,18 +127,19 @@ impl TestAccount {
     }
 
     fn table(&self) -> &str {
-        &self.account.service("publisher").unwrap().variables["ORDERS_TABLE_NAME"]
+        self.publisher().variable("ORDERS_TABLE_NAME").unwrap()
     }
 
     fn topic_arn(&self, name: &str) -> String {
-        let publisher = self.account.service("publisher").unwrap();
-        let arns = &publisher.variables["COPILOT_SNS_TOPIC_ARNS"];
-        let mut arns: HashMap<String, String> = serde_json::from_str(arns).unwrap();
-        arns.remove(name).unwrap()
+        self.publisher().topic_arn(name).unwrap().to_owned()
+    }
+
+    fn publisher(&self) -> &Service {
+        self.account.service("publisher").unwrap()
     }
 }
 
-/// A subscription delivers the message in an envelope, or as it is.
+/// The order id in a message, with or without the envelope from SNS.
 fn announced_id(body: &str) -> OrderId {
     let mut message: serde_json::Value = serde_json::from_str(body).unwrap();
     if let Some(inner) = message["Message"].as_str() {

@@ -4,4 +4,6 @@ pub mod endpoint;
 
 pub mod provision;
 
+pub mod embedded;
+
 pub mod proxy;

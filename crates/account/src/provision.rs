@@ -8,14 +8,13 @@ use std::{collections::BTreeMap, path::Path};
 use anyhow::Context as _;
 use aws_config::{Region, SdkConfig};
 use aws_sdk_sqs::config::Credentials;
-use tokio::task::JoinSet;
-
 use deployment::{
     Deployment,
     cloudformation::resolve::{self, Ready, known::Known, made::Made},
     copilot,
     description::{Kind, Service as Description, ServiceQueue, Variable},
 };
+use tokio::task::JoinSet;
 
 mod request;
 
@@ -51,6 +50,8 @@ pub struct Service {
     pub topics: BTreeMap<String, String>,
     /// The queue that it receives from.
     pub queue: Option<Queue>,
+    /// The path of its health check.
+    pub health_path: String,
 }
 
 /// The queue that a service receives from.
@@ -230,6 +231,7 @@ fn provisioned(
         kind: description.kind,
         topics: topics.collect::<anyhow::Result<_>>()?,
         queue: description.queue.as_ref().and_then(|queue| Queue::known(queue, known)),
+        health_path: description.health_path.clone(),
         variables,
         name,
     })

@@ -35,6 +35,8 @@ pub struct Service {
     pub queue: Option<ServiceQueue>,
     /// The environment variables of its container.
     pub variables: BTreeMap<String, Variable>,
+    /// The path of its health check.
+    pub health_path: String,
     /// Whether a collector of spans runs beside its container.
     pub has_span_collector: bool,
 }

@@ -1,5 +1,4 @@
-//! `local aws`: the AWS account alone, for the AWS CLI, for programs under a debugger, and for
-//! containers.
+//! `local aws`: the AWS account alone, for the AWS CLI, for a debugger, and for containers.
 
 use std::{
     io::Write as _,
@@ -8,31 +7,33 @@ use std::{
 };
 
 use account::{
+    embedded::EmbeddedAccount,
     endpoint,
-    provision::{Account, Target, provision_deployment},
+    provision::{Account, Target},
 };
 use anyhow::Context as _;
 use deployment::copilot;
+use local::system::DEFAULT_AWS_PORT;
 use pubsub::{health, shutdown};
 
 use crate::up::Files;
 
-/// What `aws` can be told.
+/// The options of `aws`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The port to listen on; 0 for a free one
-    #[arg(long, default_value_t = 4566)]
+    /// The port to listen on; 0 takes a free one
+    #[arg(long, default_value_t = DEFAULT_AWS_PORT)]
     port: u16,
-    /// The address to listen on: 0.0.0.0 lets other machines and containers in
+    /// The address to listen on; 0.0.0.0 is reachable from other machines and containers
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     host: IpAddr,
-    /// The host by which others reach this one, for the URLs of queues
+    /// The host name of this machine in queue URLs
     #[arg(long, value_name = "NAME", default_value = "127.0.0.1")]
     public_host: String,
-    /// A loopback port that answers as soon as all of the account is made; the image has 8080
+    /// A loopback port that answers once all resources exist
     #[arg(long, value_name = "PORT")]
     health_port: Option<u16>,
-    /// Asks the account that runs here on --health-port, instead of running one
+    /// Ask the account that answers on --health-port, instead of running one
     #[arg(long, requires = "health_port")]
     healthcheck: bool,
     #[command(flatten)]
@@ -41,11 +42,11 @@ pub struct Args {
 
 const HEALTH_PATH: &str = "/";
 
-/// Serves until Ctrl-C or SIGTERM, or asks one that does.
+/// Serves until Ctrl-C or SIGTERM, or asks a running account whether it is healthy.
 ///
 /// # Errors
 ///
-/// What keeps it from starting, or what the one that runs lacks.
+/// If it cannot start, or the running account is not healthy.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     if let (true, Some(port)) = (args.healthcheck, args.health_port) {
         println!("{}", health::check(port, HEALTH_PATH).await?);
@@ -53,17 +54,16 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     let shutdown = shutdown::on_signal()?;
     let deployment = copilot::read(&args.files.copilot(), &args.files.environment)?;
-    let endpoint = endpoint::start(&endpoint::Settings {
+    let settings = endpoint::Settings {
         listen: SocketAddr::new(args.host, args.port),
         public_host: args.public_host,
         region: endpoint::region(),
-    })
-    .await?;
-    let target = Target { endpoint_url: endpoint.url.clone(), region: endpoint::region() };
-    let account = provision_deployment(&deployment, &target).await?;
+    };
+    let EmbeddedAccount { endpoint, target, account } =
+        EmbeddedAccount::start(&deployment, &settings).await?;
     if let Some(port) = args.health_port {
         let listener = health::listen("--health-port", port).await?;
-        tokio::spawn(health::serve(listener, || Ok("everything is made".to_owned())));
+        tokio::spawn(health::serve(listener, || Ok("all resources exist".to_owned())));
     }
     anstream::stdout().write_all(usage(&account, &target).as_bytes()).context("printing")?;
     shutdown.cancelled().await;
@@ -71,9 +71,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// What to type next.
+/// The variables of each service, to paste into a shell.
 fn usage(account: &Account, target: &Target) -> String {
-    let mut text = "# What each service finds in its environment:\n".to_owned();
+    let mut text = "# The variables of each service:\n".to_owned();
     let shared = target.variables();
     for service in &account.services {
         text += &format!("\n# {}\n", service.name);
@@ -83,7 +83,7 @@ fn usage(account: &Account, target: &Target) -> String {
             }
         }
     }
-    text += "\n# For all of them, and for the AWS CLI (aws sqs list-queues, say):\n";
+    text += "\n# For all services, and for the AWS CLI (such as aws sqs list-queues):\n";
     for (name, value) in shared {
         text += &format!("export {name}='{value}'\n");
     }

@@ -1,4 +1,4 @@
-//! Finds the services' binaries, and has cargo build them if cargo is there.
+//! Finds the services' binaries, and builds them under cargo.
 
 use std::{
     env,
@@ -10,18 +10,17 @@ use anyhow::Context as _;
 use pubsub::env::Misconfigured;
 use tokio::process::Command;
 
-/// Where the services' binaries are: beside this one.
+/// The directory of the services' binaries, which is that of this executable.
 ///
-/// Under cargo they are built first, with the profile of this executable; in a container they are
-/// there already.
+/// Under cargo they are built first, with the profile of this executable; a container has them.
 ///
 /// # Errors
 ///
 /// If they do not build.
 pub async fn binaries() -> anyhow::Result<PathBuf> {
     let executable = env::current_exe().context("finding this executable")?;
-    let mut directory = executable.parent().context("an executable without directory")?;
-    // Tests lie one directory deeper.
+    let mut directory = executable.parent().context("the executable has no directory")?;
+    // Test executables are one directory deeper.
     if directory.ends_with("deps") {
         directory = directory.parent().context("no target directory")?;
     }
@@ -42,15 +41,15 @@ pub fn binary(directory: &Path, name: &str) -> Result<PathBuf, Misconfigured> {
         return Ok(path);
     }
     Err(Misconfigured(format!(
-        "{} is missing: build it with `cargo build --workspace --bins`, or start this with cargo",
+        "{} is missing: build it with `cargo build --workspace --bins`, or run this with cargo",
         path.display()
     )))
 }
 
-/// The `copilot` directory: that of the workspace under cargo, else that of the directory we are in.
+/// The `copilot` directory of the workspace under cargo, else of the current directory.
 pub fn copilot_directory() -> PathBuf {
     let workspace = workspace_directory().unwrap_or_default();
-    // A mistake in a file is told by its path: a short one, if we stand in the workspace.
+    // A mistake is reported with the file's path, which is short from within the workspace.
     let here = env::current_dir().unwrap_or_default();
     let short = workspace.strip_prefix(here).map(Path::to_owned);
     short.unwrap_or(workspace).join("copilot")
@@ -71,12 +70,12 @@ async fn build(cargo: OsString, directory: &Path) -> anyhow::Result<()> {
     if let Some(workspace) = workspace_directory() {
         command.current_dir(workspace);
     }
-    // What cargo told this process about its package would look like a change to build scripts
-    // that watch these variables, and half of the tree would be built again.
+    // Build scripts watch the variables that cargo set for this process; with other values, half of
+    // the dependencies would be rebuilt.
     for (name, _) in env::vars_os() {
         let name = name.to_string_lossy().into_owned();
-        let told = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
-        if told.iter().any(|prefix| name.starts_with(prefix)) {
+        let set_by_cargo = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
+        if set_by_cargo.iter().any(|prefix| name.starts_with(prefix)) {
             command.env_remove(name);
         }
     }

@@ -1,8 +1,8 @@
-//! Dead letters: what no try could handle, and the ways back.
+//! Dead letters: messages that failed every attempt. They can be listed, redriven and purged.
 //!
-//! Looking takes nothing away: messages are received and put back at once. Nobody else receives
-//! from a dead-letter queue, and it has no dead-letter queue of its own, so the receive that a
-//! look adds to their count does no harm.
+//! Showing them removes nothing: messages are received and put back at once. Nobody else receives
+//! from a dead-letter queue, and it has no dead-letter queue of its own, so the extra receive is
+//! harmless.
 
 use std::{collections::HashSet, time::Duration};
 
@@ -15,7 +15,6 @@ use aws_sdk_sqs::{
         MessageSystemAttributeName, QueueAttributeName,
     },
 };
-
 use deployment::description::ServiceQueue;
 
 pub mod command;
@@ -27,11 +26,11 @@ mod tests;
 
 pub use letter::DeadLetter;
 
-/// Long enough to look at many pages; who is killed half-way hides the messages no longer.
+/// Long enough to read many pages. If this process is killed, the messages are hidden no longer.
 const LOOK_VISIBILITY_SECONDS: i32 = 30;
 /// Long enough to send and delete ten messages on a slow link.
 const MOVE_VISIBILITY_SECONDS: i32 = 60;
-/// A long poll, if a short one: it asks every server of the queue, where a wait of 0 asks some.
+/// Any wait above 0 makes SQS ask all servers of the queue.
 const RECEIVE_WAIT_SECONDS: i32 = 1;
 const BATCH: i32 = 10;
 
@@ -39,23 +38,23 @@ const BATCH: i32 = 10;
 #[derive(Clone, Debug)]
 pub struct DeadLetters {
     sqs: Client,
-    /// Where the dead letters are.
+    /// The dead-letter queue.
     pub url: String,
-    /// Where they came from, and where a redrive sends them.
+    /// The queue that they came from, to which a redrive sends them.
     pub source_url: String,
 }
 
-/// How a redrive went on.
+/// The outcome of a redrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Redriven {
-    /// So many were moved.
+    /// This many messages were moved.
     Moved(usize),
-    /// SQS moves them now, by itself.
+    /// SQS is moving them.
     Started,
 }
 
 impl DeadLetters {
-    /// Those of a queue whose messages came from the queue `source_url`.
+    /// The dead letters at `url`, which came from the queue `source_url`.
     pub fn new(sqs: Client, url: String, source_url: String) -> Self {
         Self { sqs, url, source_url }
     }
@@ -76,7 +75,7 @@ impl DeadLetters {
         Ok(both.map(|(url, source_url)| Self::new(sqs.clone(), url, source_url)))
     }
 
-    /// How many there are, about: those that somebody looks at included.
+    /// Approximately how many there are, including those in flight.
     ///
     /// # Errors
     ///
@@ -86,11 +85,11 @@ impl DeadLetters {
         Ok(visible + held)
     }
 
-    /// Looks at all of them, the oldest first, and puts them back.
+    /// Receives all of them, and puts them back; oldest first.
     ///
     /// # Errors
     ///
-    /// If the endpoint does not answer. What was received by then comes back after 30 s.
+    /// If the endpoint does not answer. Messages received by then are visible again after 30 s.
     pub async fn look(&self) -> anyhow::Result<Vec<DeadLetter>> {
         let (mut letters, mut handles) = (Vec::new(), Vec::new());
         let mut seen = HashSet::new();
@@ -100,7 +99,7 @@ impl DeadLetters {
             handles.extend(page.iter().filter_map(|message| message.receipt_handle.clone()));
             let new = page.iter().map(DeadLetter::read);
             letters.extend(new.filter(|letter| seen.insert(letter.message_id.clone())));
-            // Nothing but known messages: the first ones are visible again.
+            // Only known messages: the first ones are visible again.
             if letters.len() == known {
                 break;
             }
@@ -110,15 +109,15 @@ impl DeadLetters {
         Ok(letters)
     }
 
-    /// Sends them back to where they came from: by SQS itself where the endpoint can, else one by
-    /// one. One is deleted only after it was sent, so being killed half-way may double a message,
-    /// and never loses one.
+    /// Sends them back to the queue they came from: by SQS itself if the endpoint can, else one by
+    /// one. A message is deleted only after it was sent, so an interruption may duplicate a message
+    /// but never loses one.
     ///
-    /// What arrives while this runs stays, or a poison message would go round for ever.
+    /// Messages that arrive meanwhile stay, or a poison message would be redriven forever.
     ///
     /// # Errors
     ///
-    /// If the endpoint does not answer. What was moved by then stays moved.
+    /// If the endpoint does not answer. Messages moved by then stay moved.
     pub async fn redrive(&self) -> anyhow::Result<Redriven> {
         if self.start_move_task().await? {
             return Ok(Redriven::Started);
@@ -138,26 +137,26 @@ impl DeadLetters {
         Ok(Redriven::Moved(moved))
     }
 
-    /// Deletes all of them, for good.
+    /// Deletes all of them.
     ///
     /// # Errors
     ///
-    /// If the endpoint refuses; SQS purges a queue once in 60 s.
+    /// If the endpoint refuses. SQS purges a queue at most once in 60 s.
     pub async fn purge(&self) -> anyhow::Result<()> {
         let purge = self.sqs.purge_queue().queue_url(&self.url).send().await;
         purge.context("purging the dead-letter queue")?;
         Ok(())
     }
 
-    /// Whether the endpoint moves the messages by itself.
+    /// Whether the endpoint can move the messages itself, and has started to.
     async fn start_move_task(&self) -> anyhow::Result<bool> {
         let attributes = attributes(&self.sqs, &self.url, QueueAttributeName::QueueArn).await?;
         let arn = attributes.get(&QueueAttributeName::QueueArn);
         let task = self.sqs.start_message_move_task();
         match task.set_source_arn(arn.cloned()).send().await {
             Ok(_) => Ok(true),
-            // Endpoints of a laptop say in many ways that they lack it; and if this was another
-            // failure, the calls that follow will meet it too.
+            // Local endpoints refuse it in various ways. Any other failure will recur in the calls
+            // that follow.
             Err(error) if error.as_service_error().is_some() => {
                 tracing::debug!(code = error.code(), "no StartMessageMoveTask here");
                 Ok(false)
@@ -178,7 +177,7 @@ impl DeadLetters {
             .set_receipt_handle(message.receipt_handle)
             .send()
             .await
-            .context("deleting a dead letter that was sent back: it will come twice")?;
+            .context("deleting a dead letter that was sent back: it is duplicated")?;
         Ok(())
     }
 
@@ -212,7 +211,7 @@ impl DeadLetters {
     }
 }
 
-/// How many messages of a queue are visible or delayed, and how many are held by somebody.
+/// How many messages of a queue are visible or delayed, and how many are in flight.
 ///
 /// # Errors
 ///
@@ -221,7 +220,7 @@ pub async fn depth(sqs: &Client, url: &str) -> anyhow::Result<(usize, usize)> {
     let attributes = attributes(sqs, url, QueueAttributeName::All).await?;
     let read = |name| {
         let value = attributes.get(&name).with_context(|| format!("no {name}"));
-        value.and_then(|value| value.parse::<usize>().context("no number"))
+        value.and_then(|value| value.parse::<usize>().context("not a number"))
     };
     Ok((
         read(QueueAttributeName::ApproximateNumberOfMessages)?
@@ -249,11 +248,11 @@ async fn find_queue(sqs: &Client, name: &str) -> anyhow::Result<Option<String>> 
     match urls.unwrap_or_default().as_slice() {
         [] => Ok(None),
         [url] => Ok(Some(url.clone())),
-        several => bail!("{} queues have names that begin with {name}", several.len()),
+        several => bail!("{} queues have names that start with {name}", several.len()),
     }
 }
 
-/// How long ago `at_ms` was, a moment in milliseconds since 1970.
+/// How long ago `at_ms` was, in milliseconds since 1970.
 fn age(at_ms: u64) -> Duration {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     now.unwrap_or_default().saturating_sub(Duration::from_millis(at_ms))

@@ -1,6 +1,8 @@
-//! The system on this machine, with nothing but Rust. It never ships.
+//! The system on a laptop, as `cargo run -p local` runs it. It is never deployed.
 
 pub mod system;
+
+pub mod task;
 
 pub mod dead_letters;
 

@@ -1,4 +1,4 @@
-//! Log lines that are kept, so that a test can wait for one.
+//! Collected log lines, so that a test can wait for one.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -24,7 +24,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// An empty log, and the way into it.
+    /// An empty log, and the channel into it.
     pub fn new() -> (Self, UnboundedSender<Line>) {
         let (sender, mut receiver) = unbounded_channel();
         let lines = Arc::new(Mutex::new(Vec::new()));
@@ -49,11 +49,11 @@ impl Log {
             .collect()
     }
 
-    /// Waits for a line of `service`, past or to come, for which `wanted` holds.
+    /// Waits for a line of `service`, past or future, that is `wanted`.
     ///
     /// # Errors
     ///
-    /// If none came within `deadline`; then with all its lines.
+    /// If there was none within `deadline`; the error has all its lines.
     pub async fn wait_for(
         &self,
         service: &str,
@@ -67,12 +67,12 @@ impl Log {
                 if let Some(line) = self.of(service).into_iter().find(|line| wanted(line)) {
                     return anyhow::Ok(line);
                 }
-                count.changed().await.context("no service logs any more")?;
+                count.changed().await.context("all services have exited")?;
             }
         };
         let found = timeout(deadline, search).await;
-        let said = || format!("{service} never said it; it said: {:#?}", self.of(service));
-        found.with_context(said)?
+        let logged = || format!("{service} did not log that, but {:#?}", self.of(service));
+        found.with_context(logged)?
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Line>> {

@@ -1,4 +1,4 @@
-//! `local`: the system on this machine, with nothing but Rust.
+//! `local`: the system on this machine, without AWS and without containers.
 
 use std::process::ExitCode;
 
@@ -13,14 +13,14 @@ mod aws;
 
 mod printer;
 
-/// Wrong use, or a mistake in a file: starting again would not help.
+/// Wrong usage, or a mistake in a file: running it again would not help.
 const EXIT_USAGE: u8 = 64;
 
 /// The whole system on this machine: an AWS account, the publisher and its subscribers.
 ///
-/// Without a command it starts all of them and prints the page's address; Ctrl-C ends it. The AWS
-/// account is in this process and in memory, unless AWS_ENDPOINT_URL names another (MiniStack or
-/// moto, say). All of it is made from the files under copilot/.
+/// Without a command, it starts all of them and prints the page's URL; Ctrl-C stops them. The AWS
+/// account is in this process and in memory, unless AWS_ENDPOINT_URL names another endpoint, such as
+/// MiniStack or moto. Its resources are those that the files under copilot/ describe.
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
 struct Arguments {
@@ -32,11 +32,11 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Starts the system (what happens without a command)
+    /// Start the system (the default)
     Up(up::Args),
-    /// Runs the AWS account alone, with everything in it, for the AWS CLI
+    /// Run the AWS account alone, with all topics, queues and tables, for the AWS CLI
     Aws(aws::Args),
-    /// Shows what no try could handle, sends it back, or throws it away
+    /// List, show, redrive or purge messages that failed every attempt
     DeadLetters(dead_letters::command::Args),
 }
 
@@ -52,8 +52,8 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             anstream::eprintln!("local: {error:#}");
-            let to_mend = error.is::<Mistake>() || error.is::<Misconfigured>();
-            if to_mend { ExitCode::from(EXIT_USAGE) } else { ExitCode::FAILURE }
+            let to_fix = error.is::<Mistake>() || error.is::<Misconfigured>();
+            if to_fix { ExitCode::from(EXIT_USAGE) } else { ExitCode::FAILURE }
         }
     }
 }

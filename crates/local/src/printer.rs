@@ -1,4 +1,4 @@
-//! Prints the services' lines, each after its service's name: in colour on a terminal, plain in a
+//! Prints the services' log lines, each with its service's name: in colour on a terminal, plain in a
 //! pipe.
 
 use std::io::Write as _;
@@ -7,18 +7,18 @@ use anstyle::{AnsiColor, Style};
 use local::process::Line;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender};
 
-/// The way to the printer.
+/// The channel to the printer.
 pub type Lines = UnboundedSender<Line>;
 
-/// Whose lines are our own.
+/// The name for lines of this program.
 const OURSELVES: &str = "local";
-/// As wide as the longest name of a service.
+/// The width of the names.
 const WIDTH: usize = 10;
-/// One each for the services, in the order of their first lines.
+/// The colours of the services, in the order of their first lines.
 const COLOURS: [AnsiColor; 5] =
     [AnsiColor::Cyan, AnsiColor::Magenta, AnsiColor::Yellow, AnsiColor::Blue, AnsiColor::Green];
 
-/// Prints until nobody can send any more.
+/// Prints until all senders are gone.
 pub async fn print(mut lines: UnboundedReceiver<Line>) {
     let mut services: Vec<String> = Vec::new();
     let mut output = anstream::stdout();
@@ -33,12 +33,12 @@ pub async fn print(mut lines: UnboundedReceiver<Line>) {
         } else {
             COLOURS[index % COLOURS.len()].on_default()
         };
-        // Who closes the pipe wants no more lines; the services go on until they are stopped.
+        // If the pipe was closed, the services go on until they are stopped.
         let _ = writeln!(output, "{style}{service:>WIDTH$} |{style:#} {text}");
     }
 }
 
-/// Prints a line of our own, after all lines that came before.
+/// Prints a line of this program, after all earlier lines.
 pub fn say(lines: &Lines, text: String) {
     let service = OURSELVES.to_owned();
     let _ = lines.send(Line { service, text });

@@ -1,5 +1,5 @@
-//! A service as a child process: started with exactly the variables it is given, and never left
-//! behind.
+//! A service as a child process. It has exactly the variables it is given, and is killed when its
+//! handle is dropped.
 
 use std::{
     collections::BTreeMap,
@@ -42,8 +42,8 @@ pub struct Process {
 impl Process {
     /// Starts `binary`. Its lines go to `lines`.
     ///
-    /// It inherits no variable, so that what works here works with what Copilot injects; and it is
-    /// the leader of its own process group, so that a terminal's Ctrl-C reaches it only through us.
+    /// It inherits no variables, so that it needs none but those that Copilot sets. It leads its own
+    /// process group, so that Ctrl-C in a terminal does not reach it directly.
     ///
     /// # Errors
     ///
@@ -64,7 +64,7 @@ impl Process {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("starting {}", binary.display()))?;
-        let pid = child.id().context("a child without a process id")?;
+        let pid = child.id().context("a child process without an id")?;
         let readers = [
             tokio::spawn(forward(name, child.stdout.take(), lines)),
             tokio::spawn(forward(name, child.stderr.take(), lines)),
@@ -72,7 +72,7 @@ impl Process {
         Ok(Self {
             name: name.to_owned(),
             child,
-            pid: Pid::from_raw(pid.try_into().context("a process id too large")?),
+            pid: Pid::from_raw(pid.try_into().context("the process id is too large")?),
             readers,
         })
     }
@@ -82,28 +82,28 @@ impl Process {
         self.pid.as_raw()
     }
 
-    /// Sends SIGTERM, as ECS does first. One that ended already stays as it is.
+    /// Sends SIGTERM, as ECS does first. It has no effect on a process that has exited.
     pub fn terminate(&mut self) {
         self.signal(Signal::SIGTERM);
     }
 
-    /// Sends SIGKILL, as ECS does when it waited long enough.
+    /// Sends SIGKILL, as ECS does after the stop timeout.
     pub fn kill(&mut self) {
         self.signal(Signal::SIGKILL);
     }
 
     fn signal(&mut self, signal: Signal) {
-        // Once it is waited for, its id may be another's.
+        // Once it was waited for, another process may have its id.
         if self.child.id().is_some() {
             let _ = kill(self.pid, signal);
         }
     }
 
-    /// Waits until it ended and its last line was forwarded. It can be called again.
+    /// Waits until it has exited and its last line was forwarded. It can be called repeatedly.
     ///
     /// # Errors
     ///
-    /// If the system does not tell.
+    /// If the operating system reports no status.
     pub async fn wait(&mut self) -> anyhow::Result<ExitStatus> {
         let status = self.child.wait().await;
         for reader in &mut self.readers {
@@ -114,13 +114,13 @@ impl Process {
         status.with_context(|| format!("waiting for {}", self.name))
     }
 
-    /// Whether it still runs.
+    /// Whether it is still running.
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 }
 
-/// Reads to the end. A line that is not UTF-8 is shown as well as it can be.
+/// Forwards lines until the output ends. Bytes that are not UTF-8 are replaced.
 fn forward(
     name: &str,
     output: Option<impl AsyncRead + Unpin + Send + 'static>,
@@ -136,7 +136,7 @@ fn forward(
             let text = String::from_utf8_lossy(&buffer).trim_end().to_owned();
             buffer.clear();
             let line = Line { service: service.clone(), text };
-            // Nobody listens any more; the pipe is emptied all the same, or the child would block.
+            // Without a receiver the pipe is still read, or the child would block.
             let _ = lines.send(line);
         }
     }

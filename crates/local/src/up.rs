@@ -1,4 +1,4 @@
-//! `local` and `local up`: starts everything, shows what it logs, and stops everything.
+//! `local` and `local up`: starts everything, prints the logs, and stops everything.
 
 use std::{
     collections::BTreeMap,
@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use hyper::Uri;
 use local::{
     build,
-    system::{Settings, System},
+    system::{DEFAULT_AWS_PORT, Settings, System, free_port},
 };
 use pubsub::{
     env::Misconfigured,
@@ -23,33 +23,35 @@ use tokio::{sync::mpsc::unbounded_channel, time::sleep};
 
 use crate::printer;
 
-/// A service that dies again and again should not fill the terminal.
+/// Keeps a service that exits again and again from filling the terminal.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
 
 /// Settings for a laptop, unless the environment says otherwise: fulfilment takes its time, so that
 /// it can be watched, and shows the customer's name.
 const LAPTOP: [(&str, &str); 2] = [("PACE_MS", "1000"), ("BANNER", "on")];
+/// The variables that reach the services if they are set.
+const PASSED_ON: [&str; 2] = ["OTEL_", "RUST_LOG"];
 
-/// What `up` can be told.
+/// The options of `up`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The port of the page; 0 for a free one
-    #[arg(long, default_value_t = 5000)]
+    /// The port of the page; 0 takes a free one
+    #[arg(long, env = "PORT", default_value_t = 5000)]
     port: u16,
-    /// The port of the AWS endpoint; 0 for a free one
-    #[arg(long, default_value_t = 0)]
-    aws_port: u16,
+    /// The port of the AWS endpoint; 0 takes a free one [default: 4566, or a free one if it is in use]
+    #[arg(long)]
+    aws_port: Option<u16>,
     #[command(flatten)]
     files: Files,
 }
 
-/// Which files describe the account.
+/// The files that describe the account.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Files {
-    /// The environment, as under copilot/environments
+    /// The environment, one of copilot/environments
     #[arg(long = "env", value_name = "NAME", default_value = ENVIRONMENT)]
     pub environment: String,
-    /// The directory with the Copilot files; without it, that of the workspace
+    /// The directory with the Copilot files [default: the workspace's]
     #[arg(long, value_name = "DIR")]
     copilot: Option<PathBuf>,
 }
@@ -61,11 +63,11 @@ impl Files {
     }
 }
 
-/// The AWS endpoint that the environment names, if it names one.
+/// The AWS endpoint that the environment names, if any.
 ///
 /// # Errors
 ///
-/// [`Misconfigured`] if it is no URL.
+/// [`Misconfigured`] if it is not a URL.
 pub fn endpoint_url() -> Result<Option<String>, Misconfigured> {
     const VARIABLE: &str = "AWS_ENDPOINT_URL";
     let Some(url) = env::var(VARIABLE).ok().filter(|url| !url.is_empty()) else {
@@ -85,7 +87,7 @@ pub fn endpoint_url() -> Result<Option<String>, Misconfigured> {
 ///
 /// # Errors
 ///
-/// What keeps it from starting, and a service that did not end cleanly.
+/// If it cannot start, or a service did not exit cleanly.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Signals { asked, insisted } = shutdown::signals()?;
     let (lines, received) = unbounded_channel();
@@ -95,29 +97,41 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         binaries: build::binaries().await?,
         environment: args.files.environment,
         endpoint_url: endpoint_url()?,
-        aws_port: args.aws_port,
+        aws_port: args.aws_port.unwrap_or_else(default_aws_port),
         port: args.port,
         variables: variables(),
     };
-    let mut system = System::start(settings, lines.clone()).await?;
+    let foreign = settings.endpoint_url.clone();
+    let mut system =
+        System::start(settings, lines.clone()).await.map_err(|error| match foreign {
+            Some(url) => error.context(format!(
+                "AWS_ENDPOINT_URL is {url}; unset it to use an account in this process"
+            )),
+            None => error,
+        })?;
     let outcome = tokio::select! {
         () = asked.cancelled() => Ok(None),
         outcome = watch(&mut system, &lines) => outcome,
     };
     if asked.is_cancelled() && !system.is_embedded() {
-        let what = "stopping: a worker lets its long poll end, which takes 20 s at most";
+        let what = "stopping: workers let their long polls end, which takes up to 20 s";
         printer::say(&lines, what.to_owned());
     }
-    // Dropping the system kills what is left of it.
+    // Dropping the system kills the remaining processes.
     let stopped = insisted.run_until_cancelled(system.stop()).await;
     drop(lines);
     printer.await.context("printing")?;
-    let died = outcome?;
+    let exited = outcome?;
     let Some(stopped) = stopped else {
         return Ok(ExitCode::from(shutdown::INTERRUPTED));
     };
     stopped?;
-    Ok(died.map_or(ExitCode::SUCCESS, exit_code))
+    Ok(exited.map_or(ExitCode::SUCCESS, exit_code))
+}
+
+/// Where `local dead-letters` looks for the account.
+fn default_aws_port() -> u16 {
+    if free_port(DEFAULT_AWS_PORT).is_ok() { DEFAULT_AWS_PORT } else { 0 }
 }
 
 /// The variables that every service gets from here.
@@ -125,20 +139,21 @@ fn variables() -> BTreeMap<String, String> {
     let laptop = LAPTOP.map(|(name, default)| {
         (name.to_owned(), env::var(name).unwrap_or_else(|_| default.to_owned()))
     });
-    let telemetry = env::vars().filter(|(name, _)| name.starts_with("OTEL_"));
-    telemetry.chain(laptop).collect()
+    let passed_on = |name: &str| PASSED_ON.iter().any(|prefix| name.starts_with(prefix));
+    let set = env::vars().filter(|(name, value)| passed_on(name) && !value.is_empty());
+    set.chain(laptop).collect()
 }
 
-/// Waits for health, says so, and then restarts what dies, as ECS does.
+/// Waits until the page answers, prints its URL, and then restarts services that exit, as ECS does.
 ///
-/// A service that dies before it was ever healthy would die again: then its status is returned.
+/// A service that exits before that would exit again, so its status is returned.
 async fn watch(system: &mut System, lines: &printer::Lines) -> anyhow::Result<Option<ExitStatus>> {
     let healthy = system.healthy();
     tokio::select! {
         healthy = healthy => healthy?,
-        (name, status) = system.ended() => {
+        (name, status) = system.exited() => {
             let status = status?;
-            printer::say(lines, format!("{name} ended before it was healthy: {status}"));
+            printer::say(lines, format!("{name} exited before the page answered: {status}"));
             return Ok(Some(status));
         }
     }
@@ -146,8 +161,8 @@ async fn watch(system: &mut System, lines: &printer::Lines) -> anyhow::Result<Op
     printer::say(lines, format!("AWS is at {aws}; Ctrl-C stops everything"));
     printer::say(lines, format!("the page is at {page}"));
     loop {
-        let (name, status) = system.ended().await;
-        printer::say(lines, format!("{name} ended ({}); it is started again", status?));
+        let (name, status) = system.exited().await;
+        printer::say(lines, format!("{name} exited ({}); restarting it", status?));
         sleep(RESTART_DELAY).await;
         system.start_service(&name)?;
     }

@@ -1,4 +1,4 @@
-//! `local` as a person types it: what it prints, and what it exits with.
+//! `local` as a person types it: its output and its exit codes.
 
 use std::{
     fs,
@@ -17,7 +17,7 @@ use nix::{
 
 type Outcome = anyhow::Result<()>;
 
-/// Wrong use, or a mistake in a file.
+/// Wrong usage, or a mistake in a file.
 const EXIT_USAGE: Option<i32> = Some(64);
 
 fn local() -> Command {
@@ -31,12 +31,12 @@ fn complaint(output: &Output) -> String {
 }
 
 #[test]
-fn the_last_line_names_the_page_and_ctrl_c_ends_everything_cleanly() -> Outcome {
+fn the_last_line_prints_the_url_and_ctrl_c_stops_everything_cleanly() -> Outcome {
     let mut child = local().args(["--port", "0"]).stdout(Stdio::piped()).spawn()?;
     let output = child.stdout.take().context("its output is piped")?;
     let mut lines = BufReader::new(output).lines();
     let page = loop {
-        let line = lines.next().context("it ended before it named the page")??;
+        let line = lines.next().context("it exited before it printed the URL")??;
         if let Some((_, url)) = line.split_once("the page is at ") {
             break url.to_owned();
         }
@@ -62,6 +62,17 @@ fn a_port_in_use_is_one_sentence_and_exit_code_64() -> Outcome {
         assert!(complaint(&output).contains(&port), "{}", complaint(&output));
         assert_eq!(complaint(&output).lines().count(), 1);
     }
+    Ok(())
+}
+
+#[test]
+fn an_endpoint_that_does_not_answer_is_named_with_its_variable() -> Outcome {
+    // Nothing listens on port 1.
+    let nowhere = "http://127.0.0.1:1";
+    let output = local().args(["--port", "0"]).env("AWS_ENDPOINT_URL", nowhere).output()?;
+    assert_eq!(output.status.code(), Some(1));
+    let expected = format!("AWS_ENDPOINT_URL is {nowhere}; unset it");
+    assert!(complaint(&output).contains(&expected), "{}", complaint(&output));
     Ok(())
 }
 
@@ -103,12 +114,12 @@ fn the_local_account_obeys_the_manifest() -> Outcome {
     let after: Vec<_> = lines.collect();
     assert!(child.wait()?.success());
     let said = before.iter().chain(&after).any(|line| line.starts_with("fulfilment"));
-    assert!(!said, "fulfilment logs although its manifest turns it off: {before:?} {after:?}");
+    assert!(!said, "fulfilment logs although its manifest turns that off: {before:?} {after:?}");
     Ok(())
 }
 
 #[tokio::test]
-async fn each_binary_says_what_it_is_and_refuses_what_it_does_not_know() -> Outcome {
+async fn each_binary_has_help_and_refuses_unknown_arguments() -> Outcome {
     let folder = local::build::binaries().await?;
     for name in ["publisher", "fulfilment", "promotion"] {
         let run = |arguments: &[&str]| {

@@ -1,21 +1,22 @@
-//! One configuration for every AWS client of a process.
+//! The configuration that all AWS clients of a process share.
 
 use std::time::Duration;
 
 use aws_config::{BehaviorVersion, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 
-/// Longer than a healthy call takes, shorter than a person waits. The SDK itself sets no limit, so
-/// that a connection that died without a word would hold its caller for good.
+/// Longer than a healthy call takes, and shorter than a person waits. The SDK sets no timeout, so a
+/// dead connection would block its caller for ever.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 const ATTEMPTS: u32 = 3;
-/// Below the 60 s after which load balancers drop an idle connection in silence.
+/// Shorter than the 60 s after which load balancers silently drop an idle connection.
 const POOL_IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// Reads region, credentials and endpoint from the environment, as every AWS tool does.
 ///
-/// `AWS_ENDPOINT_URL` leads to a laptop's endpoint; no code here knows of it.
+/// With `AWS_ENDPOINT_URL`, a service uses a local endpoint instead of AWS. An attempt of a call
+/// times out after 3 s, and a call is attempted up to three times.
 pub async fn config() -> SdkConfig {
     let http = aws_smithy_http_client::Builder::new()
         .pool_idle_timeout(POOL_IDLE_TIMEOUT)

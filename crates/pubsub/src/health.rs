@@ -1,7 +1,7 @@
-//! Asking a running service, over loopback, whether it is well; and answering for a worker.
+//! Both sides of a health check over loopback.
 //!
-//! The images have no shell and no `curl`: ECS and Docker call the binary itself with the argument
-//! `healthcheck`, which asks here.
+//! The images have neither a shell nor `curl`, so ECS and Docker run the service's own binary with
+//! the argument `healthcheck`. It sends a request to the running service.
 
 use std::{net::Ipv4Addr, time::Duration};
 
@@ -23,15 +23,16 @@ use tokio::{
 
 use crate::env::Misconfigured;
 
-/// Below the 5 s that the manifests give a health check.
+/// Shorter than the 5 s that the manifests allow for a health check.
 const TIMEOUT: Duration = Duration::from_secs(3);
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// Asks `http://127.0.0.1:{port}{path}` and returns what it answered.
+/// Requests `http://127.0.0.1:{port}{path}` and returns the body of the response.
 ///
 /// # Errors
 ///
-/// If nothing answers within three seconds, or the answer is not 200: then with its text.
+/// If there is no response within 3 s, or its status is not 2xx. The error of a response contains
+/// its status and body.
 pub async fn check(port: u16, path: &str) -> anyhow::Result<String> {
     timeout(TIMEOUT, ask(port, path))
         .await
@@ -39,25 +40,27 @@ pub async fn check(port: u16, path: &str) -> anyhow::Result<String> {
         .with_context(|| format!("asking 127.0.0.1:{port}{path}"))
 }
 
-/// Listens on the loopback `port` that `variable` named.
+/// Listens on a loopback port. `variable` is the setting that an error names.
 ///
 /// # Errors
 ///
-/// [`Misconfigured`] if the port is taken.
+/// [`Misconfigured`] if it cannot listen, for example because the port is in use.
 pub async fn listen(variable: &str, port: u16) -> Result<TcpListener, Misconfigured> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .await
         .map_err(|error| Misconfigured(format!("cannot listen on {variable} {port}: {error}")))
 }
 
-/// Answers each request with 200 and how the service is, or with 503 and what is wrong.
+/// Answers every request with the result of `examine`: 200 for `Ok`, 503 for `Err`, with its text.
+///
+/// It never returns. Dropping the future stops listening; responses in progress are finished.
 pub async fn serve(
     listener: TcpListener,
     examine: impl Fn() -> Result<String, String> + Clone + Send + Sync + 'static,
 ) {
     loop {
         let Ok((stream, _)) = listener.accept().await else {
-            // Out of file descriptors, most likely: others will be closed soon.
+            // Most likely there are no file descriptors left. Other connections will close soon.
             sleep(ACCEPT_RETRY).await;
             continue;
         };
@@ -84,7 +87,7 @@ async fn ask(port: u16, path: &str) -> anyhow::Result<String> {
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
     let (mut client, connection) = http1::handshake(TokioIo::new(stream)).await?;
     let request = Request::get(path).header(HOST, "localhost").body(Empty::<Bytes>::new())?;
-    // It takes the client with it: the connection ends when nobody can send any more.
+    // The block owns the client. Dropping the client at its end closes the connection.
     let exchange = async move {
         let response = client.send_request(request).await?;
         let status = response.status();

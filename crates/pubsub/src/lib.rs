@@ -1,4 +1,4 @@
-//! A runtime for publish/subscribe on SNS and SQS. It knows no topic and no event of its own.
+//! A runtime for publish/subscribe on SNS and SQS. It works with any topics and any messages.
 //!
 //! [`run`] turns a function into a service with settings, logs, traces and a clean exit,
 //! [`subscribe::subscribe`] receives from a queue, and [`topic::Topic`] publishes to a topic.

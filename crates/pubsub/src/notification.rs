@@ -1,8 +1,8 @@
-//! What SNS puts into a queue: a JSON envelope around the message that was published.
+//! Reads what SNS delivers to a queue: a JSON envelope that contains the published message.
 //!
-//! The envelope is documented in the SNS developer guide, "Parsing Amazon SNS message formats".
-//! Copilot never turns on raw delivery, but someone who mends a message by hand, or who sends to
-//! the queue directly, leaves the envelope out; so a body without one is the message itself.
+//! The SNS developer guide documents the envelope in "Parsing Amazon SNS message formats". Copilot
+//! never turns on raw delivery, but a message that was sent directly to the queue has no envelope.
+//! Without an envelope, the body is the message.
 
 use std::collections::BTreeMap;
 
@@ -13,15 +13,15 @@ use crate::trace::TRACEPARENT;
 /// A published message, as a subscriber received it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notification {
-    /// The id that SNS gave the message; without an envelope, the id that SQS gave it.
+    /// The id from SNS; without an envelope, the id from SQS.
     pub message_id: String,
-    /// The name of the topic, if there is an envelope.
+    /// The name of the topic; `None` without an envelope.
     pub topic: Option<String>,
-    /// The text that was published.
+    /// The published text.
     pub message: String,
-    /// The attributes that were published with it.
+    /// The message attributes, without their types.
     pub attributes: BTreeMap<String, String>,
-    /// How many times the message was received, this time included.
+    /// How many times the message was received, including this time.
     pub attempt: u32,
 }
 
@@ -43,15 +43,15 @@ struct Attribute {
 }
 
 impl Notification {
-    /// The trace that the message belongs to.
-    pub fn traceparent(&self) -> Option<&str> {
+    /// The trace context of the sender.
+    pub(crate) fn traceparent(&self) -> Option<&str> {
         self.attributes.get(TRACEPARENT).map(String::as_str)
     }
 
-    /// Reads the body of a queue message, in either form.
+    /// Reads the body of a queue message, with or without an envelope.
     ///
-    /// `sqs_message_id` and `sqs_attributes` are what SQS itself says of the message; they count
-    /// only where there is no envelope.
+    /// `sqs_message_id` and `sqs_attributes` are the id and the message attributes from SQS. They
+    /// are used only if there is no envelope.
     pub fn read(
         body: String,
         sqs_message_id: &str,
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_envelope_is_taken_off() {
+    fn an_envelope_is_unwrapped() {
         let body = r#"{
             "Type": "Notification", "MessageId": "sns-1", "Timestamp": "2026-11-20T12:00:00.000Z",
             "TopicArn": "arn:aws:sns:eu-west-1:123456789012:pubsub-test-publisher-ordersTopic",

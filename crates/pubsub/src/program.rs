@@ -1,4 +1,4 @@
-//! A service from `main` to its exit code, the same for every service.
+//! A service from `main` to its exit code. Every service works this way.
 
 use std::{error::Error as _, future::Future, process::ExitCode};
 
@@ -13,31 +13,36 @@ use crate::{
     health, shutdown, telemetry,
 };
 
-/// Wrong usage or a wrong setting (`EX_USAGE` of `sysexits.h`): a restart would not help.
+/// A wrong argument or setting (`EX_USAGE` in `sysexits.h`): a restart would not help.
 const EXIT_USAGE: u8 = 64;
 const EXIT_FAILURE: u8 = 1;
 
 /// The subcommand that ECS and Docker run: the images have neither a shell nor `curl`.
 const HEALTHCHECK: &str = "healthcheck";
 
-/// Where a service answers its health check, on loopback.
+/// Where a service answers its health check on loopback.
 #[derive(Clone, Copy, Debug)]
 pub struct Health {
-    /// The field of the settings that holds the port.
+    /// The name of the settings' field that holds the port.
     pub port: &'static str,
-    /// The path.
+    /// The path to request.
     pub path: &'static str,
 }
 
 /// Runs a service: reads its settings, starts telemetry, and calls `serve` with the settings and a
-/// token that is cancelled by SIGTERM.
+/// token that SIGTERM or Ctrl-C cancels. A second signal ends the process at once.
 ///
-/// `S` is a `clap` parser whose every option has a variable. Its name, version and documentation are
-/// the service's in `--help`, in logs and in traces. The subcommand `healthcheck` asks the instance
-/// that runs on this machine.
+/// `S` is a `clap` parser in which every option can also be set by an environment variable. Its
+/// name, version and doc comment appear in `--help`, in logs and in traces. The subcommand
+/// `healthcheck` checks the instance that runs on this machine.
 ///
-/// The exit code is 0 for a clean exit, 64 for a wrong argument or setting (a restart would fail the
-/// same way), and 1 for anything else.
+/// The exit code is 0 for a clean exit, 64 for a wrong argument or setting, 130 after a second
+/// signal, and 1 for any other error. Errors are printed on standard error.
+///
+/// # Panics
+///
+/// If `S` has no field of type `u16` with a default called `health.port`, and the subcommand is
+/// `healthcheck`.
 pub fn run<S, F>(health: Health, serve: impl FnOnce(S, CancellationToken) -> F) -> ExitCode
 where
     S: Parser,
@@ -92,7 +97,7 @@ where
 
 fn command<S: Parser>() -> Command {
     let healthcheck =
-        Command::new(HEALTHCHECK).about("Ask the instance on this machine whether it is healthy");
+        Command::new(HEALTHCHECK).about("Check the health of the instance on this machine");
     let service = S::command();
     let about = service.get_about().cloned().unwrap_or_default();
     let mut command = telemetry::Settings::augment_args(service)
@@ -100,7 +105,7 @@ fn command<S: Parser>() -> Command {
         .subcommand(healthcheck)
         .subcommand_negates_reqs(true)
         .disable_help_subcommand(true)
-        // They may be secrets one day.
+        // A value may be a secret.
         .mut_args(|argument| argument.hide_env_values(true));
     if let Some(revision) = env::optional("REVISION") {
         let version = format!("{} ({revision})", command.get_version().unwrap_or_default());
@@ -119,8 +124,8 @@ async fn check_health(health: Health, matches: &ArgMatches) -> anyhow::Result<()
     Ok(())
 }
 
-/// A mistake in the settings as one sentence that names the variable, because that is what a
-/// manifest or a container sets.
+/// The error as one sentence. It names the variable instead of the option, because manifests and
+/// containers set variables.
 fn sentence(command: &Command, error: &clap::Error) -> String {
     let text = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => vec![text.clone()],
@@ -137,7 +142,7 @@ fn sentence(command: &Command, error: &clap::Error) -> String {
     let names = names.join(", ");
     match (error.kind(), error.source()) {
         (ErrorKind::MissingRequiredArgument, _) => format!(
-            "{names} {is} not set; on AWS Copilot sets it, on a laptop `cargo run -p local` does"
+            "{names} {is} not set; Copilot sets it on AWS, `cargo run -p local` on a laptop"
         ),
         (ErrorKind::ValueValidation, Some(why)) => {
             format!("{names} is {:?}: {why}", text(ContextKind::InvalidValue).join(", "))

@@ -1,17 +1,18 @@
-//! SIGTERM (what ECS sends) and Ctrl-C: the first asks to finish, a second ends at once.
+//! SIGTERM, which ECS sends, and Ctrl-C: the first starts a drain, a second exits at once.
 
 use anyhow::Context as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// The exit code of a program that was told twice, as of a shell's command ended by Ctrl-C.
+/// The exit code after a second signal: the one that a shell reports for Ctrl-C.
 pub const INTERRUPTED: u8 = 130;
 
-/// A token that is cancelled by the first SIGTERM or Ctrl-C; the second ends the process.
+/// A token that the first SIGTERM or Ctrl-C cancels. The second ends the process at once, with
+/// [`INTERRUPTED`].
 ///
 /// # Errors
 ///
-/// If the system refuses the signal handlers.
+/// If the operating system refuses the signal handlers.
 pub fn on_signal() -> anyhow::Result<CancellationToken> {
     let Signals { asked, insisted } = signals()?;
     tokio::spawn(async move {
@@ -21,19 +22,19 @@ pub fn on_signal() -> anyhow::Result<CancellationToken> {
     Ok(asked)
 }
 
-/// What the signals of this process say.
+/// The tokens that signals cancel.
 pub struct Signals {
-    /// Cancelled by the first SIGTERM or Ctrl-C: finish.
+    /// Cancelled by the first SIGTERM or Ctrl-C: drain and exit.
     pub asked: CancellationToken,
-    /// Cancelled by the second: end at once, with [`INTERRUPTED`].
+    /// Cancelled by the second: exit at once, with [`INTERRUPTED`].
     pub insisted: CancellationToken,
 }
 
-/// Listens for SIGTERM and Ctrl-C.
+/// Listens for SIGTERM and Ctrl-C from now on.
 ///
 /// # Errors
 ///
-/// If the system refuses the signal handlers.
+/// If the operating system refuses the signal handlers.
 pub fn signals() -> anyhow::Result<Signals> {
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for Ctrl-C")?;
@@ -41,10 +42,10 @@ pub fn signals() -> anyhow::Result<Signals> {
     let signals = Signals { asked: asked.clone(), insisted: insisted.clone() };
     tokio::spawn(async move {
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        tracing::info!("asked to stop: finishing what is under way");
+        tracing::info!("shutting down: finishing work in progress");
         asked.cancel();
         tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
-        tracing::warn!("asked to stop again: ending at once");
+        tracing::warn!("second signal: exiting at once");
         insisted.cancel();
     });
     Ok(signals)

@@ -1,7 +1,8 @@
 //! Logs and traces.
 //!
-//! Logs are one line an event on standard output, filtered by `RUST_LOG` (`info` if it is not set),
-//! with the id of the trace. Spans are exported if `OTEL_EXPORTER_OTLP_ENDPOINT` says where to.
+//! Each log event is one line on standard output, with its trace id. `RUST_LOG` filters them, with
+//! `info` as the default. Spans are exported to the collector in `OTEL_EXPORTER_OTLP_ENDPOINT`, if
+//! it is set.
 
 use std::{fmt, io::IsTerminal as _};
 
@@ -24,27 +25,29 @@ use tracing_subscriber::{
 
 mod export;
 
-/// What a service logs, and where its spans go.
+/// What a service logs, and where it exports spans.
 #[derive(Args, Clone, Debug)]
 #[group(skip)] // groups share one namespace with those of the service
-pub struct Settings {
-    /// What is logged, such as info or info,pubsub=debug
+pub(crate) struct Settings {
+    /// What to log, such as info or info,pubsub=debug
     #[arg(long, value_name = "FILTER", env = "RUST_LOG", default_value = "info")]
     log: EnvFilter,
-    /// Where spans go, over HTTP, such as http://localhost:4318; without it none are sent
+    /// Where to export spans, over HTTP, such as http://localhost:4318; unset exports none
     #[arg(long, value_name = "URL", env = export::ENDPOINT)]
     otlp_endpoint: Option<String>,
 }
 
-/// Holds the spans that are not sent yet.
-pub struct Telemetry(SdkTracerProvider);
+/// Exports spans in batches in the background.
+pub(crate) struct Telemetry(SdkTracerProvider);
 
-/// Starts logging and tracing for the service `name`. Colours are for a terminal only.
+/// Starts logging and tracing for the service `name`. Logs have colours only on a terminal.
+///
+/// Call it once in a process, and inside a tokio runtime.
 ///
 /// # Errors
 ///
 /// [`Misconfigured`](crate::env::Misconfigured) if the endpoint is not a URL.
-pub fn start(name: &str, matches: &ArgMatches) -> anyhow::Result<Telemetry> {
+pub(crate) fn start(name: &str, matches: &ArgMatches) -> anyhow::Result<Telemetry> {
     let Settings { log, otlp_endpoint } = Settings::from_arg_matches(matches)?;
     let mut provider = SdkTracerProvider::builder()
         .with_resource(Resource::builder().with_service_name(name.to_owned()).build());
@@ -57,12 +60,12 @@ pub fn start(name: &str, matches: &ArgMatches) -> anyhow::Result<Telemetry> {
         .fmt_fields(WithTrace(DefaultFields::new()))
         .with_target(false)
         .with_ansi(std::io::stdout().is_terminal())
-        // The reader of the log may be gone. Reporting that on standard error would panic, and stop
-        // the task that listens for SIGTERM.
+        // If standard output and standard error are closed, reporting a failed write would panic,
+        // also in the task that listens for SIGTERM.
         .log_internal_errors(false)
-        // A line reads alone: what matters is in its own fields, not in its spans.
+        // Each line has all its fields itself, so its spans are not repeated.
         .with_filter(log.and(filter_fn(|metadata| metadata.is_event())));
-    // Our own spans only: those of the libraries are about the libraries.
+    // Exports only our spans: those of the libraries describe the libraries.
     let spans = tracing_opentelemetry::layer()
         .with_tracer(provider.tracer(name.to_owned()))
         .with_location(false)
@@ -72,20 +75,20 @@ pub fn start(name: &str, matches: &ArgMatches) -> anyhow::Result<Telemetry> {
     Ok(Telemetry(provider))
 }
 
-/// The target of the spans that make up a trace.
+/// The target of the spans that are exported. Spans with other targets are not.
 pub const SPANS: &str = "trace";
 
 impl Telemetry {
-    /// Sends the remaining spans.
-    pub async fn stop(self) {
+    /// Exports the remaining spans.
+    pub(crate) async fn stop(self) {
         let stopped = tokio::task::spawn_blocking(move || self.0.shutdown()).await;
         if let Ok(Err(error)) = stopped {
-            tracing::warn!(%error, "the last spans are lost");
+            tracing::warn!(%error, "cannot export the last spans");
         }
     }
 }
 
-/// The fields of a line, and the id of the trace it belongs to.
+/// Adds the trace id to the fields of a line.
 struct WithTrace(DefaultFields);
 
 impl<'writer> FormatFields<'writer> for WithTrace {

@@ -1,8 +1,8 @@
-//! Publishing to an SNS topic, up to ten messages in one request.
+//! Publishing to an SNS topic in batches of up to ten messages.
 //!
-//! SNS bills by request, so pending messages are batched. While no request is under way, a message
-//! is sent at once: there is no timer, and an idle service adds no delay. While one is under way,
-//! messages gather until ten of them fill another request or the first one is answered.
+//! SNS bills each request, so pending messages are batched, without a timer. If no request is in
+//! progress, a message is sent at once, so batching does not delay an idle service. Otherwise
+//! messages wait until ten of them fill a batch or no other request is in progress.
 
 use std::sync::Arc;
 
@@ -24,41 +24,41 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
-/// The most that SNS takes in one request, in messages and in bytes.
+/// The limits of SNS for one request.
 const BATCH_MAX_MESSAGES: usize = 10;
 const BATCH_MAX_BYTES: usize = 256 * 1024;
-/// More requests at once would only make each smaller.
+/// More concurrent requests would only make batches smaller.
 const MAX_REQUESTS: u32 = 4;
-/// How many messages wait for a request before a caller has to wait as well.
+/// How many messages wait for a batch. Further callers wait for a place.
 const MAX_WAITING: usize = 100;
 
 /// A message to publish.
 #[derive(Clone, Debug)]
 pub struct Message {
-    /// The text.
+    /// The text, at most 256 KiB together with the attributes.
     pub body: String,
-    /// The attributes that subscriptions filter on.
+    /// The attributes, which filter policies can match. `traceparent` is added when publishing.
     pub attributes: Vec<(&'static str, Attribute)>,
-    /// The message group: messages of one group do not delay those of another. A FIFO topic keeps
-    /// the order within a group, and queues on a standard topic are fair between groups.
+    /// The message group. A FIFO topic keeps the order within a group. The queues of a standard
+    /// topic are fair between groups: many messages of one group do not delay those of another.
     pub group: String,
-    /// Identifies the message, so that a FIFO topic drops a second copy.
+    /// Identifies the message, so that a FIFO topic drops duplicates. Standard topics ignore it.
     pub deduplication_id: String,
 }
 
 /// The value of a message attribute.
 #[derive(Clone, Debug)]
 pub enum Attribute {
-    /// Compared as text.
+    /// A `String`, which filter policies compare as text.
     Text(String),
-    /// Compared as a number: an exact decimal.
+    /// A `Number`, in decimal notation, which filter policies compare numerically.
     Number(String),
 }
 
 /// A topic to publish to. A clone is cheap and shares the batches.
 #[derive(Clone, Debug)]
 pub struct Topic {
-    /// The name in traces.
+    /// For traces.
     name: Arc<str>,
     waiting: mpsc::Sender<Request>,
 }
@@ -69,7 +69,11 @@ struct Request {
 }
 
 impl Topic {
-    /// The topic with this ARN.
+    /// The topic with this ARN. If it ends in `.fifo`, deduplication ids are sent.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime.
     pub fn new(aws: &SdkConfig, arn: String) -> Self {
         let (waiting, requests) = mpsc::channel(MAX_WAITING);
         let name = arn.rsplit(':').next().unwrap_or_default().into();
@@ -77,14 +81,16 @@ impl Topic {
         Self { name, waiting }
     }
 
-    /// Publishes a message, and returns when SNS has accepted it. Its receivers continue the trace
-    /// that this is called in.
+    /// Publishes a message, and returns when SNS has accepted it. Its receivers continue the
+    /// current trace.
+    ///
+    /// Cancelling this call does not take back a message that is already in a batch.
     ///
     /// # Errors
     ///
-    /// If SNS refuses the message or is unavailable. The message may have been published even so.
+    /// If SNS rejects the message or is unavailable. The message may have been published even so.
     pub async fn publish(&self, mut message: Message) -> anyhow::Result<()> {
-        // Named and filled as OpenTelemetry's conventions for messaging say.
+        // Name and fields follow OpenTelemetry's conventions for messaging.
         let span = tracing::info_span!(
             target: SPANS,
             "send",
@@ -105,7 +111,7 @@ impl Topic {
         let (answer, answered) = oneshot::channel();
         let request = Request { message, answer };
         self.waiting.send(request).await.map_err(|_| anyhow!("the topic is closed"))?;
-        answered.await.context("SNS did not mention the message")?
+        answered.await.context("SNS returned no result for the message")?
     }
 }
 
@@ -125,7 +131,7 @@ async fn publish_pending(sns: Client, arn: String, mut requests: mpsc::Receiver<
             tokio::select! {
                 biased;
                 received = requests.recv_many(&mut waiting, room) => if received == 0 { break },
-                // No other request is under way.
+                // No other request is in progress.
                 _ = free.acquire_many(MAX_REQUESTS - 1) => break,
             }
         }
@@ -138,7 +144,7 @@ async fn publish_pending(sns: Client, arn: String, mut requests: mpsc::Receiver<
     }
 }
 
-/// How many of the first messages fit in one request; at least one, so that SNS can refuse it.
+/// How many of the first messages fit in one request. At least one: SNS rejects it if too large.
 fn fitting(waiting: &[Request]) -> usize {
     let sizes = waiting.iter().scan(0, |bytes, request| {
         *bytes += request.message.size();
@@ -167,12 +173,12 @@ async fn publish_batch(sns: &Client, arn: &str, batch: Vec<Request>) {
         }
     };
     match sent {
-        // A request that succeeds may still have failed for some of its messages. The caller of one
-        // that SNS does not mention gets an error, because its channel is dropped.
+        // A successful response may still report failed messages. A message without a result gets
+        // an error too, because its channel is dropped.
         Ok(output) => {
             output.successful().iter().for_each(|entry| settle(entry.id(), Ok(())));
             for entry in output.failed() {
-                let why = anyhow!("SNS refused the message: {}", entry.code());
+                let why = anyhow!("SNS rejected the message: {}", entry.code());
                 settle(Some(entry.id()), Err(why));
             }
         }
@@ -202,7 +208,7 @@ impl Message {
             .message_group_id(self.group)
             .set_message_deduplication_id(fifo.then_some(self.deduplication_id))
             .build()
-            .expect("the entry has its id and its message")
+            .expect("the entry has an id and a message")
     }
 }
 
@@ -226,6 +232,6 @@ impl Attribute {
             .data_type(kind)
             .string_value(value)
             .build()
-            .expect("the attribute has its type")
+            .expect("the attribute has a type")
     }
 }

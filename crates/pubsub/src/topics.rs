@@ -1,4 +1,4 @@
-//! The topics that a service owns, by the names in its manifest.
+//! The topics of a service, by their names in its manifest.
 
 use std::{collections::BTreeMap, str::FromStr};
 
@@ -10,11 +10,11 @@ use crate::{
     topic::Topic,
 };
 
-/// The topics that a service owns.
+/// The topics of a service, as a group of `clap` arguments.
 #[derive(Args, Clone, Debug)]
 #[group(skip)] // groups share one namespace with those of the service
 pub struct Topics {
-    /// The service's own topics, as a JSON object of names and ARNs
+    /// The service's topics, as a JSON object of names and ARNs
     #[arg(long, value_name = "JSON", env = env::TOPIC_ARNS)]
     topic_arns: Arns,
 }
@@ -23,22 +23,22 @@ pub struct Topics {
 struct Arns(BTreeMap<String, String>);
 
 impl Topics {
-    /// The topic that the manifest calls `name`.
+    /// The topic that the manifest calls `name`, for publishing. See [`Topics::arn`].
     ///
     /// # Errors
     ///
-    /// [`Misconfigured`] if the service owns no such topic.
+    /// [`Misconfigured`] if the service has no such topic.
     pub fn topic(&self, aws: &SdkConfig, name: &str) -> Result<Topic, Misconfigured> {
         Ok(Topic::new(aws, self.arn(name)?.to_owned()))
     }
 
     /// The ARN of the topic that the manifest calls `name`.
     ///
-    /// A FIFO topic has `.fifo` after its name there and in its ARN; either is found.
+    /// `name` finds a FIFO topic too, whose name ends in `.fifo` in the manifest and in the ARN.
     ///
     /// # Errors
     ///
-    /// [`Misconfigured`] if the service owns no such topic.
+    /// [`Misconfigured`] if the service has no such topic.
     pub fn arn(&self, name: &str) -> Result<&str, Misconfigured> {
         let Arns(arns) = &self.topic_arns;
         let arn = arns.get(name).or_else(|| arns.get(&format!("{name}.fifo")));
@@ -63,7 +63,7 @@ mod tests {
     use super::Topics;
 
     #[test]
-    fn a_topic_is_found_with_and_without_fifo() {
+    fn a_name_finds_standard_and_fifo_topics() {
         let arns = r#"{"ordersTopic":"arn:a","audit.fifo":"arn:b.fifo"}"#;
         let topics = Topics { topic_arns: arns.parse().unwrap() };
         assert_eq!(topics.arn("ordersTopic").unwrap(), "arn:a");

@@ -1,4 +1,4 @@
-//! No order is lost: a publisher dies at each of its AWS calls, and another one goes on.
+//! No order is lost when a publisher crashes before or after any of its AWS calls.
 
 use std::sync::{
     Arc,
@@ -22,86 +22,86 @@ use tokio_util::sync::CancellationToken;
 use super::{Outbox, SHARDS, SWEEP_LIMIT};
 use crate::{orders_table::Stored, test_account::TestAccount};
 
-/// The call at which a process dies, counted from 1.
+/// When a process crashes. Calls are counted from 1.
 #[derive(Clone, Copy, Debug)]
-enum Death {
-    /// The call is not made.
+enum Crash {
+    /// The call is not sent.
     Before(usize),
-    /// The call has its effect, and nobody learns of it.
+    /// The call takes effect, but its response is lost.
     After(usize),
 }
 
-/// The HTTP client of a process that dies: from then on no call is made, and none is answered.
+/// The HTTP client of a process that crashes: after that, it sends no call and returns no response.
 #[derive(Clone, Debug)]
-struct Mortal {
+struct CrashingHttpClient {
     http: SharedHttpClient,
-    death: Death,
+    crash: Crash,
     calls: Arc<AtomicUsize>,
-    dead: CancellationToken,
+    crashed: CancellationToken,
 }
 
-impl Mortal {
-    fn new(aws: &SdkConfig, death: Death) -> Self {
+impl CrashingHttpClient {
+    fn new(aws: &SdkConfig, crash: Crash) -> Self {
         Self {
             http: aws.http_client().unwrap(),
-            death,
+            crash,
             calls: Arc::default(),
-            dead: CancellationToken::new(),
+            crashed: CancellationToken::new(),
         }
     }
 
-    /// Runs what a process does until it ends or dies; true if it died.
-    async fn live(&self, process: impl Future<Output = ()>) -> bool {
-        self.dead.run_until_cancelled(process).await.is_none()
+    /// Runs a process until it ends or crashes. Returns true if it crashed.
+    async fn crashes(&self, process: impl Future<Output = ()>) -> bool {
+        self.crashed.run_until_cancelled(process).await.is_none()
     }
 }
 
-impl HttpClient for Mortal {
+impl HttpClient for CrashingHttpClient {
     fn http_connector(
         &self,
         settings: &HttpConnectorSettings,
         components: &RuntimeComponents,
     ) -> SharedHttpConnector {
-        SharedHttpConnector::new(MortalConnector {
-            mortal: self.clone(),
+        SharedHttpConnector::new(CrashingConnector {
+            client: self.clone(),
             http: self.http.http_connector(settings, components),
         })
     }
 }
 
 #[derive(Debug)]
-struct MortalConnector {
-    mortal: Mortal,
+struct CrashingConnector {
+    client: CrashingHttpClient,
     http: SharedHttpConnector,
 }
 
-impl HttpConnector for MortalConnector {
+impl HttpConnector for CrashingConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (mortal, http) = (self.mortal.clone(), self.http.clone());
+        let (client, http) = (self.client.clone(), self.http.clone());
         HttpConnectorFuture::new(async move {
-            let call = mortal.calls.fetch_add(1, Ordering::SeqCst) + 1;
-            if matches!(mortal.death, Death::Before(last) if call >= last) {
-                mortal.dead.cancel();
+            let call = client.calls.fetch_add(1, Ordering::SeqCst) + 1;
+            if matches!(client.crash, Crash::Before(last) if call >= last) {
+                client.crashed.cancel();
             }
-            let answer = mortal.dead.run_until_cancelled(http.call(request)).await;
-            if matches!(mortal.death, Death::After(last) if call >= last) {
-                mortal.dead.cancel();
+            let answer = client.crashed.run_until_cancelled(http.call(request)).await;
+            if matches!(client.crash, Crash::After(last) if call >= last) {
+                client.crashed.cancel();
             }
             match answer {
-                Some(answer) if !mortal.dead.is_cancelled() => answer,
+                Some(answer) if !client.crashed.is_cancelled() => answer,
                 _ => std::future::pending().await,
             }
         })
     }
 }
 
-/// What a publisher does that may be its last.
+/// What a publisher does when it crashes.
 #[derive(Clone, Copy, Debug)]
 enum Work {
-    /// Store an order and announce it at once: `PutItem`, `PublishBatch`, `UpdateItem`.
+    /// Stores an order and announces it: `PutItem`, `PublishBatch`, `UpdateItem`.
     Fresh,
-    /// Announce an order that is overdue: a `Query` for each shard, the claim, `PublishBatch`,
-    /// `UpdateItem`.
+    /// Announces an overdue order: a `Query` for each shard, `UpdateItem` for the claim,
+    /// `PublishBatch`, `UpdateItem`.
     Overdue,
 }
 
@@ -116,52 +116,52 @@ impl Work {
 }
 
 #[tokio::test]
-async fn whenever_a_publisher_is_killed_what_it_stored_is_announced_after_a_restart() {
+async fn stored_orders_are_announced_after_a_crash_at_any_call() {
     let mut cases = JoinSet::new();
     for work in [Work::Fresh, Work::Overdue] {
         for call in 1..=work.calls() {
-            cases.spawn(check_death(work, Death::Before(call)));
-            cases.spawn(check_death(work, Death::After(call)));
+            cases.spawn(check_crash(work, Crash::Before(call)));
+            cases.spawn(check_crash(work, Crash::After(call)));
         }
         cases.spawn(async move {
-            let beyond = Death::Before(work.calls() + 1);
-            assert!(!dies(&TestAccount::start().await, &order(), work, beyond).await);
+            let beyond = Crash::Before(work.calls() + 1);
+            assert!(!crashes(&TestAccount::start().await, &order(), work, beyond).await);
         });
     }
     cases.join_all().await;
 }
 
-async fn check_death(work: Work, death: Death) {
+async fn check_crash(work: Work, crash: Crash) {
     let (account, order) = (TestAccount::start().await, order());
     if matches!(work, Work::Overdue) {
         store_overdue(&account, &order).await;
     }
-    assert!(dies(&account, &order, work, death).await, "{work:?} {death:?}");
+    assert!(crashes(&account, &order, work, crash).await, "{work:?} {crash:?}");
     let stored = account.item(order.id).await.is_some();
-    let expected = !matches!((work, death), (Work::Fresh, Death::Before(1)));
-    assert_eq!(stored, expected, "{work:?} {death:?}");
+    let expected = !matches!((work, crash), (Work::Fresh, Crash::Before(1)));
+    assert_eq!(stored, expected, "{work:?} {crash:?}");
 
-    account.let_time_pass(order.id).await;
+    account.make_overdue(order.id).await;
     let outbox = account.outbox(&account.aws);
     let (_fresh, waiting) = mpsc::channel(1);
     let restarted =
         tokio::spawn(outbox.run(waiting, CancellationToken::new(), CancellationToken::new()));
-    while waits(&account, order.id).await {
+    while is_in_outbox(&account, order.id).await {
         sleep(std::time::Duration::from_millis(50)).await;
     }
     restarted.abort();
     let announced = account.announced().await;
-    assert_eq!(stored, announced.contains(&order.id), "{work:?} {death:?}");
+    assert_eq!(stored, announced.contains(&order.id), "{work:?} {crash:?}");
 }
 
-/// Whether a publisher that works until `death` died of it.
-async fn dies(account: &TestAccount, order: &Order, work: Work, death: Death) -> bool {
-    let mortal = Mortal::new(&account.aws, death);
+/// Whether a publisher reached the call at which it should crash.
+async fn crashes(account: &TestAccount, order: &Order, work: Work, crash: Crash) -> bool {
+    let client = CrashingHttpClient::new(&account.aws, crash);
     let aws = account.aws.clone().into_builder();
-    let aws = aws.http_client(mortal.clone()).build();
+    let aws = aws.http_client(client.clone()).build();
     let (orders, outbox) = (account.orders(&aws), account.outbox(&aws));
-    mortal
-        .live(async {
+    client
+        .crashes(async {
             match work {
                 Work::Fresh => {
                     let stored = orders.store(order).await.unwrap();
@@ -203,26 +203,26 @@ async fn three_publishers_announce_each_overdue_order_once() {
 }
 
 #[tokio::test]
-async fn an_item_that_cannot_be_read_holds_up_no_other() {
+async fn an_unreadable_item_does_not_delay_others() {
     let account = TestAccount::start().await;
-    let spoilt = order();
-    let shard = spoilt.id.shard(SHARDS);
+    let unreadable = order();
+    let shard = unreadable.id.shard(SHARDS);
     let good = std::iter::repeat_with(order).find(|it| it.id.shard(SHARDS) == shard);
     let good = good.unwrap();
-    for order in [&spoilt, &good] {
+    for order in [&unreadable, &good] {
         store_overdue(&account, order).await;
     }
-    account.spoil(spoilt.id).await;
+    account.corrupt(unreadable.id).await;
     let outbox = account.outbox(&account.aws);
     sweep(&outbox).await;
     outbox.announcing.close();
     outbox.announcing.wait().await;
     assert_eq!(account.announced().await, [good.id]);
-    assert!(waits(&account, spoilt.id).await, "it is still to be mended and announced");
+    assert!(is_in_outbox(&account, unreadable.id).await, "an unreadable order stays in the outbox");
 }
 
 #[tokio::test]
-async fn an_order_that_waited_until_it_was_overdue_is_left_to_the_sweep() {
+async fn an_order_that_is_overdue_before_it_is_announced_is_left_to_the_sweep() {
     let (account, order) = (TestAccount::start().await, order());
     let stored = account.orders(&account.aws).store(&order).await.unwrap();
     let Stored::New(mut placed) = stored else { panic!("{stored:?}") };
@@ -232,11 +232,11 @@ async fn an_order_that_waited_until_it_was_overdue_is_left_to_the_sweep() {
     outbox.announcing.close();
     outbox.announcing.wait().await;
     assert_eq!(account.announced().await, []);
-    assert!(waits(&account, order.id).await);
+    assert!(is_in_outbox(&account, order.id).await);
 }
 
 #[tokio::test]
-async fn a_sweep_says_whether_there_is_more() {
+async fn a_sweep_returns_whether_the_shard_has_more() {
     let account = Arc::new(TestAccount::start().await);
     let shard = 0;
     let same_shard = std::iter::repeat_with(order).filter(|it| it.id.shard(SHARDS) == shard);
@@ -261,11 +261,11 @@ async fn sweep(outbox: &Outbox) {
 
 async fn store_overdue(account: &TestAccount, order: &Order) {
     account.orders(&account.aws).store(order).await.unwrap();
-    account.let_time_pass(order.id).await;
+    account.make_overdue(order.id).await;
 }
 
-/// Whether the order is still to be announced.
-async fn waits(account: &TestAccount, id: OrderId) -> bool {
+/// Whether the order is not announced yet.
+async fn is_in_outbox(account: &TestAccount, id: OrderId) -> bool {
     let item = account.item(id).await;
     item.is_some_and(|item| item.contains_key("outbox"))
 }

@@ -1,7 +1,8 @@
-//! Bad input is never stored: thousands of requests, some right, most almost right.
+//! Invalid input is never stored: thousands of requests, some valid, most nearly valid.
 //!
-//! An oracle that shares no code with the publisher says what each request is. A right one has to
-//! be stored exactly as it was typed, a wrong one has to be refused with a sentence.
+//! An oracle decides which requests are valid. It shares no code with the publisher. An order in a
+//! valid request has to be stored exactly as it was entered, an invalid request has to be refused
+//! with a sentence.
 
 use std::collections::BTreeMap;
 
@@ -31,11 +32,11 @@ use oracle::Typed;
 
 const CASES: u32 = 3_000;
 
-/// What was accepted: by id, who ordered, and how many cents.
+/// The accepted orders by id.
 type Accepted = BTreeMap<String, Typed>;
 
 #[test]
-fn bad_input_is_never_stored() {
+fn invalid_input_is_never_stored() {
     let runtime = Runtime::new().unwrap();
     let (account, router, fresh) = runtime.block_on(async {
         let account = TestAccount::start().await;
@@ -53,9 +54,9 @@ fn bad_input_is_never_stored() {
     let (accepted, _) = state.into_inner();
     let stored: Accepted = runtime.block_on(account.items()).iter().map(oracle::stored).collect();
     assert_eq!(stored, accepted);
-    // Neither half of the property is about nothing.
-    let right = u32::try_from(accepted.len()).unwrap();
-    assert!((CASES / 20..CASES * 19 / 20).contains(&right), "{right}");
+    // Enough requests were valid, and enough were not.
+    let valid = u32::try_from(accepted.len()).unwrap();
+    assert!((CASES / 20..CASES * 19 / 20).contains(&valid), "{valid}");
 }
 
 async fn check(
@@ -74,12 +75,12 @@ async fn check(
 
     let Some(typed) = expected else {
         prop_assert!(status.is_client_error(), "{status} {body}");
-        prop_assert!(fresh.try_recv().is_err(), "announced all the same: {body}");
-        return is_told(page, &headers, &body);
+        prop_assert!(fresh.try_recv().is_err(), "refused but announced: {body}");
+        return check_refusal(page, &headers, &body);
     };
-    let right = if sent.path == "/" { StatusCode::SEE_OTHER } else { StatusCode::CREATED };
-    prop_assert_eq!(status, right, "{}", body);
-    prop_assert!(fresh.try_recv().is_ok(), "stored, and not announced");
+    let success = if sent.path == "/" { StatusCode::SEE_OTHER } else { StatusCode::CREATED };
+    prop_assert_eq!(status, success, "{}", body);
+    prop_assert!(fresh.try_recv().is_ok(), "stored but not announced");
     let location = headers[header::LOCATION].to_str().unwrap();
     let id: OrderId = location.strip_prefix("/orders/").unwrap().parse().unwrap();
     let (id, stored) = oracle::stored(&account.item(id).await.unwrap());
@@ -88,8 +89,8 @@ async fn check(
     Ok(())
 }
 
-/// Every refusal is a sentence: on a page, or in `detail`.
-fn is_told(page: bool, headers: &HeaderMap, body: &str) -> Result<(), TestCaseError> {
+/// Checks that a refusal contains a sentence, on the page or in `detail`.
+fn check_refusal(page: bool, headers: &HeaderMap, body: &str) -> Result<(), TestCaseError> {
     let media_type = headers[header::CONTENT_TYPE].to_str().unwrap();
     let sentences: Vec<String> = if page || media_type.starts_with("text/html") {
         prop_assert!(media_type.starts_with("text/html"), "{media_type}");
@@ -108,7 +109,7 @@ fn is_told(page: bool, headers: &HeaderMap, body: &str) -> Result<(), TestCaseEr
         let begins = it.starts_with(|first: char| first.is_ascii_uppercase());
         let ends = it.ends_with('.') && !it.ends_with("..");
         let printable = !it.contains(char::is_control);
-        prop_assert!(begins && ends && printable, "no sentence: {it:?}");
+        prop_assert!(begins && ends && printable, "not a sentence: {it:?}");
     }
     Ok(())
 }

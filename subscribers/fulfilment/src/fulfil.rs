@@ -14,22 +14,26 @@ use tokio::time::sleep;
 /// The steps of fulfilling an order.
 const STEPS: [&str; 3] = ["picked", "packed", "shipped"];
 
-/// Fulfils orders.
+/// The handler of fulfilment.
 #[derive(Clone)]
 pub struct Fulfilment {
-    /// Publishes progress.
+    /// Publishes reports.
     pub reporter: Reporter,
     /// How long each step takes.
     pub pace: Duration,
-    /// Whether the customer's name is logged in large letters.
+    /// Whether to log the customer's name in large letters.
     pub banner: bool,
 }
 
 impl Fulfilment {
-    /// Handles one message: fulfils an order, or shows a ping.
+    /// Handles a message: fulfils an order, or logs a ping.
     ///
-    /// Its only effect is the report, and a second report changes nothing. So a redelivered message
-    /// is simply handled again.
+    /// It is idempotent: its only effect is the report, and a duplicate report changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Poison`] if the message cannot be read, and [`Failure::Retry`] if the report
+    /// cannot be published.
     pub async fn handle(self, notification: Notification) -> Result<(), Failure> {
         match Event::read(&notification)? {
             Event::OrderPlaced(order) => self.fulfil(&order, notification.attempt).await?,
@@ -41,12 +45,12 @@ impl Fulfilment {
     async fn fulfil(&self, order: &Order, attempt: u32) -> anyhow::Result<()> {
         let mut progress = self.reporter.begin(order, attempt);
         if self.banner {
-            // The fields of the line follow the letters.
             let letters = large(&order.customer);
-            tracing::info!(order.id = %order.id, "fulfilling the order of\n{}\n", letters.trim_end());
+            let letters = letters.trim_end();
+            tracing::info!(order.id = %order.id, "fulfilling the order of\n{letters}\n");
         }
         for step in STEPS {
-            // Steps that take no time share one report, which keeps it at one message an order.
+            // Without a pace, the last report contains all steps: one message per order.
             if !self.pace.is_zero() {
                 tokio::join!(progress.publish(), sleep(self.pace));
             }
@@ -58,7 +62,7 @@ impl Fulfilment {
     }
 }
 
-/// The name in slanted letters, or as it is if the font lacks one of its letters.
+/// The name in slanted letters, or unchanged if the font lacks one of its characters.
 fn large(customer: &CustomerName) -> String {
     let letters =
         FIGlet::slant().ok().and_then(|font| Some(font.convert(customer.as_str())?.to_string()));

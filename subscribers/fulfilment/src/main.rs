@@ -14,7 +14,7 @@ mod fulfil;
 
 use fulfil::Fulfilment;
 
-/// Fulfils every order that the publisher announces.
+/// Fulfils every order that the publisher announces
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Settings {
@@ -22,11 +22,11 @@ struct Settings {
     worker: WorkerSettings,
     #[command(flatten)]
     topics: Topics,
-    /// How long each of the three steps takes, so that progress can be watched
+    /// How long each of the three steps takes, to make progress visible
     #[arg(long, value_name = "MILLISECONDS", env = "PACE_MS", default_value_t = 0)]
     #[arg(value_parser = clap::value_parser!(u64).range(..=5_000))]
     pace_ms: u64,
-    /// Whether to log the customer's name in large letters: on or off
+    /// Log the customer's name in large letters: on or off
     #[arg(long, env = "BANNER", default_value = "off", action = ArgAction::Set)]
     #[arg(value_parser = BoolishValueParser::new())]
     banner: bool,

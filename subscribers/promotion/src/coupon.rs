@@ -1,24 +1,24 @@
-//! A coupon, with a code that a person can read aloud.
+//! A coupon, whose code can be read aloud.
 
 use orders::report::Attachment;
 use rand::RngExt as _;
 
-/// Without 0 and O, 1 and I, which are hard to tell apart on the telephone.
+/// Without 0, O, 1 and I, which are easily confused.
 const ALPHABET: &[u8; 32] = b"ABCDEFGHJKLMNPQRSTUVWXYZ23456789";
 const GROUPS: usize = 3;
 const GROUP_CHARS: usize = 4;
 
-/// What an order earns.
+/// A discount on the next order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Coupon {
-    /// What the customer types to use it.
+    /// The code that the customer enters.
     pub code: String,
-    /// How much of the next order it takes off, in percent.
+    /// The discount, in percent.
     pub percent: u32,
 }
 
 impl Coupon {
-    /// The coupon as the order's page shows it.
+    /// The coupon as an attachment to a report.
     pub fn attachment(&self) -> Attachment {
         Attachment {
             label: format!("{} % off your next order", self.percent),
@@ -28,8 +28,8 @@ impl Coupon {
     }
 }
 
-/// Three groups of four letters and digits, such as `K7QD-2MXA-9TRW`: 60 unguessable bits from a
-/// cryptographic generator that the operating system seeds.
+/// A code such as `K7QD-2MXA-9TRW`. It has 60 random bits from a cryptographic generator, so that
+/// it cannot be guessed.
 pub fn random_code() -> String {
     let mut random = rand::rng();
     let mut letter = || char::from(ALPHABET[random.random_range(0..ALPHABET.len())]);
@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_code_can_be_read_aloud_and_is_never_the_same() {
+    fn codes_are_unique_and_have_no_ambiguous_letters() {
         let codes: HashSet<String> = (0..1_000).map(|_| random_code()).collect();
         assert_eq!(codes.len(), 1_000);
         for code in codes {

@@ -1,4 +1,4 @@
-//! The coupons in DynamoDB: one item per order, written once.
+//! The DynamoDB table of coupons. It has one item per order, which is written once.
 
 use anyhow::Context as _;
 use aws_config::SdkConfig;
@@ -28,14 +28,15 @@ impl CouponsTable {
         Self { dynamodb: Client::new(aws), name }
     }
 
-    /// The coupon of the order `id`: a new one unless the order already has one.
+    /// Grants a coupon for the order `id`, or returns the one that it already has.
     ///
-    /// Two workers that grant a coupon for the same order at the same time get the same one: DynamoDB
-    /// stores the first and returns it to the second.
+    /// If two workers do this for the same order at the same time, both get the same coupon:
+    /// DynamoDB stores the first, and returns it to the second worker.
     ///
     /// # Errors
     ///
-    /// If the table is unavailable. A coupon may have been stored even so; granting again returns it.
+    /// If DynamoDB is unavailable, or the stored coupon cannot be read. A coupon may have been
+    /// stored even so; the next call returns it.
     pub async fn grant(&self, id: OrderId) -> anyhow::Result<Coupon> {
         let coupon = Coupon { code: random_code(), percent: PERCENT };
         let put = self
@@ -61,8 +62,9 @@ impl CouponsTable {
 type Item = std::collections::HashMap<String, AttributeValue>;
 
 fn read(item: Option<&Item>) -> anyhow::Result<Coupon> {
-    let attribute = |name: &str| item.and_then(|item| item.get(name)).context("it is incomplete");
-    let code = attribute("code")?.as_s().ok().context("its code is not text")?;
-    let percent = attribute("percent")?.as_n().ok().context("its percentage is not a number")?;
+    let attribute =
+        |name: &str| item.and_then(|item| item.get(name)).context("an attribute is missing");
+    let code = attribute("code")?.as_s().ok().context("the code is not a string")?;
+    let percent = attribute("percent")?.as_n().ok().context("the percentage is not a number")?;
     Ok(Coupon { code: code.clone(), percent: percent.parse()? })
 }

@@ -19,7 +19,7 @@ mod coupon;
 use coupons_table::CouponsTable;
 use promote::Promotion;
 
-/// Grants one coupon for every order that its filter policy lets through.
+/// Grants one coupon for every order that its filter policy matches
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Settings {

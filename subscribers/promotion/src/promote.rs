@@ -5,21 +5,25 @@ use pubsub::{notification::Notification, subscribe::Failure};
 
 use crate::coupons_table::CouponsTable;
 
-/// Grants coupons.
+/// The handler of promotion.
 #[derive(Clone)]
 pub struct Promotion {
-    /// Publishes progress.
+    /// Publishes reports.
     pub reporter: Reporter,
-    /// The coupons granted so far.
+    /// Stores the coupons.
     pub coupons: CouponsTable,
 }
 
 impl Promotion {
-    /// Handles one message: grants a coupon for an order.
+    /// Handles a message: grants a coupon for an order, or ignores a ping.
     ///
-    /// The filter policy of the subscription decides which orders arrive here, so no rule about
-    /// totals stands in the code. However often a message is delivered, its order has the coupon
-    /// that the first delivery stored.
+    /// The subscription's filter policy selects the orders, so the code does not check their
+    /// totals. It is idempotent: a redelivery reports the coupon that the first delivery stored.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Poison`] if the message cannot be read, and [`Failure::Retry`] if the coupon
+    /// cannot be stored or reported.
     pub async fn handle(self, notification: Notification) -> Result<(), Failure> {
         match Event::read(&notification)? {
             Event::OrderPlaced(order) => self.promote(&order, notification.attempt).await?,

@@ -9,7 +9,6 @@ use aws_sdk_dynamodb::types::{
     ProjectionType, ScalarAttributeType, TimeToLiveSpecification,
 };
 use aws_sdk_sqs::types::QueueAttributeName;
-
 use deployment::cloudformation::{
     resolve::{made::Made, request::Request},
     template::table::{self as template, Index, Key, Table},

@@ -57,7 +57,12 @@ fn the_real_files_have_no_mistake_and_publishers_come_first() {
 
 #[test]
 fn an_environment_overrides_what_it_names_and_keeps_the_rest() {
-    let deployment = read(&real(), "test").unwrap();
+    let copy = Copy::new();
+    let manifest = copy.0.join("fulfilment/manifest.yml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    let overridden = "  test:\n    variables:\n      BANNER: \"on\"\n";
+    fs::write(&manifest, text.replace("  test:\n", overridden)).unwrap();
+    let deployment = read(&copy.0, "test").unwrap();
     let variables = &deployment.service("fulfilment").unwrap().variables;
     let literal = |text: &str| Expression::Literal(text.to_owned());
     assert_eq!(variables["BANNER"].value, literal("on"), "overridden");

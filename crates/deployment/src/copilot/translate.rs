@@ -50,6 +50,12 @@ fn service(names: &Names<'_>, files: &ServiceFiles, own: &Stack) -> Service {
         topics: topics.map(|topic| (topic.0.clone(), topic_id(topic))).collect(),
         queue: queue(names, own).or_else(|| queue(names, &files.addons.stack)),
         variables: variables(names, files, own),
+        health_path: files
+            .manifest
+            .http
+            .as_ref()
+            .map_or("/", |http| http.value.health_path())
+            .to_owned(),
         has_span_collector: files.manifest.observability.is_some(),
     }
 }

@@ -1,4 +1,4 @@
-//! `local dead-letters`: looking at dead letters, sending them back, and throwing them away.
+//! `local dead-letters`: lists, shows, redrives and purges dead letters.
 
 use std::{
     env,
@@ -17,58 +17,59 @@ use clap::Subcommand;
 use deployment::{Deployment, copilot, description::ServiceQueue};
 use pubsub::env::Misconfigured;
 use serde_json::json;
+use tokio::net::TcpStream;
 
 use super::{DeadLetters, Redriven, age};
-use crate::build;
+use crate::{build, system::DEFAULT_AWS_PORT};
 
-/// What `dead-letters` can be told.
+/// The options of `dead-letters`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     #[command(subcommand)]
     action: Action,
-    /// The environment, as under copilot/environments
+    /// The environment, one of copilot/environments
     #[arg(long = "env", global = true, value_name = "NAME", default_value = ENVIRONMENT)]
     environment: String,
-    /// Answers in JSON, for scripts
+    /// Print JSON, for scripts
     #[arg(long, global = true)]
     json: bool,
 }
 
 #[derive(Subcommand, Debug)]
 enum Action {
-    /// Says how many dead letters each service has
+    /// Count the dead letters of each service
     List {
         /// Only this service
         service: Option<String>,
     },
-    /// Shows the dead letters of a service
+    /// Show the dead letters of a service
     Show {
         /// The service
         service: String,
-        /// Shows the messages too, with all that customers typed
+        /// Show the messages as well, with what customers typed
         #[arg(long)]
         bodies: bool,
     },
-    /// Sends the dead letters of a service back to its queue
+    /// Send the dead letters of a service back to its queue
     Redrive {
         /// The service
         service: String,
     },
-    /// Deletes the dead letters of a service, for good
+    /// Delete the dead letters of a service
     Purge {
         /// The service
         service: String,
-        /// Does not ask
+        /// Do not ask
         #[arg(long)]
         yes: bool,
     },
 }
 
-/// Does what was asked.
+/// Runs the command.
 ///
 /// # Errors
 ///
-/// [`Misconfigured`] for what a person has to mend; otherwise what the endpoint refused.
+/// [`Misconfigured`] for what a person has to fix; otherwise what the endpoint refused.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let deployment = copilot::read(&build::copilot_directory(), &args.environment)?;
     let sqs = Client::new(&account().await?);
@@ -91,7 +92,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The account that the environment names: an endpoint of a laptop, or AWS in a region.
+/// The account that the environment names: a local endpoint, or AWS in a region. If it names none,
+/// the account of a running `local`.
 async fn account() -> anyhow::Result<aws_config::SdkConfig> {
     let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     if let Some(endpoint_url) = set("AWS_ENDPOINT_URL") {
@@ -99,18 +101,22 @@ async fn account() -> anyhow::Result<aws_config::SdkConfig> {
         let target = Target { endpoint_url, region };
         return Ok(target.config().await);
     }
-    if set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION")).is_none() {
-        return Err(Misconfigured(
-            "no AWS account is named: set AWS_ENDPOINT_URL to what a running `cargo run -p local` \
-             or `local aws` prints, or AWS_REGION and credentials for AWS itself"
-                .to_owned(),
-        )
+    if set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION")).is_some() {
+        return Ok(pubsub::aws::config().await);
+    }
+    let running = format!("127.0.0.1:{DEFAULT_AWS_PORT}");
+    if TcpStream::connect(&running).await.is_err() {
+        return Err(Misconfigured(format!(
+            "no account answers at {running}: start `cargo run -p local`, or set AWS_ENDPOINT_URL \
+             to the endpoint that it prints, or AWS_REGION and credentials for AWS"
+        ))
         .into());
     }
-    Ok(pubsub::aws::config().await)
+    let endpoint_url = format!("http://{running}");
+    Ok(Target { endpoint_url, region: endpoint::region() }.config().await)
 }
 
-/// The services that receive, and their queues.
+/// The services with a queue, and their queues.
 fn receivers(deployment: &Deployment) -> impl Iterator<Item = (&str, &ServiceQueue)> {
     let services = deployment.services.iter();
     services.filter_map(|service| Some((service.name.as_str(), service.queue.as_ref()?)))
@@ -119,7 +125,7 @@ fn receivers(deployment: &Deployment) -> impl Iterator<Item = (&str, &ServiceQue
 async fn find(deployment: &Deployment, sqs: &Client, service: &str) -> anyhow::Result<DeadLetters> {
     let Some((_, queue)) = receivers(deployment).find(|(name, _)| *name == service) else {
         let known = receivers(deployment).map(|(name, _)| name).collect::<Vec<_>>().join(", ");
-        let message = format!("no service that receives is called {service:?}, only: {known}");
+        let message = format!("no service with a queue is called {service:?}; there are {known}");
         return Err(Misconfigured(message).into());
     };
     let found = DeadLetters::find(sqs, queue).await?;
@@ -172,7 +178,7 @@ async fn show(letters: &DeadLetters, bodies: bool, json: bool) -> anyhow::Result
             letter.subject
         );
         if let Some(body) = letter.body {
-            // Control characters of a hostile message do not reach the terminal.
+            // Escaped, because a terminal would obey control characters.
             text += &format!("\n    {}", body.escape_debug());
         }
     }
@@ -182,7 +188,7 @@ async fn show(letters: &DeadLetters, bodies: bool, json: bool) -> anyhow::Result
 fn redriven(redriven: Redriven, json: bool) -> String {
     match (redriven, json) {
         (Redriven::Moved(count), false) => format!("{count} sent back"),
-        (Redriven::Started, false) => "SQS sends them back now".to_owned(),
+        (Redriven::Started, false) => "SQS is sending them back".to_owned(),
         (Redriven::Moved(count), true) => json!({"moved": count}).to_string(),
         (Redriven::Started, true) => json!({"started": true}).to_string(),
     }
@@ -204,18 +210,18 @@ async fn purge(
 
 fn confirmed(service: &str, count: usize) -> anyhow::Result<bool> {
     if !std::io::stdin().is_terminal() {
-        let message = "purge asks first, but nobody is at the terminal: add --yes to delete";
+        let message = "purge asks for confirmation on a terminal; without one, add --yes";
         return Err(Misconfigured(message.to_owned()).into());
     }
     let mut terminal = anstream::stderr();
-    write!(terminal, "Delete {count} dead letters of {service} for good? [y/N] ")?;
+    write!(terminal, "Delete {count} dead letters of {service}? [y/N] ")?;
     terminal.flush()?;
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }
 
-/// The largest unit that fits: `3 d`, `2 h`, `5 min`, `40 s`.
+/// An age in its largest unit: `3 d`, `2 h`, `5 min` or `40 s`.
 fn in_words(age: Duration) -> String {
     let seconds = age.as_secs();
     match seconds {

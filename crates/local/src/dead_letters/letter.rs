@@ -1,4 +1,4 @@
-//! One dead letter, as a person wants to see it.
+//! A dead letter, as an operator sees it.
 
 use std::collections::BTreeMap;
 
@@ -7,24 +7,24 @@ use orders::event::Event;
 use pubsub::{notification::Notification, subscribe::Failure};
 use serde::Serialize;
 
-/// A message that no try could handle.
+/// A message that failed every attempt.
 #[derive(Clone, Debug, Serialize)]
 pub struct DeadLetter {
     /// The id that SQS gave it.
     pub message_id: String,
-    /// When it was sent to the queue, in milliseconds since 1970. SQS does not tell when it failed.
+    /// When it was sent to the queue, in milliseconds since 1970. SQS does not say when it failed.
     pub sent_at_ms: u64,
-    /// How often it was received; looks are in it.
+    /// How many times it was received, including to show it.
     pub receive_count: u32,
-    /// What it is about: an order's id, or why it cannot be read. Nothing of what a customer typed.
+    /// An order's id, or why the message cannot be read, without quoting it.
     pub subject: String,
-    /// The message itself, with all that a customer typed.
+    /// The message itself, with what a customer typed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub body: Option<String>,
 }
 
 impl DeadLetter {
-    /// Reads what SQS says of a message, and as much of its body as can be read.
+    /// Reads a message, and as much of its body as possible.
     pub fn read(message: &Message) -> Self {
         let system = |name| {
             let value = message.attributes.as_ref()?.get(&name)?;
@@ -52,7 +52,7 @@ fn subject(message: &Message, attempt: u32) -> String {
     match Event::read(&Notification::read(body, id, attributes, attempt)) {
         Ok(Event::OrderPlaced(order)) => format!("order {}", order.id),
         Ok(Event::Ping(_)) => "a ping".to_owned(),
-        // Reasons are logged, so they quote nothing that a customer typed.
+        // Reasons do not quote the message.
         Err(Failure::Poison(why) | Failure::Retry(why)) => format!("unreadable: {why:#}"),
     }
 }

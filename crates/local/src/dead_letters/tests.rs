@@ -10,13 +10,13 @@ use account::{
 };
 
 /// A dead-letter queue, and the queue that its messages came from.
-struct Bed {
+struct TestQueues {
     endpoint: Endpoint,
     sqs: Client,
     letters: DeadLetters,
 }
 
-impl Bed {
+impl TestQueues {
     async fn start() -> Self {
         let endpoint = endpoint::start(&Settings::loopback(0)).await.unwrap();
         let sqs = client(&endpoint.url).await;
@@ -48,14 +48,14 @@ async fn client(url: &str) -> Client {
 
 #[tokio::test]
 async fn looking_shows_every_letter_once_and_takes_none_away() {
-    let bed = Bed::start().await;
+    let queues = TestQueues::start().await;
     let id = "0190a6e2-5b7c-7cc0-98c4-dc0c0c07398f";
-    bed.add(&format!(r#"{{"id":"{id}","customer":"Ada","amount":"80"}}"#)).await;
+    queues.add(&format!(r#"{{"id":"{id}","customer":"Ada","amount":"80"}}"#)).await;
     for index in 0..24 {
-        bed.add(&format!("{{ Ada's broken message {index}")).await;
+        queues.add(&format!("{{ Ada's broken message {index}")).await;
     }
     for _ in 0..2 {
-        let letters = bed.letters.look().await.unwrap();
+        let letters = queues.letters.look().await.unwrap();
         assert_eq!(letters.len(), 25);
         let (read, unread): (Vec<_>, Vec<_>) =
             letters.iter().map(|it| &it.subject).partition(|it| **it == format!("order {id}"));
@@ -65,19 +65,19 @@ async fn looking_shows_every_letter_once_and_takes_none_away() {
             assert!(!subject.contains("Ada"), "{subject}");
         }
         // All are visible again at once.
-        assert_eq!(depth(&bed.sqs, &bed.letters.url).await.unwrap(), (25, 0));
+        assert_eq!(depth(&queues.sqs, &queues.letters.url).await.unwrap(), (25, 0));
     }
 }
 
 #[tokio::test]
 async fn a_redrive_keeps_body_and_attributes() {
-    let bed = Bed::start().await;
+    let queues = TestQueues::start().await;
     for index in 0..12 {
-        bed.add(&format!("message {index}")).await;
+        queues.add(&format!("message {index}")).await;
     }
-    assert_eq!(bed.letters.redrive().await.unwrap(), Redriven::Moved(12));
-    assert_eq!(bed.counts().await, (12, 0));
-    let receive = bed.sqs.receive_message().queue_url(&bed.letters.source_url);
+    assert_eq!(queues.letters.redrive().await.unwrap(), Redriven::Moved(12));
+    assert_eq!(queues.counts().await, (12, 0));
+    let receive = queues.sqs.receive_message().queue_url(&queues.letters.source_url);
     let received = receive.message_attribute_names("All").send().await.unwrap();
     let message = &received.messages.unwrap()[0];
     assert_eq!(message.body.as_deref(), Some("message 0"));
@@ -106,15 +106,15 @@ fn failing(operation: &str) -> Plan {
 }
 
 async fn check_interrupted(operation: &str, left: (usize, usize)) {
-    let bed = Bed::start().await;
-    bed.add("one message").await;
+    let queues = TestQueues::start().await;
+    queues.add("one message").await;
     let faults = Some(failing(operation));
     let delay = std::time::Duration::ZERO;
     let conditions = Conditions { faults, delay };
-    let proxy = Proxy::start(&bed.endpoint.url, conditions).await.unwrap();
-    let through_proxy = DeadLetters { sqs: client(&proxy.url).await, ..bed.letters.clone() };
+    let proxy = Proxy::start(&queues.endpoint.url, conditions).await.unwrap();
+    let through_proxy = DeadLetters { sqs: client(&proxy.url).await, ..queues.letters.clone() };
     through_proxy.redrive().await.unwrap_err();
-    assert_eq!(bed.counts().await, left, "{operation}");
+    assert_eq!(queues.counts().await, left, "{operation}");
 }
 
 #[tokio::test]
@@ -125,10 +125,10 @@ async fn a_redrive_that_is_cut_short_doubles_a_message_and_never_loses_one() {
 
 #[tokio::test]
 async fn a_purge_deletes_the_dead_letters_alone() {
-    let bed = Bed::start().await;
-    bed.add("one message").await;
-    bed.letters.redrive().await.unwrap();
-    bed.add("another message").await;
-    bed.letters.purge().await.unwrap();
-    assert_eq!(bed.counts().await, (1, 0));
+    let queues = TestQueues::start().await;
+    queues.add("one message").await;
+    queues.letters.redrive().await.unwrap();
+    queues.add("another message").await;
+    queues.letters.purge().await.unwrap();
+    assert_eq!(queues.counts().await, (1, 0));
 }

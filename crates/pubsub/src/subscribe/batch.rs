@@ -1,4 +1,4 @@
-//! Groups single messages into batches: SQS takes ten in one call, and bills the call.
+//! Groups deletes and releases into batches of ten: SQS bills each call.
 
 use std::{future::Future, time::Duration};
 
@@ -10,13 +10,13 @@ use tokio::{
 
 use super::queue::BATCH;
 
-/// How many calls may be under way at once. Beyond that the messages wait, and with them their
-/// handlers' permits, so that a queue that takes no deletions is not received from without limit.
+/// How many calls may be in progress at once. Further messages wait and keep their permits, which
+/// bounds how much is received while deletes fail.
 const MAX_CALLS: usize = 50;
 
-/// Calls `work` for batches of `items`, until all their senders are gone and all work is done.
+/// Calls `work` with batches of `items`. Returns when all senders are dropped and all work is done.
 ///
-/// A batch starts when it has ten items, or `linger` after its first.
+/// A batch is complete when it has ten items, or `linger` after its first item.
 pub async fn in_batches<T, F>(
     mut items: mpsc::Receiver<T>,
     linger: Duration,
@@ -45,7 +45,6 @@ async fn next<T>(items: &mut mpsc::Receiver<T>, linger: Duration) -> Option<Vec<
         let room = BATCH - batch.len();
         match timeout_at(until, items.recv_many(&mut batch, room)).await {
             Ok(1..) => {}
-            // No more senders, or no more time.
             Ok(0) | Err(_) => break,
         }
     }

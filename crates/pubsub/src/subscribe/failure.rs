@@ -1,11 +1,11 @@
-//! Why a handler did not succeed.
+//! The error of a handler.
 
-/// Why a handler did not succeed. The reason is logged, so it should not quote the message.
+/// Why a handler failed. The error is logged, so it should not quote the message.
 #[derive(Debug)]
 pub enum Failure {
-    /// A retry may succeed.
+    /// A retry may succeed. `?` turns an `anyhow` error into this.
     Retry(anyhow::Error),
-    /// No retry can succeed.
+    /// A retry cannot succeed: the message goes to the dead-letter queue.
     Poison(anyhow::Error),
 }
 

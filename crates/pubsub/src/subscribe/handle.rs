@@ -1,4 +1,4 @@
-//! One message's way through its handler, and what its outcome means for the queue.
+//! Calls the handler for a message, then deletes or releases the message.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -20,7 +20,7 @@ use crate::notification::Notification;
 const RETRY_BASE: Duration = Duration::from_secs(2);
 const RETRY_MAX: Duration = Duration::from_secs(15 * 60);
 
-/// What a service does with a message.
+/// A function that handles a message.
 pub trait Handler: Send + Sync + 'static {
     fn call(
         &self,
@@ -41,14 +41,14 @@ where
     }
 }
 
-/// The ways out: to be deleted, or to be visible again after a while.
+/// The messages to delete, and those to release with the delay of their retry.
 #[derive(Clone)]
 pub struct Outgoing {
     pub deletions: mpsc::Sender<MessageId>,
     pub releases: mpsc::Sender<(Lease, Duration)>,
 }
 
-/// Handles a received message, and leaves its outcome to be told to the queue.
+/// Handles a received message, and sends it to be deleted or released.
 pub async fn handle(
     worker: &Worker,
     outgoing: &Outgoing,
@@ -57,16 +57,16 @@ pub async fn handle(
 ) {
     let lease = message.lease.clone();
     match worker.in_flight.admit(&lease, &worker.ending) {
-        // The handler that runs already will settle it.
+        // The task of the running handler deletes or releases it.
         Admission::Adopted => {}
         Admission::Delete => outgoing.delete(lease.id).await,
         Admission::Poison => outgoing.release(lease.clone(), worker.after_poison(&lease)).await,
         Admission::Handle(cancelled) => {
             let span = spans::process(worker.queue.name(), &message);
-            // The call is part of the work: it may panic before there is a future.
+            // The call is inside the future too, because it may panic before it returns its future.
             let work = async move { handler.call(message.notification).await };
             let work = work.instrument(span.clone());
-            let outcome = run(work, worker.deadline(), cancelled).await;
+            let outcome = run(work, worker.settings.handler_deadline, cancelled).await;
             settle(worker, outgoing, lease, outcome).instrument(span).await;
         }
     }
@@ -77,7 +77,7 @@ enum Outcome {
     Done,
     Failed(anyhow::Error),
     Poison(anyhow::Error),
-    /// Nobody waits for it any more: the lease is lost, or the process ends.
+    /// The lease was lost, or the drain timed out.
     Cancelled,
 }
 
@@ -86,7 +86,7 @@ async fn run(
     deadline: Duration,
     cancelled: CancellationToken,
 ) -> Outcome {
-    // A task of its own contains a panic; dropping its handle cancels it.
+    // A separate task contains a panic. Dropping its handle aborts it.
     let mut task = AbortOnDropHandle::new(tokio::spawn(work));
     let in_time = timeout(deadline, &mut task);
     let ended = cancelled.run_until_cancelled(in_time).await;
@@ -94,8 +94,8 @@ async fn run(
         result
     } else {
         task.abort();
-        // A handler that blocks its thread goes on regardless. Until it ends it is not let go, so
-        // that its message is not handled twice at a time and its age shows in the health check.
+        // A handler that blocks its thread cannot be aborted. Waiting for it keeps its message in
+        // flight, so that no second handler starts and the health check sees its age.
         task.await
     };
     match result {
@@ -104,7 +104,7 @@ async fn run(
         Ok(Err(Failure::Poison(error))) => Outcome::Poison(error),
         Err(stopped) if stopped.is_panic() => Outcome::Failed(anyhow!("the handler panicked")),
         Err(_) if cancelled.is_cancelled() => Outcome::Cancelled,
-        Err(_) => Outcome::Failed(anyhow!("not done after {} s", deadline.as_secs_f32())),
+        Err(_) => Outcome::Failed(anyhow!("timed out after {} s", deadline.as_secs_f32())),
     }
 }
 
@@ -119,31 +119,31 @@ async fn settle(worker: &Worker, outgoing: &Outgoing, lease: Lease, outcome: Out
         }
         Outcome::Failed(reason) => {
             let reason = format!("{reason:#}");
-            let last = worker.rules.tries.is_some_and(|tries| attempt >= tries);
-            let next = if last { "that was its last try" } else { "it comes again" };
-            tracing::warn!(message.id = %message_id, attempt, reason, "not handled: {next}");
+            let last = worker.attributes.max_receives.is_some_and(|max| attempt >= max);
+            let next = if last { "no retries left" } else { "it will be retried" };
+            tracing::warn!(message.id = %message_id, attempt, reason, "handler failed; {next}");
         }
         Outcome::Poison(reason) => {
             let reason = format!("{reason:#}");
-            tracing::error!(message.id = %message_id, attempt, reason, "cannot be handled");
+            tracing::error!(message.id = %message_id, attempt, reason, "poison message");
             worker.in_flight.remember_poison(message_id);
-            if let Some(lease) = worker.in_flight.abandon(message_id) {
+            if let Some(lease) = worker.in_flight.remove(message_id) {
                 let visible_in = worker.after_poison(&lease);
                 outgoing.release(lease, visible_in).await;
             }
             return;
         }
         Outcome::Cancelled if worker.ending.is_cancelled() => {
-            if let Some(lease) = worker.in_flight.abandon(message_id) {
+            if let Some(lease) = worker.in_flight.remove(message_id) {
                 outgoing.release(lease, Duration::ZERO).await;
             }
             return;
         }
         Outcome::Cancelled => {
-            tracing::warn!(message.id = %message_id, attempt, "lost to another receiver; cancelled");
+            tracing::warn!(message.id = %message_id, attempt, "lease lost; handler cancelled");
         }
     }
-    if let Some(lease) = worker.in_flight.abandon(message_id) {
+    if let Some(lease) = worker.in_flight.remove(message_id) {
         let visible_in = worker.after_failure(&lease);
         outgoing.release(lease, visible_in).await;
     }
@@ -151,7 +151,7 @@ async fn settle(worker: &Worker, outgoing: &Outgoing, lease: Lease, outcome: Out
 
 impl Outgoing {
     async fn delete(&self, id: MessageId) {
-        // The channel is closed only when the process ends; then the message comes again.
+        // The channel is closed only if the process exits. The message is redelivered then.
         let _ = self.deletions.send(id).await;
     }
 
@@ -161,21 +161,21 @@ impl Outgoing {
 }
 
 impl Worker {
-    /// When a message that failed is to be visible again.
+    /// How long until a failed message becomes visible again.
     fn after_failure(&self, lease: &Lease) -> Duration {
-        match self.rules.tries {
-            // SQS moves it at the receive after this one, so waiting would only delay that. One
-            // that it has not moved by then stays: the tries are assumed, and are not the queue's.
-            Some(tries) if lease.attempt == tries => Duration::ZERO,
+        match self.attributes.max_receives {
+            // SQS moves it to the dead-letter queue at the next receive, so a delay is useless. If
+            // SQS does not, the limit was only assumed, and later attempts back off again.
+            Some(max) if lease.attempt == max => Duration::ZERO,
             _ => full_jitter(RETRY_BASE, RETRY_MAX, lease.attempt),
         }
     }
 
-    /// When a message that no try can handle is to be visible again.
+    /// How long until a poison message becomes visible again.
     fn after_poison(&self, lease: &Lease) -> Duration {
-        match self.rules.tries {
-            Some(tries) if lease.attempt <= tries => Duration::ZERO,
-            // Without a dead-letter queue it would come again at once, for ever.
+        match self.attributes.max_receives {
+            Some(max) if lease.attempt <= max => Duration::ZERO,
+            // Without a dead-letter queue, it would be redelivered in a tight loop.
             _ => self.after_failure(lease),
         }
     }

@@ -1,8 +1,7 @@
-//! The messages that this process holds, by id, and what became of those it held before.
+//! The messages in flight, and the last messages that were processed.
 //!
-//! SQS delivers at least once: a copy of a message may come while the first is still handled, or
-//! after it was handled but before it is deleted. The table is what keeps a copy from being handled
-//! a second time.
+//! SQS delivers at least once: a message may be delivered again while its handler runs, or after
+//! that and before it is deleted. This table prevents a second run of the handler.
 
 use std::{
     collections::HashMap,
@@ -17,14 +16,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::received::{Lease, MessageId};
 
-/// How many messages are remembered after they were handled.
+/// How many processed and poison messages are remembered.
 const MEMORY: NonZeroUsize = NonZeroUsize::new(1_000).expect("a thousand is not zero");
-/// A lease is renewed when a third of it is left, or this much if that is less.
+/// A lease is renewed when a third of the visibility timeout is left, or this if it is less.
 const MAX_RENEWAL_MARGIN: Duration = Duration::from_secs(10);
-/// When a renewal that nobody answered is tried again.
+/// How long after a failed renewal the next attempt follows.
 const RENEWAL_RETRY: Duration = Duration::from_secs(3);
 
-/// The table.
+/// The messages in flight.
 pub struct InFlight {
     visibility: Duration,
     handler_deadline: Duration,
@@ -33,12 +32,13 @@ pub struct InFlight {
 
 struct Table {
     held: HashMap<MessageId, Held>,
-    /// Messages that must not be handled again should they come again.
-    settled: LruCache<MessageId, Verdict>,
+    /// Messages that must not be handled again if they are redelivered.
+    settled: LruCache<MessageId, Settled>,
 }
 
+/// A message in flight.
 struct Held {
-    /// The newest lease: an older receipt handle may answer "deleted" without deleting.
+    /// The newest lease: SQS may accept a delete with an older receipt handle without deleting.
     lease: Lease,
     renew_at: Instant,
     lost: bool,
@@ -50,25 +50,25 @@ enum Work {
         since: Instant,
         cancel: CancellationToken,
     },
-    /// Handled with success; not yet deleted.
+    /// The handler succeeded; the message is not yet deleted.
     Processed,
 }
 
 #[derive(Clone, Copy)]
-enum Verdict {
+enum Settled {
     Processed,
     Poison,
 }
 
-/// What is to be done with a message that was received.
+/// What to do with a received message.
 pub enum Admission {
-    /// Handle it, until the token is cancelled.
+    /// Call the handler, and cancel it when the token is cancelled.
     Handle(CancellationToken),
-    /// Nothing: it is held already, now by this newer lease.
+    /// Nothing: the message is already in flight, and now has this lease.
     Adopted,
-    /// Delete it: it was handled before.
+    /// Delete it: it was processed before.
     Delete,
-    /// Let it go on its way to the dead-letter queue.
+    /// Release it: it is on its way to the dead-letter queue.
     Poison,
 }
 
@@ -81,8 +81,8 @@ impl InFlight {
         }
     }
 
-    /// Takes in a message that was just received. `ending` cancels its handler, as losing its
-    /// lease does.
+    /// Adds a message that was just received. Its handler is cancelled by `ending`, or if the lease
+    /// is lost.
     pub fn admit(&self, lease: &Lease, ending: &CancellationToken) -> Admission {
         let now = Instant::now();
         let mut table = self.lock();
@@ -95,8 +95,8 @@ impl InFlight {
             return Admission::Adopted;
         }
         let (work, admission) = match table.settled.get(&lease.id) {
-            Some(Verdict::Poison) => return Admission::Poison,
-            Some(Verdict::Processed) => (Work::Processed, Admission::Delete),
+            Some(Settled::Poison) => return Admission::Poison,
+            Some(Settled::Processed) => (Work::Processed, Admission::Delete),
             None => {
                 let cancel = ending.child_token();
                 let work = Work::Handling { since: now, cancel: cancel.clone() };
@@ -113,11 +113,11 @@ impl InFlight {
         admission
     }
 
-    /// Notes that the handler succeeded. False if the lease was lost on the way: then the message
-    /// is not ours to delete.
+    /// Records that the handler succeeded. False if the lease was lost meanwhile: then the message
+    /// must not be deleted.
     pub fn processed(&self, id: &MessageId) -> bool {
         let mut table = self.lock();
-        table.settled.put(id.clone(), Verdict::Processed);
+        table.settled.put(id.clone(), Settled::Processed);
         match table.held.get_mut(id) {
             Some(held) if !held.lost => {
                 held.work = Work::Processed;
@@ -130,39 +130,39 @@ impl InFlight {
         }
     }
 
-    /// Lets go of a message that was not handled with success, and returns the lease to give back;
-    /// `None` if it was lost on the way.
-    pub fn abandon(&self, id: &MessageId) -> Option<Lease> {
+    /// Removes a message whose handler did not succeed, and returns its lease; `None` if the lease
+    /// was lost meanwhile.
+    pub fn remove(&self, id: &MessageId) -> Option<Lease> {
         let held = self.lock().held.remove(id)?;
         (!held.lost).then_some(held.lease)
     }
 
-    /// Remembers that no try can handle this message.
+    /// Remembers a poison message, so that its handler is not called again.
     pub fn remember_poison(&self, id: &MessageId) {
-        self.lock().settled.put(id.clone(), Verdict::Poison);
+        self.lock().settled.put(id.clone(), Settled::Poison);
     }
 
-    /// The newest leases of the messages in `ids` that are held.
-    pub fn newest(&self, ids: &[MessageId]) -> Vec<Lease> {
+    /// The newest leases of those messages in `ids` that are in flight.
+    pub fn newest_leases(&self, ids: &[MessageId]) -> Vec<Lease> {
         let table = self.lock();
         let held = ids.iter().filter_map(|id| table.held.get(id));
         held.map(|held| held.lease.clone()).collect()
     }
 
-    /// Lets go of a message whose deletion was answered. False if it came again meanwhile, with a
-    /// newer receipt handle: then the answer may not mean that it is gone.
+    /// Removes a message after a delete with `lease`. False if it was redelivered meanwhile: it may
+    /// still exist then, and has to be deleted with the newer receipt handle.
     pub fn deleted(&self, lease: &Lease) -> bool {
         let mut table = self.lock();
         let superseded = (table.held.get(&lease.id))
             .is_some_and(|held| held.lease.receipt_handle != lease.receipt_handle);
         if !superseded {
             table.held.remove(&lease.id);
-            table.settled.put(lease.id.clone(), Verdict::Processed);
+            table.settled.put(lease.id.clone(), Settled::Processed);
         }
         !superseded
     }
 
-    /// The leases that need renewal now. A handler past its deadline gets none.
+    /// The leases to renew now, except those of handlers past their deadline.
     pub fn due(&self) -> Vec<Lease> {
         let now = Instant::now();
         let mut due = Vec::new();
@@ -176,31 +176,29 @@ impl InFlight {
         due
     }
 
-    /// Notes that `lease` was renewed at `since`.
+    /// Records that `lease` was renewed at `since`.
     pub fn renewed(&self, lease: &Lease, since: Instant) {
         if let Some(held) = self.lock().held.get_mut(&lease.id) {
             held.renew_at = since + self.renewal_interval();
         }
     }
 
-    /// Cancels the handler of a message that somebody else may have by now. True if it was handled.
-    pub fn lost(&self, lease: &Lease) -> bool {
-        match self.lock().held.get_mut(&lease.id) {
-            // A message that was processed is deleted all the same, and one that came again
-            // meanwhile is ours by the newer receipt handle.
-            Some(Held { lease: newest, lost, work: Work::Handling { cancel, .. }, .. })
-                if newest.receipt_handle == lease.receipt_handle =>
-            {
-                *lost = true;
-                cancel.cancel();
-                true
-            }
-            _ => false,
+    /// Records that `lease` was lost, and cancels the handler: another worker may have the message.
+    ///
+    /// Nothing changes if the message was processed, because it still has to be deleted, or if it
+    /// was redelivered to this process with a newer lease.
+    pub fn lost(&self, lease: &Lease) {
+        if let Some(held) = self.lock().held.get_mut(&lease.id)
+            && let Work::Handling { cancel, .. } = &held.work
+            && held.lease.receipt_handle == lease.receipt_handle
+        {
+            held.lost = true;
+            cancel.cancel();
         }
     }
 
-    /// How many messages are held, and for how long the oldest handler has been at work.
-    pub fn census(&self) -> (usize, Duration) {
+    /// The number of messages in flight, and how long the oldest handler has been running.
+    pub fn count_and_oldest(&self) -> (usize, Duration) {
         let now = Instant::now();
         let table = self.lock();
         let oldest = table.held.values().filter_map(|held| held.age(now)).max();
@@ -212,13 +210,13 @@ impl InFlight {
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
-        // No code that can panic half-way runs under the lock.
+        // Code that holds the lock cannot panic between two changes.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Held {
-    /// How long the handler has been at work.
+    /// How long the handler has been running; `None` after it has succeeded.
     fn age(&self, now: Instant) -> Option<Duration> {
         match self.work {
             Work::Handling { since, .. } => Some(now.duration_since(since)),

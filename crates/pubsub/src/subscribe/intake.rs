@@ -1,4 +1,4 @@
-//! Takes messages from the queue, never more than there is room for.
+//! Polls the queue, and never receives more messages than there are free permits.
 
 use std::{
     sync::{
@@ -22,23 +22,23 @@ use super::{
     worker::Worker,
 };
 
-/// How long a poll waits for room that is worth its price.
+/// How long a poll waits for enough permits to be worth a request.
 const GATHER: Duration = Duration::from_millis(200);
-/// The time between empty polls, if the queue is told not to wait, or does not.
+/// The shortest time between empty polls, for a queue that answers without waiting.
 const EMPTY_INTERVAL: Duration = Duration::from_millis(200);
 const RETRY_BASE: Duration = Duration::from_millis(200);
 const RETRY_MAX: Duration = Duration::from_secs(20);
 
-/// The pollers of a subscription: one, and more while the queue is full.
+/// The pollers of a subscription: one, and more while polls return full batches.
 pub struct Intake<H> {
     worker: Arc<Worker>,
     handlers: TaskTracker,
     outgoing: Outgoing,
     handler: Arc<H>,
     shutdown: CancellationToken,
-    /// How many pollers there are.
+    /// The number of pollers.
     pollers: Arc<AtomicUsize>,
-    /// The extra ones.
+    /// The pollers except the first.
     extra: TaskTracker,
 }
 
@@ -61,7 +61,7 @@ impl<H: Handler> Intake<H> {
         }
     }
 
-    /// Polls until the shutdown, and then until the polls under way have ended.
+    /// Polls until the shutdown, and returns when the polls in progress have ended.
     pub async fn poll_until_shutdown(self) {
         let mut failures = 0;
         while let Some(room) = self.room().await {
@@ -87,7 +87,7 @@ impl<H: Handler> Intake<H> {
         self.extra.wait().await;
     }
 
-    /// One more poller, unless there are as many as could be of use.
+    /// Adds a poller, unless there is already one for each ten messages in flight.
     fn add_poller(&self) {
         let most = (self.worker.settings.max_in_flight / BATCH).max(1);
         let added = self.pollers.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |pollers| {
@@ -110,10 +110,10 @@ impl<H: Handler> Intake<H> {
         self.pollers.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Permits for the next poll: those that are free, at least one. `None` when it is time to stop.
+    /// Permits for the next poll: one to ten of the free ones. `None` after the shutdown.
     ///
-    /// Under load permits come back one by one, and a poll for each would be a request a message. So
-    /// it waits a moment for a tenth of them, which leaves the rest at work.
+    /// Under load, permits become free one at a time, and polling for each would take one request
+    /// per message. So this waits up to 200 ms for a tenth of all permits, but not more than ten.
     async fn room(&self) -> Option<OwnedSemaphorePermit> {
         let permits = &self.worker.permits;
         let worthwhile = (self.worker.settings.max_in_flight / BATCH).clamp(1, BATCH);
@@ -134,23 +134,23 @@ impl<H: Handler> Intake<H> {
         self.shutdown.run_until_cancelled(gathered).await?
     }
 
-    /// Receives as many messages as there is room for, and has them handled.
+    /// Receives at most one message for each permit in `room`, and starts their handlers.
     async fn poll(&self, mut room: OwnedSemaphorePermit) -> Result<Poll, ()> {
         let worker = &self.worker;
-        worker.vital_signs.polls();
-        let receive = worker.queue.receive(room.num_permits(), worker.rules.visibility);
-        // What SQS sends too late for the drain is hidden until its timeout ends.
+        worker.liveness.poll_started();
+        let receive = worker.queue.receive(room.num_permits(), worker.attributes.visibility);
+        // Messages that arrive after the drain stay hidden until their visibility timeout ends.
         let Some(received) = worker.ending.run_until_cancelled(receive).await else {
             return Err(());
         };
-        worker.vital_signs.polled(received.as_ref().err());
+        worker.liveness.poll_ended(received.as_ref().err());
         let messages = received.map_err(|error| {
-            tracing::warn!(reason = %error, "cannot receive; trying again");
+            tracing::warn!(reason = %error, "receive failed; it will be retried");
         })?;
         spans::receive(worker.queue.name(), &messages);
         let poll = Poll { full: messages.len() == BATCH, empty: messages.is_empty() };
         for message in messages {
-            // One permit travels with each message; what is left of the room is given back.
+            // Each message holds a permit; dropping `room` frees the rest.
             let Some(permit) = room.split(1) else { break };
             let (worker, outgoing) = (Arc::clone(&self.worker), self.outgoing.clone());
             let handler = Arc::clone(&self.handler);
@@ -177,7 +177,7 @@ impl<H> Clone for Intake<H> {
     }
 }
 
-/// What a poll brought.
+/// What a poll returned.
 struct Poll {
     full: bool,
     empty: bool,

@@ -1,4 +1,4 @@
-//! Keeps messages hidden for as long as they are held.
+//! Renews the leases of messages in flight, so that SQS does not redeliver them.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,22 +8,22 @@ use tokio::{
 };
 
 use super::{
-    queue::{Answer, BATCH},
+    queue::{BATCH, EntryResult},
     received::Lease,
     worker::Worker,
 };
 
 const TICK: Duration = Duration::from_secs(1);
 
-/// Renews what needs it, every second, for ever.
-pub async fn keep(worker: Arc<Worker>) {
-    // A call that waits for its answer holds up no other lease.
+/// Renews the leases that are due, once a second. Never returns.
+pub async fn renew_forever(worker: Arc<Worker>) {
+    // Each call has its own task, so that a slow call does not delay other leases.
     let mut calls = JoinSet::new();
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        worker.vital_signs.ticked();
+        worker.liveness.renewal_ticked();
         while calls.try_join_next().is_some() {}
         for leases in worker.in_flight.due().chunks(BATCH) {
             if worker.queue.may_change_visibility() {
@@ -37,23 +37,25 @@ pub async fn keep(worker: Arc<Worker>) {
 
 async fn renew(worker: &Worker, leases: &[Lease]) {
     let since = Instant::now();
-    let visibility = worker.rules.visibility;
+    let visibility = worker.attributes.visibility;
     let changes = leases.iter().map(|lease| (lease, visibility));
-    let answers = match worker.queue.change_visibility(changes).await {
-        Ok(answers) => answers,
+    let results = match worker.queue.change_visibility(changes).await {
+        Ok(results) => results,
         Err(error) => {
-            tracing::debug!(reason = %error, "leases are not renewed yet");
+            tracing::debug!(reason = %error, "lease renewal failed; it will be retried");
             return;
         }
     };
-    for (lease, answer) in leases.iter().zip(answers) {
-        match answer {
-            Answer::Done => worker.in_flight.renewed(lease, since),
-            Answer::Invalid => {
-                worker.in_flight.lost(lease);
-            }
-            Answer::Failed(reason) => {
-                tracing::debug!(message.id = %lease.id, reason, "a lease is not renewed yet");
+    for (lease, result) in leases.iter().zip(results) {
+        match result {
+            EntryResult::Done => worker.in_flight.renewed(lease, since),
+            EntryResult::InvalidHandle => worker.in_flight.lost(lease),
+            EntryResult::Failed(reason) => {
+                tracing::debug!(
+                    message.id = %lease.id,
+                    reason,
+                    "lease renewal failed; it will be retried"
+                );
             }
         }
     }

@@ -1,22 +1,22 @@
-//! The worker runtime: receives from a queue, handles, deletes.
+//! The worker runtime: receives messages from a queue, calls a handler for each, and deletes it.
 //!
-//! # At least once
+//! # At-least-once delivery
 //!
-//! - A message is deleted only after its handler returned `Ok`. If anything fails before that (an
-//!   error, a panic, a deadline, a crash, a lost connection), the message is redelivered.
-//! - So a handler may see a message twice: a crash between its last step and the deletion is enough.
-//!   Its effects have to be idempotent.
-//! - One process never handles a message twice at the same time: a copy that arrives while a handler
-//!   runs is adopted by it. The last 1,000 messages that were handled are remembered, and copies of
-//!   those are deleted without calling the handler.
-//! - A failed message is retried after exponential back-off with jitter. After its last try, and at
-//!   once if no retry can succeed ([`Failure::Poison`]), SQS moves it to the dead-letter queue, from
-//!   where it can be redriven. Nothing is dropped.
-//! - While a handler works, the message's lease (its visibility timeout) is renewed. If the lease is
-//!   lost all the same, the handler is cancelled, because another worker may have the message.
-//! - After SIGTERM no new poll starts. The running one is left to end, because cutting it would hide
-//!   the messages it brings for a whole visibility timeout. Messages in flight are finished, and the
-//!   rest is given back.
+//! - A message is deleted only after its handler returned `Ok`. If anything fails before (an error,
+//!   a panic, a timeout, a crash, a lost connection), the message is redelivered.
+//! - So a handler can see a message twice, for example after a crash between its last step and the
+//!   delete. Handlers have to be idempotent.
+//! - A process never runs two handlers for a message at the same time. If a duplicate arrives while
+//!   the handler runs, the handler continues with the new receipt handle. The runtime remembers the
+//!   last 1,000 messages, and deletes duplicates of processed ones without calling the handler.
+//! - A failed message is retried with exponential back-off and jitter. When it has no retries left,
+//!   SQS moves it to the dead-letter queue, from which it can be redriven. A poison message
+//!   ([`Failure::Poison`]) gets there without further calls of the handler. No message is dropped.
+//! - While a handler runs, the message's lease (its visibility timeout) is renewed. If the lease is
+//!   lost, the handler is cancelled, because another worker may have received the message.
+//! - After SIGTERM no new poll starts. The poll in progress is not cancelled, because its messages
+//!   would stay hidden for a whole visibility timeout. Messages in flight are finished, or released
+//!   if the drain times out first.
 
 mod run;
 
@@ -44,7 +44,7 @@ mod received;
 
 mod spans;
 
-mod vital_signs;
+mod liveness;
 
 mod back_off;
 mod batch;

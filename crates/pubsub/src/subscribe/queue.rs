@@ -1,4 +1,4 @@
-//! The calls on the queue, with every option and time limit they have.
+//! The calls to SQS, with all their options and timeouts.
 
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -28,33 +28,35 @@ use super::{
     settings::Settings,
 };
 
-/// The most that SQS gives, deletes or changes in one call.
+/// The most messages that SQS accepts or returns in one call.
 pub const BATCH: usize = 10;
 
-/// Longer than a healthy call takes. The SDK sets no limit, so that a connection that died without
-/// a word would hold its caller for good.
+/// Longer than a healthy call takes. The SDK sets no timeout, so a dead connection would block its
+/// caller for ever.
 const CALL_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long a refusal is taken for granted.
-const REFUSAL_PAUSE: Duration = Duration::from_secs(60);
-/// What a receive may take beyond the wait that SQS was asked for.
+/// How long no visibility is changed after SQS denied it. A changed policy takes about a minute to
+/// take effect.
+const DENIAL_PAUSE: Duration = Duration::from_secs(60);
+/// How much longer than its wait a receive may take.
 const RECEIVE_MARGIN: Duration = Duration::from_secs(15);
 
 /// The queue of one subscription.
 pub struct Queue {
     url: String,
     wait: Duration,
-    /// Does not try again by itself: backing off is the intake's business.
+    /// The client for receives: it does not retry, because the intake does.
     receives: Client,
+    /// The client for all other calls.
     calls: Client,
-    /// When SQS last refused to change visibility, which Copilot's own policy does not allow: see
+    /// When SQS last denied a visibility change. Copilot's default policy does not allow it; see
     /// `overrides/cfn.patches.yml`.
-    refused: Mutex<Option<Instant>>,
+    denied_at: Mutex<Option<Instant>>,
 }
 
 impl Queue {
     pub fn new(aws: &SdkConfig, settings: &Settings) -> Self {
-        // The tokens that limit the SDK's tries are shared within a partition. A queue that is out
-        // of order must not use up those of the service's other calls.
+        // Clients in the same partition share a limit on retries. A failing queue must not use up
+        // the retries of the service's other calls.
         let partition = RetryPartition::custom("subscribe").build();
         let client = |attempt_timeout: Duration, retries: Option<RetryConfig>| {
             let timeouts = TimeoutConfig::builder().operation_attempt_timeout(attempt_timeout);
@@ -72,27 +74,26 @@ impl Queue {
             wait: settings.receive_wait,
             receives: client(settings.receive_wait + RECEIVE_MARGIN, Some(RetryConfig::disabled())),
             calls: client(CALL_TIMEOUT, None),
-            refused: Mutex::new(None),
+            denied_at: Mutex::new(None),
         }
     }
 
-    /// Its name, for traces.
+    /// The queue's name, for traces.
     pub fn name(&self) -> &str {
         self.url.rsplit('/').next().unwrap_or_default()
     }
 
-    /// False for a while after SQS refused it: then messages wait for the end of their visibility
-    /// timeout. A policy that was just changed takes about a minute to be in force.
+    /// False for a minute after SQS denied it: retries then wait for the visibility timeout.
     pub fn may_change_visibility(&self) -> bool {
-        self.refused().is_none_or(|at| at.elapsed() >= REFUSAL_PAUSE)
+        self.denied_at().is_none_or(|at| at.elapsed() >= DENIAL_PAUSE)
     }
 
-    fn refused(&self) -> MutexGuard<'_, Option<Instant>> {
-        // No code that can panic runs under the lock.
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    fn denied_at(&self) -> MutexGuard<'_, Option<Instant>> {
+        // Code that holds the lock cannot panic.
+        self.denied_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for messages, at most `max` of them, and hides them for `visibility`.
+    /// Waits for up to `max` messages, and hides them for `visibility`.
     pub async fn receive(
         &self,
         max: usize,
@@ -114,8 +115,8 @@ impl Queue {
         Ok(messages.into_iter().filter_map(Received::read).collect())
     }
 
-    /// Deletes up to ten messages; the answers are in the order of `leases`.
-    pub async fn delete(&self, leases: &[Lease]) -> Result<Vec<Answer>, CallFailed> {
+    /// Deletes up to ten messages. The results are in the order of `leases`.
+    pub async fn delete(&self, leases: &[Lease]) -> Result<Vec<EntryResult>, CallFailed> {
         let entries = leases.iter().enumerate().map(|(index, lease)| {
             DeleteMessageBatchRequestEntry::builder()
                 .id(index.to_string())
@@ -130,14 +131,14 @@ impl Queue {
             .send()
             .await?;
         let done = output.successful.into_iter().map(|entry| entry.id);
-        Ok(answers(leases.len(), done, output.failed))
+        Ok(entry_results(leases.len(), done, output.failed))
     }
 
-    /// Changes when up to ten messages become visible; the answers are in the order of `changes`.
+    /// Sets when up to ten messages become visible. The results are in the order of `changes`.
     pub async fn change_visibility<'a>(
         &self,
         changes: impl ExactSizeIterator<Item = (&'a Lease, Duration)>,
-    ) -> Result<Vec<Answer>, CallFailed> {
+    ) -> Result<Vec<EntryResult>, CallFailed> {
         let count = changes.len();
         let entries = changes.enumerate().map(|(index, (lease, visible_in))| {
             ChangeMessageVisibilityBatchRequestEntry::builder()
@@ -154,31 +155,31 @@ impl Queue {
             .send()
             .await
             .map_err(CallFailed::from)
-            .inspect_err(|error| self.note_refusal(error))?;
+            .inspect_err(|error| self.note_denial(error))?;
         let done = output.successful.into_iter().map(|entry| entry.id);
-        Ok(answers(count, done, output.failed))
+        Ok(entry_results(count, done, output.failed))
     }
 
-    fn note_refusal(&self, error: &CallFailed) {
-        if error.refused && self.refused().replace(Instant::now()).is_none() {
+    fn note_denial(&self, error: &CallFailed) {
+        if error.is_permanent && self.denied_at().replace(Instant::now()).is_none() {
             tracing::warn!(
                 reason = %error,
-                "may not change visibility: leases are not renewed, and failures wait for timeouts"
+                "cannot change visibility: leases are not renewed, retries wait for the timeout"
             );
         }
     }
 
-    /// What the queue itself says of its messages, so that its definition is the one place that
-    /// says it; [`Rules::default`] if it may not be asked.
-    pub async fn rules(&self) -> Rules {
-        match timeout(CALL_TIMEOUT, self.ask_rules()).await {
-            Ok(Ok(rules)) => rules,
-            Ok(Err(error)) => Rules::assumed(&error.to_string()),
-            Err(_) => Rules::assumed("it did not answer in time"),
+    /// Reads the attributes from the queue, so that they are set in one place, its definition. If
+    /// they cannot be read, these are [`QueueAttributes::default`].
+    pub async fn attributes(&self) -> QueueAttributes {
+        match timeout(CALL_TIMEOUT, self.get_attributes()).await {
+            Ok(Ok(attributes)) => attributes,
+            Ok(Err(error)) => QueueAttributes::assumed(&error.to_string()),
+            Err(_) => QueueAttributes::assumed("timed out"),
         }
     }
 
-    async fn ask_rules(&self) -> Result<Rules, CallFailed> {
+    async fn get_attributes(&self) -> Result<QueueAttributes, CallFailed> {
         let output = self
             .calls
             .get_queue_attributes()
@@ -191,26 +192,28 @@ impl Queue {
         let visibility = attributes
             .get(&QueueAttributeName::VisibilityTimeout)
             .and_then(|seconds| seconds.parse().ok())
-            .map_or(Rules::default().visibility, Duration::from_secs);
-        let tries = attributes
+            .map_or(QueueAttributes::default().visibility, Duration::from_secs);
+        let max_receives = attributes
             .get(&QueueAttributeName::RedrivePolicy)
             .and_then(|policy| serde_json::from_str::<RedrivePolicy>(policy).ok())
-            .and_then(RedrivePolicy::tries);
-        Ok(Rules { visibility: visibility.max(Rules::MIN_VISIBILITY), tries })
+            .and_then(RedrivePolicy::max_receives);
+        let visibility = visibility.max(QueueAttributes::MIN_VISIBILITY);
+        Ok(QueueAttributes { visibility, max_receives })
     }
 }
 
-/// What the queue does with its messages.
+/// The queue's attributes that the runtime uses.
 #[derive(Clone, Copy, Debug)]
-pub struct Rules {
-    /// How long a received message is hidden from everyone else.
+pub struct QueueAttributes {
+    /// How long a received message is hidden from other receivers.
     pub visibility: Duration,
-    /// How often a message is received before it moves to the dead-letter queue, if there is one.
-    pub tries: Option<u32>,
+    /// How many receives a message has before it moves to the dead-letter queue. `None`: there is
+    /// no dead-letter queue.
+    pub max_receives: Option<u32>,
 }
 
-impl Rules {
-    /// A shorter lease could end between two looks of its keeper.
+impl QueueAttributes {
+    /// Leaves time for several renewals, which run every second, before a lease ends.
     const MIN_VISIBILITY: Duration = Duration::from_secs(10);
 
     fn assumed(reason: &str) -> Self {
@@ -218,20 +221,20 @@ impl Rules {
         tracing::warn!(
             reason,
             visibility_seconds = assumed.visibility.as_secs(),
-            tries = assumed.tries,
-            "the queue does not say its settings, so these are assumed"
+            max_receives = assumed.max_receives,
+            "cannot read the queue's settings; assuming defaults"
         );
         assumed
     }
 }
 
-impl Default for Rules {
+impl Default for QueueAttributes {
     fn default() -> Self {
-        Self { visibility: Duration::from_secs(60), tries: Some(3) }
+        Self { visibility: Duration::from_secs(60), max_receives: Some(3) }
     }
 }
 
-/// The attribute `RedrivePolicy`: AWS writes the count as a number, and accepts it as a text.
+/// The attribute `RedrivePolicy`. AWS accepts the count as a number or a string.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RedrivePolicy {
@@ -239,51 +242,51 @@ struct RedrivePolicy {
 }
 
 impl RedrivePolicy {
-    fn tries(self) -> Option<u32> {
+    fn max_receives(self) -> Option<u32> {
         let count = self.max_receive_count;
         let number = count.as_u64().or_else(|| count.as_str()?.parse().ok())?;
         u32::try_from(number).ok()
     }
 }
 
-/// What SQS said of one entry of a batch.
+/// The result of one entry of a batch.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum EntryResult {
     Done,
-    /// The receipt handle does not hold the message any more: trying again is of no use.
-    Invalid,
-    /// Trying again may help.
+    /// The receipt handle is no longer valid. A retry with it cannot succeed.
+    InvalidHandle,
+    /// A retry may succeed.
     Failed(String),
 }
 
-fn answers(
+fn entry_results(
     count: usize,
     done: impl Iterator<Item = String>,
     failed: Vec<BatchResultErrorEntry>,
-) -> Vec<Answer> {
-    // SQS speaks of every entry; an entry it leaves out is tried again.
-    let mut answers = vec![Answer::Failed("no answer".to_owned()); count];
-    let done = done.map(|id| (id, Answer::Done));
+) -> Vec<EntryResult> {
+    let mut results = vec![EntryResult::Failed("no result".to_owned()); count];
+    let done = done.map(|id| (id, EntryResult::Done));
     let failed = failed.into_iter().map(|entry| {
-        let gone = ["ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"];
-        let invalid = gone.iter().any(|code| entry.code.ends_with(code));
-        let answer = if invalid { Answer::Invalid } else { Answer::Failed(entry.code) };
-        (entry.id, answer)
+        let codes = ["ReceiptHandleIsInvalid", "MessageNotInflight", "InvalidParameterValue"];
+        let invalid = codes.iter().any(|code| entry.code.ends_with(code));
+        let result =
+            if invalid { EntryResult::InvalidHandle } else { EntryResult::Failed(entry.code) };
+        (entry.id, result)
     });
-    for (id, answer) in done.chain(failed) {
-        if let Some(slot) = id.parse().ok().and_then(|index: usize| answers.get_mut(index)) {
-            *slot = answer;
+    for (id, result) in done.chain(failed) {
+        if let Some(slot) = id.parse().ok().and_then(|index: usize| results.get_mut(index)) {
+            *slot = result;
         }
     }
-    answers
+    results
 }
 
 /// A call that failed.
 #[derive(Debug, Error)]
 #[error("{reason:#}")]
 pub struct CallFailed {
-    /// SQS answered, and will answer the same again: a permission or the queue is missing.
-    pub refused: bool,
+    /// It will fail until the configuration changes: the queue or a permission is missing.
+    pub is_permanent: bool,
     reason: anyhow::Error,
 }
 
@@ -292,7 +295,7 @@ where
     E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
 {
     fn from(error: SdkError<E>) -> Self {
-        const REFUSALS: [&str; 6] = [
+        const PERMANENT: [&str; 6] = [
             "AccessDenied",
             "QueueDoesNotExist",
             "NonExistentQueue",
@@ -302,7 +305,7 @@ where
         ];
         let code = error.code().unwrap_or_default();
         Self {
-            refused: REFUSALS.iter().any(|refusal| code.contains(refusal)),
+            is_permanent: PERMANENT.iter().any(|permanent| code.contains(permanent)),
             reason: error.into(),
         }
     }
@@ -310,11 +313,11 @@ where
 
 impl From<BuildError> for CallFailed {
     fn from(error: BuildError) -> Self {
-        Self { refused: false, reason: error.into() }
+        Self { is_permanent: false, reason: error.into() }
     }
 }
 
-/// Whole seconds, as SQS takes them: at least as long as `duration`.
+/// The duration in seconds, rounded up.
 fn seconds(duration: Duration) -> i32 {
     i32::try_from(duration.as_nanos().div_ceil(1_000_000_000)).unwrap_or(i32::MAX)
 }

@@ -1,4 +1,4 @@
-//! A message as it came from the queue.
+//! A message as it was received from the queue.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -9,27 +9,28 @@ use crate::{
     trace::{self, TRACEPARENT},
 };
 
-/// The id that SQS gave a message: the same for every copy of it.
+/// The id from SQS. All deliveries of a message have the same id.
 pub type MessageId = Arc<str>;
 
 /// A received message.
 pub struct Received {
     pub lease: Lease,
-    /// What the handler gets.
+    /// The handler's argument.
     pub notification: Notification,
 }
 
-/// The right to delete a message or to change when it becomes visible, until it becomes visible.
+/// Permission to delete a message or change its visibility timeout, until that timeout ends.
 #[derive(Clone, Debug)]
 pub struct Lease {
     pub id: MessageId,
     pub receipt_handle: String,
-    /// How many times the message was received, this time included; a higher count is newer.
+    /// How many times the message was received, including this time. The newest lease has the
+    /// highest number.
     pub attempt: u32,
 }
 
 impl Received {
-    /// `None` for a message that could never be deleted, which SQS does not send.
+    /// `None` without an id or a receipt handle. SQS always sends both.
     pub fn read(message: Message) -> Option<Self> {
         let mut system = message.attributes.unwrap_or_default();
         let attempt = system
@@ -44,7 +45,7 @@ impl Received {
         let mut notification = Notification::read(body, &id, attributes, attempt);
         let xray = system.get(&MessageSystemAttributeName::AwsTraceHeader);
         if let Some(traceparent) = xray.and_then(|header| trace::from_xray(header)) {
-            // What a service of ours sent says more.
+            // A `traceparent` from the sender is more precise.
             notification.attributes.entry(TRACEPARENT.to_owned()).or_insert(traceparent);
         }
         let lease = Lease { id, receipt_handle: message.receipt_handle?, attempt };

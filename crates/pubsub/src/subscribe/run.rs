@@ -1,4 +1,4 @@
-//! A subscription from its start to its drain.
+//! Runs a subscription from its start to the end of its drain.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -20,21 +20,26 @@ use super::{
 };
 use crate::{health, notification::Notification};
 
-/// How much of the drain is kept for deleting and releasing what was handled.
+/// How much of the drain is reserved for the last deletes and releases.
 const FLUSH: Duration = Duration::from_secs(5);
-/// How many outcomes wait for a batch; with more, the handlers' permits wait as well.
+/// How many deletes, and how many releases, wait for a batch. Further messages keep their permits
+/// until there is a place.
 const MAX_WAITING: usize = 100;
 
-/// Receives from the queue until `shutdown` is cancelled, and calls `handler` for each message.
+/// Receives from a queue and calls `handler` for each message, until `shutdown` is cancelled. Then
+/// it drains, for at most [`Settings::drain`], and returns.
 ///
-/// The handler's future is dropped at its deadline, or if another receiver takes the message over; a
-/// panic in it counts as [`Failure::Retry`].
+/// The handler's future is dropped if it exceeds [`Settings::handler_deadline`], if the lease of
+/// its message is lost, or if the drain times out. A panic counts as [`Failure::Retry`].
+///
+/// To stop, cancel `shutdown`. Dropping this future is not a clean shutdown: messages that are not
+/// deleted yet stay hidden until their visibility timeouts end.
 ///
 /// # Errors
 ///
-/// [`Misconfigured`](crate::env::Misconfigured) if the health port is taken. A queue that is
-/// unavailable or refuses access is not an error: the worker reports itself unhealthy with the
-/// reason, and keeps trying.
+/// [`Misconfigured`](crate::env::Misconfigured) if it cannot listen on the health port. It is not
+/// an error if the queue is unavailable or denies access: the health check fails with the reason,
+/// and the worker keeps trying.
 pub async fn subscribe<F>(
     aws: &SdkConfig,
     settings: impl Into<Settings>,
@@ -53,7 +58,7 @@ where
     let Some(worker) = shutdown.run_until_cancelled(starting).await else {
         return Ok(());
     };
-    // Ends with this function.
+    // Dropping the set aborts its tasks.
     let mut background = JoinSet::new();
     if let Some(listener) = health {
         let examined = Arc::clone(&worker);
@@ -63,11 +68,11 @@ where
     Ok(())
 }
 
-/// Works until `shutdown` is cancelled and everything is settled, or the drain is over.
+/// Polls until `shutdown` is cancelled, then drains.
 pub async fn run(worker: Arc<Worker>, shutdown: CancellationToken, handler: Arc<impl Handler>) {
-    // Ends with this function.
-    let mut keeper = JoinSet::new();
-    keeper.spawn(lease::keep(Arc::clone(&worker)));
+    // Dropping the set aborts its tasks.
+    let mut renewal = JoinSet::new();
+    renewal.spawn(lease::renew_forever(Arc::clone(&worker)));
     let linger = worker.settings.linger;
     let (deletions, processed) = mpsc::channel(MAX_WAITING);
     let (releases, failed) = mpsc::channel(MAX_WAITING);
@@ -95,12 +100,12 @@ pub async fn run(worker: Arc<Worker>, shutdown: CancellationToken, handler: Arc<
     };
     if timeout_at(settled_by, settled).await.is_err() {
         let messages = handlers.len();
-        tracing::warn!(messages, "drain is over: giving back unfinished messages");
+        tracing::warn!(messages, "drain timed out; releasing unfinished messages");
         worker.ending.cancel();
     }
-    // Handlers hold the other ends of the channels: the flush ends after the last of them.
+    // The handlers hold clones of the senders, so the flush ends after the last handler.
     drop(outgoing);
     if timeout(FLUSH, flush).await.is_err() {
-        tracing::warn!("exiting before all deletes were sent: some messages will be redelivered");
+        tracing::warn!("exiting before all deletes were sent; some messages will be redelivered");
     }
 }

@@ -1,4 +1,4 @@
-//! The settings of a subscription: some come from the environment, some are constants.
+//! The settings of a subscription, and the part of them that a worker reads from its environment.
 
 use std::time::Duration;
 
@@ -6,35 +6,35 @@ use clap::Args;
 
 use crate::{env, program::Health};
 
-/// The health check of a worker: the port in [`WorkerSettings`], at the root path.
+/// The health check of a worker: on the port in [`WorkerSettings`], with the path `/`.
 pub const HEALTH: Health = Health { port: "health_port", path: "/" };
 
-/// The longest wait that SQS allows, in seconds.
+/// The longest wait that SQS allows.
 const MAX_RECEIVE_WAIT_SECONDS: u64 = 20;
-/// How many messages of one standard queue SQS lets be in flight.
+/// How many messages of a standard queue SQS allows in flight.
 const MAX_IN_FLIGHT: u32 = 120_000;
 const DEFAULT_IN_FLIGHT: u32 = 100;
 
-/// What a worker reads from its environment.
+/// The settings of a worker, as a group of `clap` arguments.
 #[derive(Args, Clone, Debug)]
 #[group(skip)] // groups share one namespace with those of the service
 pub struct WorkerSettings {
     /// The URL of the queue to receive from
     #[arg(long, value_name = "URL", env = env::QUEUE_URI)]
     pub queue_uri: String,
-    /// The loopback port that answers the health check
+    /// The loopback port of the health check
     #[arg(long, value_name = "PORT", env = "HEALTH_PORT", default_value_t = 8081)]
     pub health_port: u16,
-    /// How much it takes at once.
+    /// The limits of the subscription.
     #[command(flatten)]
     pub limits: Limits,
 }
 
-/// How much a subscription takes at once, and how long it waits for more.
+/// The limits of a subscription, as a group of `clap` arguments.
 #[derive(Args, Clone, Copy, Debug)]
 #[group(skip)]
 pub struct Limits {
-    /// How many messages are in flight at once, at most
+    /// The most messages in flight at once
     #[arg(
         long,
         value_name = "MESSAGES",
@@ -43,7 +43,7 @@ pub struct Limits {
         value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_IN_FLIGHT))
     )]
     pub max_in_flight: u32,
-    /// How long a receive waits for messages
+    /// How long a receive waits for messages; shorter waits cost more requests
     #[arg(
         long,
         value_name = "SECONDS",
@@ -59,22 +59,23 @@ pub struct Limits {
 pub struct Settings {
     /// The queue's URL.
     pub queue_url: String,
-    /// The loopback port that answers the health check; `None` serves no health check.
+    /// The loopback port of the health check. `None`: no health check.
     pub health_port: Option<u16>,
-    /// How many messages are in flight at once, at most.
+    /// The most messages in flight at once.
     pub max_in_flight: usize,
-    /// How long a handler may take. After that it is cancelled, and the message is retried.
+    /// How long a handler may run. Then it is cancelled, and the message is retried.
     pub handler_deadline: Duration,
-    /// How long a receive waits for a message, at most 20 s. Shorter waits cost more requests.
+    /// How long a receive waits for messages, at most 20 s. Shorter waits cost more requests.
     pub receive_wait: Duration,
-    /// The batching delay for deletes and releases.
+    /// How long a delete or a release waits for others to share its request.
     pub linger: Duration,
-    /// How long the drain after SIGTERM may take. `StopTimeout` has to be longer.
+    /// How long the drain after SIGTERM may take. The `StopTimeout` of ECS has to be longer.
     pub drain: Duration,
 }
 
 impl Settings {
-    /// Settings for a queue, with defaults for a worker that waits on other services.
+    /// The default settings for a queue: 100 messages in flight, 25 s for a handler, 20 s for a
+    /// receive, 20 ms of linger, 50 s for the drain, no health check.
     pub fn new(queue_url: String) -> Self {
         Self {
             queue_url,
@@ -87,7 +88,7 @@ impl Settings {
         }
     }
 
-    /// The same with other limits.
+    /// The same settings with other limits.
     pub fn limited(self, limits: Limits) -> Self {
         Self {
             max_in_flight: limits.max_in_flight as usize,

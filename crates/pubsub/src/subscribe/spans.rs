@@ -1,11 +1,11 @@
-//! The spans of receiving, named and filled as OpenTelemetry's conventions for messaging say.
+//! Spans for received messages. Names and fields follow OpenTelemetry's conventions for messaging.
 
 use tracing::Span;
 
 use super::received::Received;
 use crate::{telemetry::SPANS, trace};
 
-/// Notes that a batch was received: it has to do with the traces of all its messages.
+/// Records a span for a received batch, with links to the traces of its messages.
 pub fn receive(queue: &str, messages: &[Received]) {
     let mut traced = messages.iter().filter_map(|it| it.notification.traceparent()).peekable();
     if traced.peek().is_none() {
@@ -26,7 +26,7 @@ pub fn receive(queue: &str, messages: &[Received]) {
     traced.for_each(|traceparent| trace::link(&span, traceparent));
 }
 
-/// The span of handling one message, which goes on where the message was sent.
+/// A span for the handler of a message, as a child of the span that sent the message.
 pub fn process(queue: &str, message: &Received) -> Span {
     let span = tracing::info_span!(
         target: SPANS,

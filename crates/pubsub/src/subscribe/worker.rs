@@ -1,6 +1,6 @@
-//! What the parts of the runtime share.
+//! The state that the parts of the runtime share.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use tokio::sync::Semaphore;
@@ -8,51 +8,47 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     in_flight::InFlight,
-    queue::{Queue, Rules},
+    liveness::Liveness,
+    queue::{Queue, QueueAttributes},
     settings::Settings,
-    vital_signs::VitalSigns,
 };
 
-/// What the parts of the runtime share.
+/// A running subscription.
 pub struct Worker {
     pub queue: Queue,
-    pub rules: Rules,
+    pub attributes: QueueAttributes,
     pub in_flight: InFlight,
-    pub vital_signs: VitalSigns,
+    pub liveness: Liveness,
     pub settings: Settings,
+    /// One for each message that may be in flight.
     pub permits: Arc<Semaphore>,
-    /// Cancelled when the time to finish is over; handlers are cancelled then.
+    /// Cancelled when the drain times out. It cancels the handlers.
     pub ending: CancellationToken,
 }
 
 impl Worker {
-    /// Asks the queue for its rules, and is ready to work by them.
+    /// Reads the queue's attributes and prepares a worker, which does not poll yet.
     pub async fn start(aws: &SdkConfig, settings: Settings) -> Arc<Self> {
         let queue = Queue::new(aws, &settings);
-        let rules = queue.rules().await;
+        let attributes = queue.attributes().await;
         Arc::new(Self {
-            in_flight: InFlight::new(rules.visibility, settings.handler_deadline),
+            in_flight: InFlight::new(attributes.visibility, settings.handler_deadline),
             permits: Arc::new(Semaphore::new(settings.max_in_flight)),
-            vital_signs: VitalSigns::new(),
+            liveness: Liveness::new(),
             ending: CancellationToken::new(),
             queue,
-            rules,
+            attributes,
             settings,
         })
     }
 
-    /// The answer to a health check: `Ok` with the state, or `Err` with what is wrong.
+    /// The result of a health check: the state, or the reason why the worker is unhealthy.
     pub fn examine(&self) -> Result<String, String> {
-        let (in_flight, oldest) = self.in_flight.census();
-        let since_poll = self.vital_signs.examine(self.settings.receive_wait)?;
+        let (in_flight, oldest) = self.in_flight.count_and_oldest();
+        let since_poll = self.liveness.examine(self.settings.receive_wait)?;
         if oldest > 2 * self.settings.handler_deadline {
             return Err(format!("a handler has been running for {} s", oldest.as_secs()));
         }
         Ok(format!("ok: {in_flight} messages in flight, last poll {} s ago", since_poll.as_secs()))
-    }
-
-    /// The longest that a handler may take.
-    pub fn deadline(&self) -> Duration {
-        self.settings.handler_deadline
     }
 }

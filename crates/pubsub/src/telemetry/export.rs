@@ -1,4 +1,4 @@
-//! Sends spans to an OpenTelemetry collector, over HTTP.
+//! Exports spans to an OpenTelemetry collector over HTTP.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use tokio::runtime::Handle;
 
 use crate::env::Misconfigured;
 
-/// The collector runs beside the service.
+/// Enough for a collector that runs next to the service.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// OpenTelemetry's name for the variable that holds the collector's URL.
+/// OpenTelemetry's variable for the collector's URL.
 pub const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
-/// An exporter to the collector at `endpoint`. Everything else comes from the standard variables.
+/// An exporter to the collector at `endpoint`. OpenTelemetry's standard variables set the rest.
 ///
 /// # Errors
 ///
-/// [`Misconfigured`] if one of them is wrong.
+/// [`Misconfigured`] if the endpoint is not a URL.
 pub fn to(endpoint: &str) -> Result<SpanExporter, Misconfigured> {
     let client = OnRuntime {
         runtime: Handle::current(),
@@ -33,7 +33,7 @@ pub fn to(endpoint: &str) -> Result<SpanExporter, Misconfigured> {
     })
 }
 
-/// The exporter calls from a thread of its own; connections need the runtime.
+/// Sends on the tokio runtime, because the exporter runs on its own thread outside of it.
 #[derive(Debug)]
 struct OnRuntime<C> {
     runtime: Handle,

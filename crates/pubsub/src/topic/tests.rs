@@ -1,4 +1,4 @@
-//! What SNS is asked, and what becomes of its answers, with a scripted SNS.
+//! Tests of batching with a scripted SNS.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use super::{BATCH_MAX_BYTES, Message, Topic};
 
-/// An SNS that answers after a moment, and refuses messages that say so.
+/// An SNS that responds after other tasks have run, and rejects messages with the body `rejected`.
 #[derive(Clone, Debug, Default)]
 struct ScriptedSns {
     /// The size of each request's batch.
@@ -48,15 +48,15 @@ impl ScriptedSns {
             .map(|(_, message)| message)
             .collect();
         self.batches.lock().unwrap().push(messages.len());
-        let of = |refused: bool, entry: fn(usize) -> String| -> String {
+        let entries = |rejected: bool, entry: fn(usize) -> String| -> String {
             let all = messages.iter().enumerate();
-            all.filter(|(_, message)| (**message == "refused") == refused)
+            all.filter(|(_, message)| (**message == "rejected") == rejected)
                 .map(|(id, _)| entry(id))
                 .collect()
         };
         let successful =
-            of(false, |id| format!("<member><Id>{id}</Id><MessageId>m</MessageId></member>"));
-        let failed = of(true, |id| {
+            entries(false, |id| format!("<member><Id>{id}</Id><MessageId>m</MessageId></member>"));
+        let failed = entries(true, |id| {
             format!(
                 "<member><Id>{id}</Id><Code>InvalidParameter</Code>\
                 <SenderFault>true</SenderFault></member>"
@@ -84,7 +84,7 @@ impl HttpConnector for ScriptedSns {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let answer = self.answer(&request);
         HttpConnectorFuture::new(async move {
-            // Others gather while this request is under way.
+            // Lets other messages arrive while this request is in progress.
             tokio::task::yield_now().await;
             Ok(answer)
         })
@@ -100,7 +100,7 @@ fn message(body: impl Into<String>) -> Message {
     }
 }
 
-/// Publishes all at once; for each message, whether SNS has it.
+/// Publishes messages concurrently. Returns whether SNS accepted each one.
 async fn publish(topic: &Topic, messages: Vec<String>) -> Vec<bool> {
     let mut publishing = JoinSet::new();
     for (index, body) in messages.into_iter().enumerate() {
@@ -116,28 +116,28 @@ async fn publish(topic: &Topic, messages: Vec<String>) -> Vec<bool> {
 }
 
 #[tokio::test]
-async fn what_waits_goes_together() {
+async fn waiting_messages_share_a_request() {
     let sns = ScriptedSns::default();
     let published = publish(&sns.topic(), vec!["order".to_owned(); 100]).await;
     assert_eq!(published, vec![true; 100]);
     let batches = sns.batches();
     assert_eq!(batches.iter().sum::<usize>(), 100);
-    // The first message leaves alone; it, or what is left over, makes one request more.
+    // One more than ten, because the first message is sent alone.
     assert!(batches.len() <= 11, "{batches:?}");
 }
 
 #[tokio::test]
-async fn a_message_that_sns_refuses_fails_alone() {
+async fn a_rejected_message_does_not_fail_its_batch() {
     let sns = ScriptedSns::default();
-    let messages = ["order", "refused", "order"].map(str::to_owned).to_vec();
+    let messages = ["order", "rejected", "order"].map(str::to_owned).to_vec();
     let published = publish(&sns.topic(), messages).await;
     assert_eq!(published, [true, false, true]);
-    // Or it would have been alone anyway.
+    // It was in a batch with the others.
     assert!(sns.batches().contains(&3), "{:?}", sns.batches());
 }
 
 #[tokio::test]
-async fn what_is_too_large_for_one_request_takes_two() {
+async fn messages_too_large_for_one_request_are_split_into_two() {
     let sns = ScriptedSns::default();
     let third = "x".repeat(BATCH_MAX_BYTES / 3);
     let published = publish(&sns.topic(), vec![third; 5]).await;
@@ -146,7 +146,7 @@ async fn what_is_too_large_for_one_request_takes_two() {
 }
 
 #[tokio::test]
-async fn a_message_that_is_too_large_by_itself_is_left_to_sns_to_refuse() {
+async fn a_message_too_large_for_any_request_is_sent_for_sns_to_reject() {
     let sns = ScriptedSns::default();
     let published = publish(&sns.topic(), vec!["x".repeat(BATCH_MAX_BYTES + 1)]).await;
     assert_eq!((published, sns.batches()), (vec![true], vec![1]));

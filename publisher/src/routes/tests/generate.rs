@@ -1,8 +1,8 @@
-//! Requests that place an order, or almost.
+//! Generates valid and nearly valid requests.
 
 use proptest::{collection::vec, option, prelude::*, sample::select};
 
-/// What is sent to the publisher.
+/// A request to the publisher.
 #[derive(Clone, Debug)]
 pub struct Sent {
     pub path: &'static str,
@@ -102,7 +102,7 @@ pub fn request() -> impl Strategy<Value = Sent> {
         3 => sent("/orders", JSON, json()),
         1 => sent("/", FORM, vec(any::<u8>(), 0..200)),
         1 => sent("/orders", JSON, vec(any::<u8>(), 0..200)),
-        // Too large, and deeply nested.
+        // Large or deeply nested bodies.
         1 => (select(b"[{\"a 0%".as_slice()), 0..40_000_usize).prop_flat_map(|(byte, length)| {
             prop_oneof![
                 sent("/", FORM, Just(vec![byte; length])),
@@ -114,12 +114,13 @@ pub fn request() -> impl Strategy<Value = Sent> {
 
 fn sent(
     path: &'static str,
-    right: &'static str,
+    media_type: &'static str,
     body: impl Strategy<Value = Vec<u8>>,
 ) -> impl Strategy<Value = Sent> {
-    let content_type = prop_oneof![9 => Just(Some(right)), 1 => select(OTHER_TYPES.as_slice())];
+    let content_type =
+        prop_oneof![9 => Just(Some(media_type)), 1 => select(OTHER_TYPES.as_slice())];
     let blank = vec(prop_oneof![Just(b' '), Just(b'\t')], 0..3);
-    // The end is random, so that no two of them name the same order.
+    // The random end makes keys unique: the same key would be the same order.
     let any = (vec(prop_oneof![32..=255_u8, Just(b'\t')], 0..20), vec(b'a'..=b'z', 12));
     let any = any.prop_map(|(start, end)| [start, end].concat());
     let key = option::weighted(0.1, prop_oneof![blank, any]);
@@ -171,7 +172,7 @@ fn json() -> impl Strategy<Value = Vec<u8>> {
         prop_oneof![9 => name().prop_map(text), 1 => raw()],
         prop_oneof![4 => amount(), 4 => amount().prop_map(text), 1 => raw()],
     );
-    // `extra` is one too many, so most bodies are without.
+    // `extra` is not allowed, so most bodies do not have it.
     let body = (fields, 0..8_u8).prop_map(|(mut fields, keep)| {
         fields.retain(|(name, _)| *name != "extra" || keep == 0);
         let fields = fields.into_iter().map(|(name, mut value)| {
@@ -187,7 +188,7 @@ fn json() -> impl Strategy<Value = Vec<u8>> {
 
 type Members = Vec<(&'static str, Vec<u8>)>;
 
-/// The three fields, in any order; sometimes one is missing, twice there, or called otherwise.
+/// Three fields in any order. Sometimes one is missing, duplicated or renamed.
 fn members(
     names: [&'static str; 3],
     first: impl Strategy<Value = Vec<u8>>,
@@ -228,7 +229,7 @@ fn amount() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Most bodies stay as they are; some lose their end, some get a byte that is none of theirs.
+/// Truncates some bodies, and inserts a byte into others.
 fn damaged(body: impl Strategy<Value = Vec<u8>>) -> impl Strategy<Value = Vec<u8>> {
     (body, any::<prop::sample::Index>(), any::<u8>(), 0..10_u8).prop_map(
         |(mut body, index, byte, what)| {

@@ -1,4 +1,4 @@
-//! What a request is, by rules written a second time, and more plainly.
+//! Decides which requests are valid, with a second and simpler implementation of the rules.
 
 use std::{collections::HashMap, fmt};
 
@@ -11,14 +11,14 @@ use serde_json::value::RawValue;
 
 use super::generate::{FORM, JSON, Sent};
 
-/// Who ordered, and how many cents.
+/// An order as it was entered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Typed {
     customer: String,
     cents: u64,
 }
 
-/// The order that a request places, if it is right in every way.
+/// The order in a request; `None` if the request is invalid.
 pub fn read(sent: &Sent) -> Option<Typed> {
     if sent.body.len() > 16 * 1024 {
         None
@@ -29,7 +29,7 @@ pub fn read(sent: &Sent) -> Option<Typed> {
     }
 }
 
-/// An order as DynamoDB shows it: its id, and what was typed.
+/// The id and the content of an order in DynamoDB.
 pub fn stored(item: &HashMap<String, AttributeValue>) -> (String, Typed) {
     let id = item["id"].as_s().unwrap().clone();
     let customer = item["customer"].as_s().unwrap().clone();
@@ -50,7 +50,7 @@ fn form(sent: &Sent) -> Option<Typed> {
     let [id, customer, total] = only(["id", "customer", "total"], fields)?;
     let id = id.unwrap_or_default();
     let hex = id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-');
-    // A byte that could not be read is U+FFFD by now, and so is no name.
+    // Decoding replaces invalid UTF-8 by U+FFFD.
     let readable = customer.filter(|it| !it.contains('\u{fffd}'))?;
     (id.is_empty() || id.len() == 36 && hex).then(|| typed(&readable, &total?))?
 }
@@ -74,12 +74,12 @@ fn is_key(key: &[u8]) -> bool {
 fn typed(customer: &str, total: &str) -> Option<Typed> {
     let customer = customer.trim().to_owned();
     let allowed = |it: char| !it.is_control() && !matches!(it, '\u{fffe}' | '\u{ffff}');
-    let right = (1..=100).contains(&customer.chars().count()) && customer.chars().all(allowed);
+    let valid = (1..=100).contains(&customer.chars().count()) && customer.chars().all(allowed);
     let cents = cents(total.trim()).filter(|cents| (1..100_000_000_000).contains(cents))?;
-    right.then_some(Typed { customer, cents })
+    valid.then_some(Typed { customer, cents })
 }
 
-/// Digits, and perhaps a point with one or two more.
+/// Reads digits, optionally followed by a point and one or two more digits.
 fn cents(text: &str) -> Option<u64> {
     let (whole, cents) = match text.split_once('.') {
         Some((whole, cents)) => (whole, format!("{cents:0<2}")),
@@ -87,11 +87,11 @@ fn cents(text: &str) -> Option<u64> {
     };
     let empty = whole.is_empty() || text.ends_with('.');
     let digits = format!("{whole}{cents}");
-    let right = !empty && cents.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
-    right.then(|| digits.parse().ok())?
+    let valid = !empty && cents.len() == 2 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    valid.then(|| digits.parse().ok())?
 }
 
-/// The values of these fields, if there is no other field and none is there twice.
+/// The values of the named fields; `None` if there is another field or a duplicate.
 fn only<const N: usize, T>(
     names: [&str; N],
     fields: impl Iterator<Item = (String, T)>,
@@ -106,7 +106,7 @@ fn only<const N: usize, T>(
     Some(values)
 }
 
-/// As browsers encode; what is no escape stands for itself.
+/// Decodes form encoding. An invalid escape is kept unchanged.
 fn percent_decoded(text: &[u8]) -> String {
     let mut bytes = Vec::new();
     let mut rest = text;
@@ -127,7 +127,7 @@ fn percent_decoded(text: &[u8]) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The members of a JSON object as they are written, with those that are there twice.
+/// The members of a JSON object with their original text, including duplicates.
 struct Members(Vec<(String, Box<RawValue>)>);
 
 impl<'de> Deserialize<'de> for Members {

@@ -1,4 +1,4 @@
-//! What HTTP asks of every address.
+//! HTTP behaviour that all paths share.
 
 use axum::{
     body::{self, Body},
@@ -21,7 +21,7 @@ impl Site {
         Self { router: crate::routes::router(app), _account: account }
     }
 
-    async fn ask(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
+    async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -32,7 +32,7 @@ impl Site {
 }
 
 #[tokio::test]
-async fn an_address_that_leads_nowhere_is_a_404_with_a_sentence() {
+async fn an_unknown_path_is_a_404_with_a_problem_body() {
     let site = Site::start().await;
     for path in [
         "/orders/",
@@ -42,7 +42,7 @@ async fn an_address_that_leads_nowhere_is_a_404_with_a_sentence() {
         "/orders/0190a6e2-5b7c-7cc0-98c4-dc0c0c07398f",
         "/nothing",
     ] {
-        let response = site.ask("GET", path, &[]).await;
+        let response = site.send("GET", path, &[]).await;
         assert_eq!(response.status(), StatusCode::NOT_FOUND, "{path}");
         let media_type = &response.headers()[header::CONTENT_TYPE];
         assert_eq!(media_type, "application/problem+json", "{path}");
@@ -51,14 +51,14 @@ async fn an_address_that_leads_nowhere_is_a_404_with_a_sentence() {
 }
 
 #[tokio::test]
-async fn a_method_that_is_not_allowed_is_told_with_those_that_are() {
+async fn a_method_that_is_not_allowed_is_a_405_with_an_allow_header() {
     let site = Site::start().await;
     for (method, path, allow) in [
         ("DELETE", "/", "GET,HEAD,POST"),
         ("DELETE", "/orders", "GET,HEAD,POST"),
         ("POST", "/orders/x", "GET,HEAD"),
     ] {
-        let response = site.ask(method, path, &[]).await;
+        let response = site.send(method, path, &[]).await;
         assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED, "{path}");
         assert_eq!(response.headers()[header::ALLOW], allow, "{path}");
         assert_eq!(response.headers()[header::CONTENT_TYPE], "application/problem+json");
@@ -66,7 +66,7 @@ async fn a_method_that_is_not_allowed_is_told_with_those_that_are() {
 }
 
 #[tokio::test]
-async fn accept_chooses_between_page_and_json() {
+async fn the_accept_header_selects_a_page_or_json() {
     let site = Site::start().await;
     for (accept, expected) in [
         ("text/html", "text/html; charset=utf-8"),
@@ -78,16 +78,16 @@ async fn accept_chooses_between_page_and_json() {
         ("application/json, text/html;q=0.5", "application/problem+json"),
         ("not a media type", "application/problem+json"),
     ] {
-        let response = site.ask("GET", "/nothing", &[("accept", accept)]).await;
+        let response = site.send("GET", "/nothing", &[("accept", accept)]).await;
         assert_eq!(response.headers()[header::CONTENT_TYPE], expected, "{accept}");
     }
 }
 
 #[tokio::test]
-async fn head_answers_as_get_does_without_a_body() {
+async fn head_is_like_get_without_a_body() {
     let site = Site::start().await;
     for path in ["/", "/ping"] {
-        let response = site.ask("HEAD", path, &[]).await;
+        let response = site.send("HEAD", path, &[]).await;
         assert_eq!(response.status(), StatusCode::OK);
         let body = body::to_bytes(response.into_body(), usize::MAX).await;
         assert!(body.unwrap().is_empty());

@@ -57,6 +57,16 @@ impl Http {
 }
 
 impl Http {
+    /// The path that the load balancer asks for the health of a task.
+    pub fn health_path(&self) -> &str {
+        let path = match &self.healthcheck {
+            Some(ShortOr::Short(path)) => Some(path),
+            Some(ShortOr::Long(health)) => health.path.as_ref(),
+            None => None,
+        };
+        path.map_or("/", String::as_str)
+    }
+
     /// The parts of Copilot's target group that apply, by their names in the outline.
     pub(super) fn parts(&self) -> impl Iterator<Item = &'static str> {
         let health = match &self.healthcheck {

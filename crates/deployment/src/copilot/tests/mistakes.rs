@@ -51,7 +51,7 @@ fn mistakes_in_a_manifest_are_found_at_their_place() {
         ("platform: linux/x86_64", "platform: linux/x86", "platform"),
         ("rolling: default", "rolling: defualt", "defualt"),
         ("  retention: 14", "  retention: 15", "retention"),
-        ("    variables:\n      B", "    variabels:\n      B", "variabels"),
+        ("    deployment:\n      r", "    deploymnet:\n      r", "deploymnet"),
         ("exec: false", "exec: \"maybe\"", "exec"),
     ];
     for (old, new, what) in cases {

@@ -1,14 +1,14 @@
-//! What was handled is deleted, however long that takes, and not handled again meanwhile.
+//! Processed messages are deleted even if deletes fail at first, and are not handled again.
 
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn entries_of_a_batch_that_fail_are_deleted_by_later_calls() {
+async fn failed_entries_of_a_delete_batch_are_retried() {
     let sqs = ScriptedSqs::default();
     for number in 0..10 {
         sqs.send(&number.to_string());
     }
-    sqs.disturb(DELETE, 2, Fault::EverySecondEntry);
+    sqs.inject_fault(DELETE, 2, Fault::EverySecondEntry);
     let subscription = start(&sqs, settings(), async |_| Ok(())).await;
     sleep(seconds(5)).await;
     assert_eq!(sqs.deleted().len(), 10);
@@ -20,19 +20,19 @@ async fn entries_of_a_batch_that_fail_are_deleted_by_later_calls() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nothing_is_handled_twice_while_no_deletion_succeeds_for_minutes() {
+async fn no_message_is_handled_again_while_deletes_fail_for_minutes() {
     for fault in [Fault::Broken, Fault::Silent, Fault::Denied] {
         let sqs = ScriptedSqs::default();
         for number in 0..30 {
             sqs.send(&number.to_string());
         }
-        sqs.disturb(DELETE, usize::MAX, fault);
+        sqs.inject_fault(DELETE, usize::MAX, fault);
         let subscription = start(&sqs, settings(), async |_| Ok(())).await;
         sleep(seconds(150)).await;
         assert_eq!(sqs.deleted(), []);
-        sqs.deliver_again("7");
+        sqs.redeliver("7");
         sleep(seconds(5)).await;
-        sqs.mend(DELETE);
+        sqs.clear_fault(DELETE);
         subscription.until_empty().await;
         assert_eq!(sqs.deleted().len(), 30);
         for number in 0..30 {
@@ -43,7 +43,7 @@ async fn nothing_is_handled_twice_while_no_deletion_succeeds_for_minutes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_copy_that_comes_after_success_is_deleted_and_not_handled() {
+async fn a_duplicate_of_a_processed_message_is_deleted_and_not_handled() {
     let sqs = ScriptedSqs::default();
     sqs.send("a");
     let subscription = start(&sqs, settings(), async |_| Ok(())).await;
@@ -56,7 +56,7 @@ async fn a_copy_that_comes_after_success_is_deleted_and_not_handled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_thousand_messages_take_at_most_a_quarter_of_a_request_each() {
+async fn a_thousand_messages_take_at_most_250_requests() {
     let sqs = ScriptedSqs::default();
     for number in 0..1_000 {
         sqs.send(&number.to_string());

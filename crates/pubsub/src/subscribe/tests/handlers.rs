@@ -1,11 +1,11 @@
-//! What a handler may do: succeed, fail, panic, hang.
+//! Handlers that succeed, fail, panic or hang.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn a_message_is_deleted_after_success_and_not_before() {
+async fn a_message_is_deleted_only_after_its_handler_succeeded() {
     let sqs = ScriptedSqs::default();
     sqs.send("a");
     let subscription = start(&sqs, settings(), |_| work_for(seconds(5))).await;
@@ -18,11 +18,11 @@ async fn a_message_is_deleted_after_success_and_not_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_is_a_failure_that_may_pass() {
+async fn a_message_is_retried_after_a_panic() {
     let sqs = ScriptedSqs::default();
     sqs.send("a");
     let subscription = start(&sqs, settings(), async |notification| {
-        assert!(notification.attempt > 1, "the first try panics");
+        assert!(notification.attempt > 1, "the first attempt panics");
         Ok(())
     })
     .await;
@@ -33,7 +33,7 @@ async fn a_panic_is_a_failure_that_may_pass() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_that_hangs_is_dropped_at_its_deadline_and_tried_again() {
+async fn a_hanging_handler_is_dropped_at_its_deadline_and_its_message_is_retried() {
     struct Dropped(Arc<Mutex<Option<Instant>>>);
     impl Drop for Dropped {
         fn drop(&mut self) {
@@ -63,7 +63,7 @@ async fn a_handler_that_hangs_is_dropped_at_its_deadline_and_tried_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn failures_come_again_after_a_random_time_that_grows() {
+async fn failed_messages_are_retried_with_growing_random_delays() {
     let sqs = ScriptedSqs::default();
     for number in 0..40 {
         sqs.send(&number.to_string());
@@ -78,18 +78,18 @@ async fn failures_come_again_after_a_random_time_that_grows() {
             pause.push(pair[1] - pair[0]);
         }
     }
-    let most = pauses.each_ref().map(|pauses| *pauses.iter().max().unwrap());
-    assert!(most[0] <= seconds(3) && most[1] <= seconds(5), "{most:?}");
-    // SQS counts in whole seconds: 1 to 2 for the first failure, 1 to 4 for the second.
-    assert!(most[1] > most[0] && most[0] >= seconds(1), "{most:?}");
-    let least = pauses.each_ref().map(|pauses| *pauses.iter().min().unwrap());
-    assert!(least.iter().all(|pause| (seconds(1)..seconds(2)).contains(pause)), "{least:?}");
+    let longest = pauses.each_ref().map(|pauses| *pauses.iter().max().unwrap());
+    assert!(longest[0] <= seconds(3) && longest[1] <= seconds(5), "{longest:?}");
+    // Rounded up to whole seconds: 1 to 2 s after the first failure, 1 to 4 s after the second.
+    assert!(longest[1] > longest[0] && longest[0] >= seconds(1), "{longest:?}");
+    let shortest = pauses.each_ref().map(|pauses| *pauses.iter().min().unwrap());
+    assert!(shortest.iter().all(|pause| (seconds(1)..seconds(2)).contains(pause)), "{shortest:?}");
     assert_eq!(sqs.dead().len(), 40);
     subscription.end().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn poison_is_dead_lettered_after_three_receives_in_under_a_second() {
+async fn poison_reaches_the_dead_letter_queue_after_three_receives_in_under_a_second() {
     let sqs = ScriptedSqs::default();
     sqs.send("a");
     let since = Instant::now();
@@ -97,14 +97,14 @@ async fn poison_is_dead_lettered_after_three_receives_in_under_a_second() {
     subscription.until_empty().await;
     assert_eq!(ids(&sqs.dead()), ["a"]);
     assert!(sqs.dead()[0].1 - since < seconds(1));
-    assert_eq!(sqs.receives("a"), TRIES);
+    assert_eq!(sqs.receives("a"), MAX_RECEIVES);
     assert_eq!(subscription.handled.starts("a").len(), 1);
     assert_eq!(sqs.deleted(), []);
     subscription.end().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_message_does_not_hold_up_the_others() {
+async fn a_slow_message_does_not_delay_others() {
     let sqs = ScriptedSqs::default();
     sqs.send("slow");
     let done = Arc::new(AtomicUsize::new(0));
@@ -131,11 +131,11 @@ async fn a_slow_message_does_not_hold_up_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_panic_before_the_future_is_made_is_a_failure_as_well() {
+async fn a_message_is_retried_after_a_panic_before_the_handler_returns_its_future() {
     let sqs = ScriptedSqs::default();
     sqs.send("a");
     let subscription = start(&sqs, settings(), |notification| {
-        assert!(notification.attempt > 1, "the first try panics");
+        assert!(notification.attempt > 1, "the first attempt panics");
         async { Ok(()) }
     })
     .await;
@@ -145,11 +145,11 @@ async fn a_panic_before_the_future_is_made_is_a_failure_as_well() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_dead_letter_queue_that_we_know_of_nothing_comes_again_at_once_for_ever() {
+async fn without_a_dead_letter_queue_messages_are_not_retried_in_a_tight_loop() {
     for failure in [retry as fn() -> Failure, poison] {
         let sqs = ScriptedSqs::default();
-        sqs.keep_dead_letters();
-        sqs.disturb(ATTRIBUTES, usize::MAX, Fault::Denied);
+        sqs.remove_dead_letter_queue();
+        sqs.inject_fault(ATTRIBUTES, usize::MAX, Fault::Denied);
         sqs.send("a");
         let subscription = start(&sqs, settings(), move |_| async move { Err(failure()) }).await;
         sleep(seconds(60)).await;

@@ -1,17 +1,17 @@
-//! When the health check is red, and that it is green otherwise.
+//! When a worker is healthy, and when it is not.
 
 use std::sync::mpsc;
 
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn a_worker_that_works_or_waits_is_well() {
+async fn a_busy_or_idle_worker_is_healthy() {
     let sqs = ScriptedSqs::default();
     let narrow = Settings { max_in_flight: 1, handler_deadline: seconds(300), ..settings() };
     let subscription = start(&sqs, narrow, |_| work_for(seconds(200))).await;
     for second in 0..500 {
         if second == 100 {
-            sqs.send("long, with no room for another");
+            sqs.send("uses the only permit");
         }
         let state = subscription.worker.examine();
         assert!(state.is_ok(), "after {second} s: {state:?}");
@@ -21,14 +21,14 @@ async fn a_worker_that_works_or_waits_is_well() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_queue_that_refuses_turns_it_red_with_the_reason() {
+async fn a_worker_without_permission_to_receive_is_unhealthy_and_says_why() {
     let sqs = ScriptedSqs::default();
-    sqs.disturb(RECEIVE, usize::MAX, Fault::Denied);
+    sqs.inject_fault(RECEIVE, usize::MAX, Fault::Denied);
     let subscription = start(&sqs, settings(), async |_| Ok(())).await;
     sleep(seconds(1)).await;
     let why = subscription.worker.examine().unwrap_err();
     assert!(why.contains("AccessDenied"), "{why}");
-    sqs.mend(RECEIVE);
+    sqs.clear_fault(RECEIVE);
     sleep(seconds(45)).await;
     let state = subscription.worker.examine();
     assert!(state.is_ok(), "{state:?}");
@@ -36,10 +36,10 @@ async fn a_queue_that_refuses_turns_it_red_with_the_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_queue_that_answers_no_poll_turns_it_red() {
+async fn a_worker_whose_polls_all_fail_is_unhealthy() {
     for fault in [Fault::Silent, Fault::Broken] {
         let sqs = ScriptedSqs::default();
-        sqs.disturb(RECEIVE, usize::MAX, fault);
+        sqs.inject_fault(RECEIVE, usize::MAX, fault);
         let subscription = start(&sqs, settings(), async |_| Ok(())).await;
         sleep(seconds(49)).await;
         assert!(subscription.worker.examine().is_ok());
@@ -50,9 +50,9 @@ async fn a_queue_that_answers_no_poll_turns_it_red() {
     }
 }
 
-/// On real time: a thread that is blocked cannot be cancelled, and no clock runs by itself.
+/// Runs in real time, because paused time does not advance while a thread is blocked.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_handler_past_twice_its_deadline_turns_it_red_and_is_not_started_twice() {
+async fn a_worker_with_a_blocked_handler_is_unhealthy_and_does_not_start_it_again() {
     let sqs = ScriptedSqs::default();
     sqs.send("a");
     let (release, blocked) = mpsc::channel();
@@ -66,7 +66,7 @@ async fn a_handler_past_twice_its_deadline_turns_it_red_and_is_not_started_twice
         }
     })
     .await;
-    let red = async {
+    let unhealthy = async {
         loop {
             if let Err(why) = subscription.worker.examine() {
                 break why;
@@ -74,15 +74,15 @@ async fn a_handler_past_twice_its_deadline_turns_it_red_and_is_not_started_twice
             sleep(Duration::from_millis(5)).await;
         }
     };
-    let why = timeout(seconds(5), red).await.unwrap();
+    let why = timeout(seconds(5), unhealthy).await.unwrap();
     assert!(why.contains("a handler has been running"), "{why}");
-    sqs.deliver_again("a");
-    let again = async {
+    sqs.redeliver("a");
+    let redelivered = async {
         while sqs.receives("a") < 2 {
             sleep(Duration::from_millis(5)).await;
         }
     };
-    timeout(seconds(5), again).await.unwrap();
+    timeout(seconds(5), redelivered).await.unwrap();
     release.send(()).unwrap();
     timeout(seconds(5), subscription.until_empty()).await.unwrap();
     assert_eq!(subscription.handled.starts("a").len(), 1);

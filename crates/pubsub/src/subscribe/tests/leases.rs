@@ -1,9 +1,9 @@
-//! How long a message is ours: renewals, copies, losses, and a policy that forbids to change it.
+//! Leases: renewals, duplicates, loss, and a policy that denies visibility changes.
 
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn a_handler_may_outlive_the_visibility_timeout() {
+async fn a_handler_may_run_longer_than_the_visibility_timeout() {
     let sqs = ScriptedSqs::default();
     for number in 0..25 {
         sqs.send(&number.to_string());
@@ -21,7 +21,7 @@ async fn a_handler_may_outlive_the_visibility_timeout() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn renewals_without_an_answer_cost_no_other_message_its_lease() {
+async fn renewals_that_time_out_do_not_delay_the_others() {
     let sqs = ScriptedSqs::default();
     for number in 0..90 {
         sqs.send(&number.to_string());
@@ -29,7 +29,7 @@ async fn renewals_without_an_answer_cost_no_other_message_its_lease() {
     let patient = Settings { handler_deadline: seconds(600), ..settings() };
     let subscription = start(&sqs, patient, |_| work_for(seconds(100))).await;
     sleep(seconds(45)).await;
-    sqs.disturb(CHANGE, 6, Fault::Silent);
+    sqs.inject_fault(CHANGE, 6, Fault::Silent);
     subscription.until_empty().await;
     let receives = (0..90).map(|number| sqs.receives(&number.to_string()));
     assert_eq!(receives.max(), Some(1));
@@ -37,7 +37,7 @@ async fn renewals_without_an_answer_cost_no_other_message_its_lease() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_lease_cancels_the_handler_and_deletes_nothing() {
+async fn a_lost_lease_cancels_the_handler_and_the_message_is_not_deleted() {
     let sqs = ScriptedSqs::default();
     sqs.send("a");
     let patient = Settings { handler_deadline: seconds(600), ..settings() };
@@ -61,31 +61,31 @@ async fn a_lost_lease_cancels_the_handler_and_deletes_nothing() {
     assert_eq!(sqs.calls(DELETE), 0);
     assert_eq!(subscription.free_permits(), 90);
     let hidden = sqs.waiting().remove(0).1;
-    assert!(hidden > seconds(30), "it is left to whoever has it: {hidden:?}");
+    assert!(hidden > seconds(30), "the other receiver still has it: {hidden:?}");
     subscription.end().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_comes_twice_in_a_batch_is_handled_once_and_deleted() {
+async fn a_message_delivered_twice_in_a_batch_is_handled_once_and_deleted() {
     let sqs = ScriptedSqs::default();
     sqs.send("a");
     sqs.deliver_twice("a");
     let subscription = start(&sqs, settings(), |_| work_for(seconds(1))).await;
     sleep(seconds(3)).await;
     assert_eq!(subscription.handled.starts("a").len(), 1);
-    // Only the newest receipt handle deletes.
+    // Only the newest receipt handle deletes the message.
     assert_eq!(ids(&sqs.deleted()), ["a"]);
     assert_eq!(sqs.calls(DELETE), 1);
     subscription.end().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_message_that_comes_again_while_it_is_handled_is_handled_once_and_deleted() {
+async fn a_message_redelivered_while_its_handler_runs_is_handled_once_and_deleted() {
     let sqs = ScriptedSqs::default();
     sqs.send("a");
     let subscription = start(&sqs, settings(), |_| work_for(seconds(10))).await;
     sleep(seconds(5)).await;
-    sqs.deliver_again("a");
+    sqs.redeliver("a");
     sleep(seconds(10)).await;
     assert_eq!(sqs.receives("a"), 2);
     assert_eq!(subscription.handled.starts("a").len(), 1);
@@ -94,9 +94,9 @@ async fn a_message_that_comes_again_while_it_is_handled_is_handled_once_and_dele
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_the_right_to_change_visibility_all_is_done_by_timeouts() {
+async fn without_permission_to_change_visibility_the_timeout_applies() {
     let sqs = ScriptedSqs::default();
-    sqs.disturb(CHANGE, usize::MAX, Fault::Denied);
+    sqs.inject_fault(CHANGE, usize::MAX, Fault::Denied);
     for id in ["good", "later", "poison", "long"] {
         sqs.send(id);
     }
@@ -118,15 +118,15 @@ async fn without_the_right_to_change_visibility_all_is_done_by_timeouts() {
     for (id, times) in [("good", 1), ("later", 2), ("long", 1), ("poison", 1)] {
         assert_eq!(subscription.handled.starts(id).len(), times, "{id}");
     }
-    // It asks once a minute, in case the permission was given meanwhile.
+    // It tries once a minute, in case the permission was granted.
     assert!((1..=4).contains(&sqs.calls(CHANGE)), "{} calls", sqs.calls(CHANGE));
     subscription.end().await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_permission_that_is_given_later_is_used() {
+async fn a_permission_granted_later_is_used() {
     let sqs = ScriptedSqs::default();
-    sqs.disturb(CHANGE, 1, Fault::Denied);
+    sqs.inject_fault(CHANGE, 1, Fault::Denied);
     sqs.send("before");
     let subscription = start(&sqs, settings(), async |_| Err(poison())).await;
     subscription.until_empty().await;

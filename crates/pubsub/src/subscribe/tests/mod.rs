@@ -1,4 +1,4 @@
-//! The proofs of the worker runtime, on paused time and against a scripted queue.
+//! Tests of the worker runtime with paused time and a scripted queue.
 
 use std::{
     future::Future,
@@ -26,13 +26,15 @@ mod deletions;
 
 mod receives;
 
-mod the_end;
+mod drain;
 
 mod permits;
 
 mod health;
 
-use scripted_sqs::{ATTRIBUTES, CHANGE, DELETE, Fault, RECEIVE, ScriptedSqs, TRIES, VISIBILITY};
+use scripted_sqs::{
+    ATTRIBUTES, CHANGE, DELETE, Fault, MAX_RECEIVES, RECEIVE, ScriptedSqs, VISIBILITY,
+};
 
 /// A worker under test.
 struct Subscription {
@@ -43,16 +45,16 @@ struct Subscription {
     handled: Handled,
 }
 
-/// Which handlers were started: the message's id, and when.
+/// The handlers that were started: the id of the message, and the time.
 #[derive(Clone, Default)]
 struct Handled(Arc<Mutex<Vec<(String, Instant)>>>);
 
 impl Handled {
-    /// When handlers of this message were started.
+    /// When the handler was started for a message.
     fn starts(&self, id: &str) -> Vec<Instant> {
         let handled = self.0.lock().unwrap();
-        let of_it = handled.iter().filter(|(handled, _)| handled == id);
-        of_it.map(|(_, at)| *at).collect()
+        let starts = handled.iter().filter(|(handled, _)| handled == id);
+        starts.map(|(_, at)| *at).collect()
     }
 }
 
@@ -82,7 +84,7 @@ where
 }
 
 impl Subscription {
-    /// Waits until no message is in the queue any more.
+    /// Waits until the queue is empty.
     async fn until_empty(&self) {
         let empty = async {
             while !self.sqs.waiting().is_empty() {
@@ -92,12 +94,12 @@ impl Subscription {
         timeout(Duration::from_secs(3600), empty).await.unwrap();
     }
 
-    /// How many permits are neither with a message nor with a poll.
+    /// How many permits neither a message nor a poll holds.
     fn free_permits(&self) -> usize {
         self.worker.permits.available_permits()
     }
 
-    /// Ends it as SIGTERM does, and returns how long that took.
+    /// Shuts the worker down, as SIGTERM does, and returns how long it took.
     async fn end(self) -> Duration {
         let since = Instant::now();
         self.shutdown.cancel();
@@ -106,8 +108,8 @@ impl Subscription {
     }
 }
 
-fn ids(of: &[(String, Instant)]) -> Vec<&str> {
-    let mut ids: Vec<_> = of.iter().map(|(id, _)| id.as_str()).collect();
+fn ids(messages: &[(String, Instant)]) -> Vec<&str> {
+    let mut ids: Vec<_> = messages.iter().map(|(id, _)| id.as_str()).collect();
     ids.sort_unstable();
     ids
 }
@@ -129,7 +131,7 @@ fn poison() -> Failure {
     Failure::Poison(anyhow!("never"))
 }
 
-/// Runs a test's body on paused time, where the test itself cannot be asynchronous.
+/// Runs the body of a property test, which cannot be asynchronous, with paused time.
 fn paused(body: impl Future<Output = ()>) {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_time().start_paused(true).build().unwrap();

@@ -1,4 +1,4 @@
-//! Whatever becomes of messages, their permits come back, and each message ends in one place.
+//! No permit is lost, whatever handlers do, and no message has two outcomes.
 
 use proptest::{
     collection::vec,
@@ -31,7 +31,7 @@ async fn perform(act: Act) -> Result<(), Failure> {
         Act::Succeed => work_for(Duration::from_millis(rand::random_range(0..100))).await,
         Act::Fail => Err(retry()),
         Act::Poison => Err(poison()),
-        Act::Panic => panic!("as the test wants it"),
+        Act::Panic => panic!("as scripted"),
         Act::Hang => work_for(seconds(1_000_000)).await,
     }
 }
@@ -39,9 +39,9 @@ async fn perform(act: Act) -> Result<(), Failure> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// Each message has its own acts for its first, second and third try.
+    /// Each message has an act for each of its three attempts.
     #[test]
-    fn permits_are_conserved_and_each_message_ends_in_one_place(
+    fn permits_are_conserved_and_each_message_is_deleted_or_dead_lettered(
         messages in vec([act(), act(), act()], 1..40),
         room in 1..25_usize,
     ) {
@@ -54,8 +54,8 @@ proptest! {
             let script = messages.clone();
             let subscription = start(&sqs, narrow, move |notification| {
                 let number: usize = notification.message.parse().unwrap();
-                let try_number = usize::try_from(notification.attempt).unwrap();
-                perform(script[number][try_number - 1])
+                let attempt = usize::try_from(notification.attempt).unwrap();
+                perform(script[number][attempt - 1])
             })
             .await;
             subscription.until_empty().await;
@@ -63,11 +63,11 @@ proptest! {
             for (number, acts) in messages.iter().enumerate() {
                 let decided = acts.iter().find(|act| matches!(act, Act::Succeed | Act::Poison));
                 let succeeds = matches!(decided, Some(Act::Succeed));
-                let ends_in = |place: &[(String, Instant)]| {
-                    place.iter().filter(|(id, _)| *id == number.to_string()).count()
+                let count_in = |outcome: &[(String, Instant)]| {
+                    outcome.iter().filter(|(id, _)| *id == number.to_string()).count()
                 };
-                assert_eq!(ends_in(&deleted), usize::from(succeeds));
-                assert_eq!(ends_in(&dead), usize::from(!succeeds));
+                assert_eq!(count_in(&deleted), usize::from(succeeds));
+                assert_eq!(count_in(&dead), usize::from(!succeeds));
             }
             let permits = Arc::clone(&subscription.worker.permits);
             subscription.end().await;
@@ -77,7 +77,7 @@ proptest! {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_slow_message_does_not_slow_a_worker_that_holds_few() {
+async fn a_slow_message_does_not_delay_others_in_a_worker_with_two_permits() {
     let sqs = ScriptedSqs::default();
     sqs.send("slow");
     let few = Settings { max_in_flight: 2, handler_deadline: seconds(600), ..settings() };

@@ -1,11 +1,11 @@
-//! Receives that fail, and receives that never end.
+//! Receives that fail or hang, and how many there are.
 
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn a_receive_that_is_never_answered_is_given_up_after_its_wait_and_15_s() {
+async fn a_receive_without_a_response_times_out_15_s_after_its_wait() {
     let sqs = ScriptedSqs::default();
-    sqs.disturb(RECEIVE, 1, Fault::Silent);
+    sqs.inject_fault(RECEIVE, 1, Fault::Silent);
     sqs.send("a");
     let since = Instant::now();
     let subscription = start(&sqs, settings(), async |_| Ok(())).await;
@@ -16,16 +16,16 @@ async fn a_receive_that_is_never_answered_is_given_up_after_its_wait_and_15_s() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn failed_receives_are_tried_again_ever_more_slowly() {
+async fn failed_receives_are_retried_with_growing_delays() {
     let sqs = ScriptedSqs::default();
-    sqs.disturb(RECEIVE, usize::MAX, Fault::Broken);
+    sqs.inject_fault(RECEIVE, usize::MAX, Fault::Broken);
     let subscription = start(&sqs, settings(), async |_| Ok(())).await;
     sleep(seconds(3600)).await;
-    // One every 10 s on average, once the pauses have grown to up to 20 s.
+    // One every 10 s on average, after the delays have grown to 0 to 20 s.
     let calls = sqs.calls(RECEIVE);
     assert!((200..800).contains(&calls), "{calls}");
     assert_eq!(subscription.free_permits(), 100);
-    sqs.mend(RECEIVE);
+    sqs.clear_fault(RECEIVE);
     sqs.send("a");
     let since = Instant::now();
     subscription.until_empty().await;
@@ -34,7 +34,7 @@ async fn failed_receives_are_tried_again_ever_more_slowly() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn no_more_is_received_than_there_is_room_for() {
+async fn no_more_messages_are_received_than_there_are_permits() {
     let sqs = ScriptedSqs::default();
     for number in 0..50 {
         sqs.send(&number.to_string());
@@ -51,7 +51,7 @@ async fn no_more_is_received_than_there_is_room_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn polls_that_are_empty_at_once_are_spaced() {
+async fn polls_that_return_empty_at_once_are_spaced_out() {
     let sqs = ScriptedSqs::default();
     let eager = Settings { receive_wait: Duration::ZERO, ..settings() };
     let subscription = start(&sqs, eager, async |_| Ok(())).await;

@@ -1,8 +1,8 @@
-//! A queue in memory, behind the SDK's HTTP connector, that can be told to misbehave.
+//! An SQS queue in memory with fault injection. It replaces the SDK's HTTP client.
 //!
-//! It keeps what SQS documents: visibility timeouts, receive counts, a new receipt handle with each
-//! receive, long polls, and the move to the dead-letter queue at the receive after the last try. It
-//! runs on tokio's time, which the tests pause.
+//! It implements what SQS documents: visibility timeouts, receive counts, a new receipt handle for
+//! each receive, long polls, and the move to the dead-letter queue at the receive that exceeds
+//! `MAX_RECEIVES`. It uses tokio's time, which the tests pause.
 
 use std::{
     collections::HashMap,
@@ -34,21 +34,22 @@ pub const DELETE: &str = "DeleteMessageBatch";
 pub const CHANGE: &str = "ChangeMessageVisibilityBatch";
 pub const ATTRIBUTES: &str = "GetQueueAttributes";
 
-/// The queue's settings.
+/// The queue's attributes.
 pub const VISIBILITY: Duration = Duration::from_secs(60);
-pub const TRIES: u32 = 3;
+pub const MAX_RECEIVES: u32 = 3;
 
-/// What the queue may do instead of answering as it should.
+/// A way to misbehave.
 #[derive(Clone, Copy)]
 pub enum Fault {
-    /// Takes the call, and never says a word.
+    /// Never responds.
     Silent,
+    /// Responds with `AccessDenied`.
     Denied,
-    /// Does nothing, and answers that it is out of order.
+    /// Responds with a server error.
     Broken,
-    /// Does what it was asked, and answers late.
+    /// Executes the call and responds after this delay.
     Late(Duration),
-    /// Does nothing for every second entry of a batch, and says so.
+    /// Reports an error for every second entry of a batch, and executes the others.
     EverySecondEntry,
 }
 
@@ -67,8 +68,7 @@ struct State {
     faults: HashMap<&'static str, (usize, Fault)>,
     handles: usize,
     receives: HashMap<String, u32>,
-    /// There is no dead-letter queue.
-    endless: bool,
+    no_dead_letter_queue: bool,
 }
 
 struct Message {
@@ -76,7 +76,7 @@ struct Message {
     receives: u32,
     handle: String,
     visible_at: Instant,
-    /// The next receive brings it twice.
+    /// The next receive returns it twice.
     twice: bool,
 }
 
@@ -105,22 +105,23 @@ impl ScriptedSqs {
         self.changed.notify_waiters();
     }
 
-    /// From now on a message comes again however often it was received.
-    pub fn keep_dead_letters(&self) {
-        self.state().endless = true;
+    /// Removes the dead-letter queue: messages are redelivered without limit.
+    pub fn remove_dead_letter_queue(&self) {
+        self.state().no_dead_letter_queue = true;
     }
 
-    /// The next `times` calls of this operation go wrong; `usize::MAX`: all, until `mend`.
-    pub fn disturb(&self, operation: &'static str, times: usize, fault: Fault) {
+    /// Makes the next `times` calls of an operation fail; with `usize::MAX` all, until
+    /// [`Self::clear_fault`].
+    pub fn inject_fault(&self, operation: &'static str, times: usize, fault: Fault) {
         self.state().faults.insert(operation, (times, fault));
     }
 
-    pub fn mend(&self, operation: &'static str) {
+    pub fn clear_fault(&self, operation: &'static str) {
         self.state().faults.remove(operation);
     }
 
-    /// Delivers the message once more, whoever holds it: SQS may.
-    pub fn deliver_again(&self, id: &str) {
+    /// Makes a received message visible again, as SQS may do at any time.
+    pub fn redeliver(&self, id: &str) {
         self.state().message(id).visible_at = Instant::now();
         self.changed.notify_waiters();
     }
@@ -129,7 +130,7 @@ impl ScriptedSqs {
         self.state().message(id).twice = true;
     }
 
-    /// Somebody else receives the message.
+    /// Another receiver gets the message.
     pub fn steal(&self, id: &str) {
         let mut state = self.state();
         state.handles += 1;
@@ -139,12 +140,12 @@ impl ScriptedSqs {
         message.visible_at = Instant::now() + VISIBILITY;
     }
 
-    /// How often an operation was called.
+    /// How many times an operation was called.
     pub fn calls(&self, operation: &str) -> usize {
         *self.state().calls.get(operation).unwrap_or(&0)
     }
 
-    /// How often a message was received.
+    /// How many times a message was received.
     pub fn receives(&self, id: &str) -> u32 {
         *self.state().receives.get(id).unwrap_or(&0)
     }
@@ -157,7 +158,7 @@ impl ScriptedSqs {
         self.state().dead.clone()
     }
 
-    /// The messages in the queue, with the time until each is visible and how often it came.
+    /// The messages in the queue: id, time until it is visible, number of receives.
     pub fn waiting(&self) -> Vec<(String, Duration, u32)> {
         let now = Instant::now();
         let state = self.state();
@@ -172,29 +173,29 @@ impl ScriptedSqs {
     }
 
     async fn answer(self, operation: String, request: Value) -> (u16, Value) {
-        let fault = self.state().note(&operation);
+        let fault = self.state().record_call(&operation);
         match fault {
             Some(Fault::Silent) => pending().await,
             Some(Fault::Denied) => (403, json!({"__type": "com.amazonaws.sqs#AccessDenied"})),
             Some(Fault::Broken) => (500, json!({"__type": "com.amazonaws.sqs#InternalError"})),
             Some(Fault::Late(delay)) => {
-                let answer = self.obey(&operation, &request, false).await;
+                let answer = self.execute(&operation, &request, false).await;
                 sleep(delay).await;
                 (200, answer)
             }
-            Some(Fault::EverySecondEntry) => (200, self.obey(&operation, &request, true).await),
-            None => (200, self.obey(&operation, &request, false).await),
+            Some(Fault::EverySecondEntry) => (200, self.execute(&operation, &request, true).await),
+            None => (200, self.execute(&operation, &request, false).await),
         }
     }
 
-    async fn obey(&self, operation: &str, request: &Value, in_part: bool) -> Value {
+    async fn execute(&self, operation: &str, request: &Value, partially: bool) -> Value {
         match operation {
             RECEIVE => self.receive(request).await,
-            DELETE => self.each_entry(request, in_part, State::delete),
-            CHANGE => self.each_entry(request, in_part, State::change),
+            DELETE => self.each_entry(request, partially, State::delete),
+            CHANGE => self.each_entry(request, partially, State::change),
             ATTRIBUTES => json!({"Attributes": {
                 "VisibilityTimeout": VISIBILITY.as_secs().to_string(),
-                "RedrivePolicy": json!({"maxReceiveCount": TRIES}).to_string(),
+                "RedrivePolicy": json!({"maxReceiveCount": MAX_RECEIVES}).to_string(),
             }}),
             other => panic!("{other} is not scripted"),
         }
@@ -214,7 +215,6 @@ impl ScriptedSqs {
                 return json!({});
             }
             let wake = next.map_or(until, |next| next.min(until));
-            // Woken or late, it looks again.
             let _ = timeout_at(wake, changed).await;
         }
     }
@@ -222,15 +222,15 @@ impl ScriptedSqs {
     fn each_entry(
         &self,
         request: &Value,
-        in_part: bool,
-        act: fn(&mut State, &Value) -> Result<(), &'static str>,
+        partially: bool,
+        apply: fn(&mut State, &Value) -> Result<(), &'static str>,
     ) -> Value {
         let (mut done, mut failed) = (Vec::new(), Vec::new());
         for (index, entry) in request["Entries"].as_array().unwrap().iter().enumerate() {
-            let outcome = if in_part && index % 2 == 1 {
+            let outcome = if partially && index % 2 == 1 {
                 Err("InternalError")
             } else {
-                act(&mut self.state(), entry)
+                apply(&mut self.state(), entry)
             };
             match outcome {
                 Ok(()) => done.push(json!({"Id": entry["Id"]})),
@@ -249,19 +249,19 @@ impl State {
         self.messages.iter_mut().find(|it| it.id == id).unwrap()
     }
 
-    fn note(&mut self, operation: &str) -> Option<Fault> {
+    fn record_call(&mut self, operation: &str) -> Option<Fault> {
         *self.calls.entry(operation.to_owned()).or_default() += 1;
         let (times, fault) = self.faults.get_mut(operation)?;
         *times = times.checked_sub(1)?;
         Some(*fault)
     }
 
-    /// The messages, and when the next one becomes visible.
+    /// The received messages, and when the next message becomes visible.
     fn receive(&mut self, max: usize, visibility: Duration) -> (Vec<Value>, Option<Instant>) {
         let now = Instant::now();
         let (dead, kept) =
             std::mem::take(&mut self.messages).into_iter().partition::<Vec<_>, _>(|it| {
-                it.visible_at <= now && it.receives >= TRIES && !self.endless
+                it.visible_at <= now && it.receives >= MAX_RECEIVES && !self.no_dead_letter_queue
             });
         self.messages = kept;
         self.dead.extend(dead.into_iter().map(|it| (it.id, now)));
@@ -289,7 +289,7 @@ impl State {
         (received, next.filter(|at| *at > now).min())
     }
 
-    /// SQS answers "deleted" to an older receipt handle without deleting.
+    /// Like SQS, reports success for an older receipt handle without deleting.
     fn delete(&mut self, entry: &Value) -> Result<(), &'static str> {
         let found = (self.messages.iter()).position(|it| entry["ReceiptHandle"] == *it.handle);
         if let Some(index) = found {

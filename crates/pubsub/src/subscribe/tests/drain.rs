@@ -1,11 +1,11 @@
-//! What SIGTERM leaves behind: nothing lost, and nothing hidden longer than need be.
+//! The drain after SIGTERM: no message is lost, and none stays hidden longer than necessary.
 
 use proptest::prelude::{ProptestConfig, proptest};
 
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn an_idle_worker_ends_with_its_long_poll() {
+async fn an_idle_worker_exits_when_its_long_poll_ends() {
     let sqs = ScriptedSqs::default();
     let subscription = start(&sqs, settings(), async |_| Ok(())).await;
     sleep(seconds(5)).await;
@@ -15,7 +15,7 @@ async fn an_idle_worker_ends_with_its_long_poll() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_last_poll_brings_after_sigterm_is_handled() {
+async fn messages_that_the_last_poll_returns_after_sigterm_are_handled() {
     let sqs = ScriptedSqs::default();
     let subscription = start(&sqs, settings(), async |_| Ok(())).await;
     sleep(seconds(5)).await;
@@ -27,10 +27,10 @@ async fn what_the_last_poll_brings_after_sigterm_is_handled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_on_its_way_at_sigterm_is_handled() {
+async fn messages_in_a_response_that_is_late_at_sigterm_are_handled() {
     let sqs = ScriptedSqs::default();
     sqs.send("a");
-    sqs.disturb(RECEIVE, 1, Fault::Late(seconds(30)));
+    sqs.inject_fault(RECEIVE, 1, Fault::Late(seconds(30)));
     let subscription = start(&sqs, settings(), async |_| Ok(())).await;
     sleep(seconds(5)).await;
     subscription.end().await;
@@ -38,7 +38,7 @@ async fn an_answer_on_its_way_at_sigterm_is_handled() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_not_finished_when_the_drain_ends_is_cancelled_and_visible_at_once() {
+async fn unfinished_handlers_are_cancelled_and_their_messages_released_when_the_drain_times_out() {
     let sqs = ScriptedSqs::default();
     for number in 0..30 {
         sqs.send(&number.to_string());
@@ -66,7 +66,7 @@ async fn what_is_not_finished_when_the_drain_ends_is_cancelled_and_visible_at_on
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_drain_shorter_than_the_polls_is_kept_all_the_same() {
+async fn a_drain_shorter_than_a_poll_is_respected() {
     let sqs = ScriptedSqs::default();
     for number in 0..100 {
         sqs.send(&number.to_string());
@@ -78,7 +78,7 @@ async fn a_drain_shorter_than_the_polls_is_kept_all_the_same() {
     let taken = subscription.end().await;
     assert!(taken <= seconds(10), "{taken:?}");
     assert_eq!(sqs.deleted().len(), 100);
-    // Nothing goes on receiving afterwards.
+    // No task is left that receives.
     assert_eq!(worker.strong_count(), 0);
     sqs.send("late");
     sleep(seconds(1)).await;
@@ -86,13 +86,13 @@ async fn a_drain_shorter_than_the_polls_is_kept_all_the_same() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_queue_that_is_silent_at_the_end_does_not_delay_it() {
+async fn a_queue_that_stops_responding_does_not_delay_the_exit() {
     let sqs = ScriptedSqs::default();
     sqs.send("a");
     let subscription = start(&sqs, settings(), async |_| Ok(())).await;
     sleep(seconds(1)).await;
     for operation in [RECEIVE, DELETE, CHANGE] {
-        sqs.disturb(operation, usize::MAX, Fault::Silent);
+        sqs.inject_fault(operation, usize::MAX, Fault::Silent);
     }
     let taken = subscription.end().await;
     assert!(taken <= seconds(50), "{taken:?}");
@@ -102,7 +102,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn sigterm_at_any_time_loses_nothing_and_hides_nothing(at in 0..60_000_u64) {
+    fn sigterm_at_any_time_loses_no_message_and_leaves_none_hidden(at in 0..60_000_u64) {
         paused(async {
             let sqs = ScriptedSqs::default();
             for number in 0..60 {
@@ -119,7 +119,7 @@ proptest! {
             assert!(taken <= seconds(50), "{taken:?}");
             let waiting = sqs.waiting();
             assert_eq!(waiting.len() + sqs.deleted().len() + sqs.dead().len(), 60);
-            // The longest back-off of a third try.
+            // The longest back-off after three attempts.
             let hidden = waiting.iter().map(|(_, hidden, _)| *hidden).max();
             assert!(hidden.unwrap_or_default() <= seconds(8), "{hidden:?}");
         });

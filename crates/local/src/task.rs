@@ -1,0 +1,75 @@
+//! A task: one process of a service, and where it answers its health check.
+
+use std::{collections::BTreeMap, future::Future, path::Path, time::Duration};
+
+use account::provision::Service;
+use anyhow::Context as _;
+use deployment::description::Kind;
+use pubsub::health;
+use tokio::{
+    sync::mpsc::UnboundedSender,
+    time::{sleep, timeout},
+};
+
+use crate::{
+    build,
+    process::{Line, Process},
+};
+
+/// A service that is not healthy by then never will be.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// Short, because tests and the benchmark wait for it.
+const HEALTH_INTERVAL: Duration = Duration::from_millis(5);
+
+/// A running task. Its process is killed when this is dropped.
+#[derive(Debug)]
+pub struct Task {
+    /// The process.
+    pub process: Process,
+    /// The port of its health check, which for a web service is that of its pages.
+    pub port: u16,
+    health_path: String,
+}
+
+impl Task {
+    /// Starts a task of `service`, with the binary in `binaries`. It listens on `port`; its log lines
+    /// go to `lines`.
+    ///
+    /// # Errors
+    ///
+    /// [`Misconfigured`](pubsub::env::Misconfigured) if the binary is missing.
+    pub fn start(
+        service: &Service,
+        port: u16,
+        binaries: &Path,
+        lines: &UnboundedSender<Line>,
+    ) -> anyhow::Result<Self> {
+        let binary = build::binary(binaries, &service.name)?;
+        let mut variables: BTreeMap<String, String> = service.variables.clone();
+        let variable = match service.kind {
+            Kind::Web => "PORT",
+            Kind::Worker => "HEALTH_PORT",
+        };
+        variables.insert(variable.to_owned(), port.to_string());
+        let process = Process::spawn(&service.name, &binary, &variables, lines)?;
+        Ok(Self { process, port, health_path: service.health_path.clone() })
+    }
+
+    /// Waits until the task is healthy.
+    ///
+    /// # Errors
+    ///
+    /// If it is not within 30 seconds.
+    pub fn healthy(&self) -> impl Future<Output = anyhow::Result<()>> + Send + use<> {
+        let (name, port, path) = (self.process.name.clone(), self.port, self.health_path.clone());
+        async move {
+            let answers = async {
+                while health::check(port, &path).await.is_err() {
+                    sleep(HEALTH_INTERVAL).await;
+                }
+            };
+            let healthy = timeout(START_TIMEOUT, answers).await;
+            healthy.with_context(|| format!("{name} does not become healthy"))
+        }
+    }
+}
