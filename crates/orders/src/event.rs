@@ -15,7 +15,7 @@ use crate::order::Order;
 
 /// The message attribute that holds the type of the event.
 pub const EVENT_TYPE: &str = "event_type";
-/// The message attribute that the promotion subscription filters on.
+/// The message attribute that holds the total, for filter policies.
 pub const AMOUNT: &str = "amount";
 /// The type of the event of an accepted order.
 pub const ORDER_PLACED: &str = "order.placed";

@@ -5,14 +5,11 @@
 //! twice, or not at all except for the last.
 
 use anyhow::Context as _;
-use aws_config::SdkConfig;
 use jiff::{Timestamp, fmt::serde::timestamp::millisecond};
 use pubsub::{
-    env::Misconfigured,
     notification::Notification,
     subscribe::Failure,
     topic::{Attribute, Message, Topic},
-    topics::Topics,
 };
 use serde::{Deserialize, Serialize};
 
@@ -153,17 +150,9 @@ pub struct Reporter {
 }
 
 impl Reporter {
-    /// The reporter of `service`.
-    ///
-    /// # Errors
-    ///
-    /// [`Misconfigured`] if the service has no topic for its reports.
-    pub fn new(
-        aws: &SdkConfig,
-        topics: &Topics,
-        service: &'static str,
-    ) -> Result<Self, Misconfigured> {
-        Ok(Self { service, topic: topics.topic(aws, STATUS_TOPIC)? })
+    /// The reporter of `service`, on the service's topic for reports.
+    pub fn new(service: &'static str, topic: Topic) -> Self {
+        Self { service, topic }
     }
 
     /// Begins the report of one attempt at an order.

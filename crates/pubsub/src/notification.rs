@@ -1,8 +1,7 @@
 //! Reads what SNS delivers to a queue: a JSON envelope that contains the published message.
 //!
-//! The SNS developer guide documents the envelope in "Parsing Amazon SNS message formats". Copilot
-//! never turns on raw delivery, but a message that was sent directly to the queue has no envelope.
-//! Without an envelope, the body is the message.
+//! The SNS developer guide documents the envelope in "Parsing Amazon SNS message formats". A message
+//! that was sent directly to the queue, or by raw delivery, has no envelope: its body is the message.
 
 use std::collections::BTreeMap;
 

@@ -141,9 +141,9 @@ fn sentence(command: &Command, error: &clap::Error) -> String {
     let is = if names.len() == 1 { "is" } else { "are" };
     let names = names.join(", ");
     match (error.kind(), error.source()) {
-        (ErrorKind::MissingRequiredArgument, _) => format!(
-            "{names} {is} not set; Copilot sets it on AWS, `cargo run -p local` on a laptop"
-        ),
+        (ErrorKind::MissingRequiredArgument, _) => {
+            format!("{names} {is} not set; --help says what it is")
+        }
         (ErrorKind::ValueValidation, Some(why)) => {
             format!("{names} is {:?}: {why}", text(ContextKind::InvalidValue).join(", "))
         }

@@ -11,6 +11,9 @@ use orders::{
 use pubsub::{notification::Notification, subscribe::Failure};
 use tokio::time::sleep;
 
+#[cfg(test)]
+mod tests;
+
 /// The steps of fulfilling an order.
 const STEPS: [&str; 3] = ["picked", "packed", "shipped"];
 

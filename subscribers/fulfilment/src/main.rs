@@ -3,7 +3,7 @@
 use std::{process::ExitCode, time::Duration};
 
 use clap::{ArgAction, Parser, builder::BoolishValueParser};
-use orders::report::Reporter;
+use orders::report::{Reporter, STATUS_TOPIC};
 use pubsub::{
     aws,
     subscribe::{self, WorkerSettings, subscribe},
@@ -35,8 +35,9 @@ struct Settings {
 fn main() -> ExitCode {
     pubsub::run(subscribe::HEALTH, async |settings: Settings, shutdown| {
         let aws = aws::config().await;
+        let topic = settings.topics.topic(&aws, STATUS_TOPIC)?;
         let fulfilment = Fulfilment {
-            reporter: Reporter::new(&aws, &settings.topics, env!("CARGO_PKG_NAME"))?,
+            reporter: Reporter::new(env!("CARGO_PKG_NAME"), topic),
             pace: Duration::from_millis(settings.pace_ms),
             banner: settings.banner,
         };

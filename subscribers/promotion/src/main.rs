@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use orders::report::Reporter;
+use orders::report::{Reporter, STATUS_TOPIC};
 use pubsub::{
     aws,
     subscribe::{self, WorkerSettings, subscribe},
@@ -35,8 +35,9 @@ struct Settings {
 fn main() -> ExitCode {
     pubsub::run(subscribe::HEALTH, async |settings: Settings, shutdown| {
         let aws = aws::config().await;
+        let topic = settings.topics.topic(&aws, STATUS_TOPIC)?;
         let promotion = Promotion {
-            reporter: Reporter::new(&aws, &settings.topics, env!("CARGO_PKG_NAME"))?,
+            reporter: Reporter::new(env!("CARGO_PKG_NAME"), topic),
             coupons: CouponsTable::new(&aws, settings.coupons_table_name),
         };
         let handle = move |notification| promotion.clone().handle(notification);

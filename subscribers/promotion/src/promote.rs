@@ -5,6 +5,9 @@ use pubsub::{notification::Notification, subscribe::Failure};
 
 use crate::coupons_table::CouponsTable;
 
+#[cfg(test)]
+mod tests;
+
 /// The handler of promotion.
 #[derive(Clone)]
 pub struct Promotion {

@@ -48,8 +48,7 @@ pub struct Queue {
     receives: Client,
     /// The client for all other calls.
     calls: Client,
-    /// When SQS last denied a visibility change. Copilot's default policy does not allow it; see
-    /// `overrides/cfn.patches.yml`.
+    /// When SQS last denied a visibility change: a policy may allow only receiving and deleting.
     denied_at: Mutex<Option<Instant>>,
 }
 
