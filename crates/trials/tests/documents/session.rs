@@ -21,8 +21,8 @@ use tempfile::NamedTempFile;
 
 use crate::matching;
 
-/// Longer than anything takes on a busy machine, a first build included.
-const TIMEOUT: Duration = Duration::from_secs(900);
+/// Longer than any line takes on a busy machine, also if the services are built first.
+const TIMEOUT: Duration = Duration::from_secs(300);
 
 /// The terminals of one reader.
 pub struct Session {
@@ -131,10 +131,11 @@ impl Session {
             .env("CARGO_TARGET_DIR", &self.target)
             .env("CARGO_TERM_QUIET", "true");
         // A reader does not run under cargo. Build scripts that watch its variables would also take
-        // them for a change, and half of the tree would be built again.
-        let set_by_cargo = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"];
+        // them for a change, and half of the tree would be built again. And nothing here may reach
+        // an account on AWS.
+        let removed = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "AWS_"];
         for (name, _) in env::vars() {
-            if name == "CARGO" || set_by_cargo.iter().any(|prefix| name.starts_with(prefix)) {
+            if name == "CARGO" || removed.iter().any(|prefix| name.starts_with(prefix)) {
                 bash.env_remove(name);
             }
         }
