@@ -1,20 +1,20 @@
-//! An AWS account with nothing in it, and services beside it.
+//! What a measurement runs on: an empty AWS account, a proxy in front of it, and the services.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
 use account::{
     endpoint::{self, Endpoint},
-    provision::{Account, Target, provision},
+    provision::{Account, Service as Provisioned, Target, provision},
     proxy::{Conditions, Proxy},
 };
 use anyhow::{Context as _, ensure};
 use aws_config::SdkConfig;
-use aws_sdk_dynamodb::types::AttributeValue;
+use deployment::description::Kind;
 use local::{
     build, dead_letters,
     process::{Line, Process},
@@ -27,54 +27,55 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::load::Accepted;
-
-/// A service that is not healthy by then never will be.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
-/// Short, because the start is measured.
+/// Short, because the time to start is measured.
 const HEALTH_INTERVAL: Duration = Duration::from_millis(1);
-/// How often it is looked whether orders are announced.
-const AUDIT_INTERVAL: Duration = Duration::from_millis(100);
 
 /// When each order was fulfilled, by the log of fulfilment.
 type Fulfilled = Arc<Mutex<HashMap<String, Instant>>>;
 
-/// All that something is measured on.
-pub struct Stage {
+/// An AWS account, and the services of a deployment that use it.
+pub struct Rig {
     endpoint: Endpoint,
-    /// For clients that look at the account meanwhile: they share its connections.
+    /// For clients that bypass the proxy. They share its connections.
     direct: SdkConfig,
     account: Account,
-    /// In front of the endpoint: it counts, and delays what it is told to.
-    pub proxy: Proxy,
+    proxy: Proxy,
     binaries: PathBuf,
     lines: UnboundedSender<Line>,
     fulfilled: Fulfilled,
 }
 
-/// How a service or a client gets to AWS.
+/// How a service or a client reaches the AWS endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
     /// Directly.
     Direct,
-    /// Through the proxy.
+    /// Through the proxy, which counts calls and delays them.
     Proxy,
 }
 
-/// A running service; it is killed when it is dropped.
+impl Way {
+    /// The way with a delay of `delay`: without one, the proxy would only take processor time.
+    pub fn with_delay(delay: Duration) -> Self {
+        if delay.is_zero() { Self::Direct } else { Self::Proxy }
+    }
+}
+
+/// A running service. It is killed when it is dropped.
 pub struct Service {
-    process: Process,
-    /// The port of its page, or of its health.
+    /// Its process.
+    pub process: Process,
+    /// The port of its page, or of its health check.
     pub port: u16,
-    /// From its start until it was healthy.
+    /// The time from its start until it was healthy.
     pub took: Duration,
 }
 
-impl Stage {
-    /// An account as the Copilot files describe it; through the proxy each call takes `delay`
-    /// longer.
-    pub async fn set(binaries: &Path, delay: Duration) -> anyhow::Result<Self> {
+impl Rig {
+    /// Creates the account that the Copilot files describe. The proxy delays each call by `delay`.
+    pub async fn set_up(binaries: &Path, delay: Duration) -> anyhow::Result<Self> {
         let endpoint = endpoint::start(&endpoint::Settings::loopback(0)).await?;
         let target = Target { endpoint_url: endpoint.url.clone(), region: endpoint::region() };
         let account = provision(&build::copilot_directory(), &target).await?;
@@ -87,23 +88,31 @@ impl Stage {
         Ok(Self { endpoint, direct, account, proxy, binaries, lines, fulfilled })
     }
 
-    /// Starts a service as it is shipped, but without the banner, and waits until it is healthy.
+    /// The names of all services. The publisher, which takes the orders, is the first.
+    pub fn services(&self) -> Vec<String> {
+        let services = self.account.services.iter();
+        let mut names: Vec<_> = services.map(|service| service.name.clone()).collect();
+        names.sort_by_key(|name| name != "publisher");
+        names
+    }
+
+    /// Starts a service, without the banner and without pauses, and waits until it is healthy.
     pub async fn start(&self, name: &str, way: Way) -> anyhow::Result<Service> {
         let port = free_port(0)?;
-        let service = self.account.service(name).context("no such service")?;
+        let service = self.service(name)?;
         let mut variables = service.variables.clone();
-        let with: BTreeMap<&str, String> = BTreeMap::from([
+        let changed: BTreeMap<&str, String> = BTreeMap::from([
             ("AWS_ENDPOINT_URL", self.url(way).to_owned()),
             ("PORT", port.to_string()),
             ("HEALTH_PORT", port.to_string()),
             ("BANNER", "off".to_owned()),
             ("PACE_MS", "0".to_owned()),
         ]);
-        variables.extend(with.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        variables.extend(changed.into_iter().map(|(name, value)| (name.to_owned(), value)));
         let binary = build::binary(&self.binaries, name)?;
         let started = Instant::now();
         let process = Process::spawn(name, &binary, &variables, &self.lines)?;
-        let path = if name == "publisher" { "/ping" } else { "/" };
+        let path = if service.kind == Kind::Web { "/ping" } else { "/" };
         let answers = async {
             while health::check(port, path).await.is_err() {
                 sleep(HEALTH_INTERVAL).await;
@@ -114,30 +123,35 @@ impl Stage {
         Ok(Service { process, port, took: started.elapsed() })
     }
 
-    /// Ends services as ECS does.
+    /// Starts all services; the publisher is the first of them.
+    pub async fn start_all(&self, way: Way) -> anyhow::Result<Vec<Service>> {
+        let mut services = Vec::new();
+        for name in self.services() {
+            services.push(self.start(&name, way).await?);
+        }
+        Ok(services)
+    }
+
+    /// Stops services with SIGTERM, as ECS does.
     pub async fn stop(&self, services: Vec<Service>) -> anyhow::Result<()> {
         let mut processes: Vec<Process> = services.into_iter().map(|it| it.process).collect();
         processes.iter_mut().for_each(Process::terminate);
-        // A long poll ends by itself after 20 s, and nobody needs the queues any more.
+        // Otherwise a worker waits up to 20 s for its long poll.
         self.endpoint.end_long_polls();
         for process in &mut processes {
             let ended = timeout(STOP_TIMEOUT, process.wait()).await;
-            let status = ended.with_context(|| format!("{} does not end", process.name))??;
-            ensure!(status.success(), "{} ended with {status}", process.name);
+            let status = ended.with_context(|| format!("{} does not exit", process.name))??;
+            ensure!(status.success(), "{} exited with {status}", process.name);
         }
         Ok(())
     }
 
-    /// How many messages wait or are held in any of the queues.
-    pub async fn waiting(&self) -> anyhow::Result<usize> {
-        let mut waiting = 0;
-        for service in &self.account.services {
-            waiting += self.depth(&service.name).await?;
-        }
-        Ok(waiting)
+    /// A client that bypasses the proxy.
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.direct)
     }
 
-    /// For clients of our own.
+    /// A configuration for clients in this process.
     pub async fn aws(&self, way: Way) -> SdkConfig {
         let endpoint_url = self.url(way).to_owned();
         Target { endpoint_url, region: endpoint::region() }.config().await
@@ -147,87 +161,64 @@ impl Stage {
         if way == Way::Proxy { &self.proxy.url } else { &self.endpoint.url }
     }
 
-    /// The table of orders.
+    /// The calls through the proxy so far, by service and operation.
+    pub fn calls(&self) -> BTreeMap<String, u64> {
+        self.proxy.counts().calls
+    }
+
+    fn service(&self, name: &str) -> anyhow::Result<&Provisioned> {
+        self.account.service(name).with_context(|| format!("there is no service {name}"))
+    }
+
+    /// The name of the table of orders.
     pub fn orders_table(&self) -> anyhow::Result<&str> {
-        let publisher = self.account.service("publisher").context("no publisher")?;
-        publisher.variable("ORDERS_TABLE_NAME")
+        self.service("publisher")?.variable("ORDERS_TABLE_NAME")
     }
 
-    /// The topic of orders.
+    /// The name of the table of coupons.
+    pub fn coupons_table(&self) -> anyhow::Result<&str> {
+        self.service("promotion")?.variable("COUPONS_TABLE_NAME")
+    }
+
+    /// The ARN of the topic of orders.
     pub fn orders_topic(&self) -> anyhow::Result<&str> {
-        let publisher = self.account.service("publisher").context("no publisher")?;
-        publisher.topic_arn(ORDERS_TOPIC)
+        self.service("publisher")?.topic_arn(ORDERS_TOPIC)
     }
 
-    /// The queue of fulfilment, which gets every order.
-    pub fn queue(&self) -> anyhow::Result<&str> {
-        self.queue_of("fulfilment")
+    /// The URL of fulfilment's queue, which receives every order.
+    pub fn fulfilment_queue(&self) -> anyhow::Result<&str> {
+        let queue = self.service("fulfilment")?.queue.as_ref();
+        queue.map(|queue| queue.url.as_str()).context("fulfilment has no queue")
     }
 
-    fn queue_of(&self, service: &str) -> anyhow::Result<&str> {
-        let service = self.account.service(service).context("no such service")?;
-        let url = service.queue.as_ref().map(|queue| &queue.url);
-        // The publisher's is that of what the workers tell.
-        let url = url.or_else(|| service.variables.get("STATUS_QUEUE_URL"));
-        url.map(String::as_str).context("a service without a queue")
+    /// The number of messages in fulfilment's queue, including those in flight.
+    pub async fn fulfilment_depth(&self) -> anyhow::Result<usize> {
+        self.depth(self.fulfilment_queue()?).await
     }
 
-    /// How many messages are in the queue of `service`: visible, or held by somebody.
-    pub async fn depth(&self, service: &str) -> anyhow::Result<usize> {
+    /// The number of messages in all queues, including those in flight.
+    pub async fn waiting(&self) -> anyhow::Result<usize> {
+        let mut waiting = 0;
+        for queue in self.account.services.iter().filter_map(|service| service.queue.as_ref()) {
+            waiting += self.depth(&queue.url).await?;
+        }
+        Ok(waiting)
+    }
+
+    async fn depth(&self, queue: &str) -> anyhow::Result<usize> {
         let sqs = aws_sdk_sqs::Client::new(&self.direct);
-        let (visible, held) = dead_letters::depth(&sqs, self.queue_of(service)?).await?;
-        Ok(visible + held)
-    }
-
-    /// Waits until every one of `accepted` is stored and announced; returns how many are not after
-    /// `patience`.
-    pub async fn unannounced(
-        &self,
-        accepted: &[Accepted],
-        patience: Duration,
-    ) -> anyhow::Result<usize> {
-        let deadline = Instant::now() + patience;
-        loop {
-            let announced = self.announced().await?;
-            let missing = accepted.iter().filter(|it| !announced.contains(&it.id)).count();
-            // What was announced is in the queue of fulfilment, or was handled by it.
-            let delivered = self.depth("fulfilment").await? + self.fulfilled_count();
-            let lost = missing.max(accepted.len().saturating_sub(delivered));
-            if lost == 0 || Instant::now() > deadline {
-                return Ok(lost);
-            }
-            sleep(AUDIT_INTERVAL).await;
-        }
-    }
-
-    /// The ids of all orders that are stored and, by their record, announced.
-    async fn announced(&self) -> anyhow::Result<HashSet<String>> {
-        let dynamodb = aws_sdk_dynamodb::Client::new(&self.direct);
-        let mut pages = dynamodb
-            .scan()
-            .table_name(self.orders_table()?)
-            .filter_expression("attribute_exists(announced_at) AND attribute_not_exists(outbox)")
-            .projection_expression("id")
-            .into_paginator()
-            .items()
-            .send();
-        let mut ids = HashSet::new();
-        while let Some(mut item) = pages.try_next().await? {
-            if let Some(AttributeValue::S(id)) = item.remove("id") {
-                ids.insert(id);
-            }
-        }
-        Ok(ids)
+        let (visible, in_flight) = dead_letters::depth(&sqs, queue).await?;
+        Ok(visible + in_flight)
     }
 
     /// When each order was fulfilled, so far.
     pub fn fulfilled(&self) -> HashMap<String, Instant> {
-        self.fulfilled.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        locked(&self.fulfilled).clone()
     }
 
-    /// How many orders were fulfilled so far.
+    /// The number of orders that were fulfilled so far.
     pub fn fulfilled_count(&self) -> usize {
-        self.fulfilled.lock().unwrap_or_else(PoisonError::into_inner).len()
+        locked(&self.fulfilled).len()
     }
 }
 
@@ -237,15 +228,15 @@ impl Service {
         &self.process.name
     }
 
-    /// Ends it at once.
-    pub fn kill(mut self) {
-        self.process.kill();
-    }
-
     /// Its process id.
     pub fn pid(&self) -> i32 {
         self.process.pid()
     }
+}
+
+/// Inserting cannot panic, so the data behind a poisoned lock is right.
+fn locked(fulfilled: &Fulfilled) -> MutexGuard<'_, HashMap<String, Instant>> {
+    fulfilled.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn note_fulfilled(mut lines: UnboundedReceiver<Line>, fulfilled: Fulfilled) {
@@ -255,8 +246,7 @@ async fn note_fulfilled(mut lines: UnboundedReceiver<Line>, fulfilled: Fulfilled
         }
         let id = text.split_whitespace().find_map(|word| word.strip_prefix("order.id="));
         if let Some(id) = id {
-            let mut fulfilled = fulfilled.lock().unwrap_or_else(PoisonError::into_inner);
-            fulfilled.entry(id.to_owned()).or_insert_with(Instant::now);
+            locked(&fulfilled).entry(id.to_owned()).or_insert_with(Instant::now);
         }
     }
 }
