@@ -1,7 +1,7 @@
 //! The pages in a real browser, as people use them.
 //!
-//! Needs the packages that `.ci/browser` installs, and runs only with `BROWSER_TESTS=on`. Each check
-//! has a new browser; all share one system. Screenshots are in `target/screenshots`.
+//! Needs the packages that `.ci/browser` installs, and runs only with `BROWSER_TESTS=on`. Each
+//! check has a new browser; all share one system. Screenshots are in `target/screenshots`.
 
 use std::{env, pin::Pin, process::ExitCode, time::Instant};
 
