@@ -11,7 +11,6 @@
 //! in memory.
 
 use std::{
-    collections::BTreeMap,
     future::{Future, poll_fn},
     io,
     net::{Ipv4Addr, SocketAddr},
@@ -33,15 +32,17 @@ use tokio::{
 use tokio_util::task::AbortOnDropHandle;
 
 mod call;
+mod draws;
 mod forward;
 mod plan;
 mod reply;
 
 pub use call::Call;
+pub use draws::Counts;
 pub use plan::{Fault, Plan};
 
+use draws::Draws;
 use forward::Upstream;
-use plan::Draws;
 use reply::Reply;
 
 /// What the proxy does to calls.
@@ -51,15 +52,6 @@ pub struct Conditions {
     pub faults: Option<Plan>,
     /// The time that each call is held before it is passed on, as by a slow network.
     pub delay: Duration,
-}
-
-/// The calls and faults so far.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Requests, including retries, by service and operation such as `SQS.ReceiveMessage`.
-    pub calls: BTreeMap<String, u64>,
-    /// Injected faults, by [`Fault::name`].
-    pub faults: BTreeMap<&'static str, u64>,
 }
 
 /// A running proxy. Dropping it stops it.

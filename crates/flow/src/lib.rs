@@ -43,8 +43,8 @@ impl Flow {
     ///
     /// # Errors
     ///
-    /// If the orders cannot be read. Without permission to read subscriptions or queues, the picture
-    /// shows the orders alone.
+    /// If the orders cannot be read. Without permission to read subscriptions or queues, the
+    /// picture shows the orders alone.
     pub async fn picture<F>(&self, moving: impl FnOnce() -> F) -> anyhow::Result<Arc<Picture>>
     where
         F: Future<Output = anyhow::Result<Vec<Moving>>>,

@@ -19,8 +19,8 @@ const EXIT_USAGE: u8 = 64;
 /// The whole system on this machine: an AWS account, the publisher and its subscribers.
 ///
 /// Without a command, it starts all of them and prints the page's URL; Ctrl-C stops them. The AWS
-/// account is in this process and in memory, unless AWS_ENDPOINT_URL names another endpoint, such as
-/// MiniStack or moto. Its resources are those that the files under copilot/ describe.
+/// account is in this process and in memory, unless AWS_ENDPOINT_URL names another endpoint, such
+/// as MiniStack or moto. Its resources are those that the files under copilot/ describe.
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]
 struct Arguments {

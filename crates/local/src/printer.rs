@@ -1,5 +1,5 @@
-//! Prints the services' log lines, each with its service's name: in colour on a terminal, plain in a
-//! pipe.
+//! Prints the services' log lines, each with its service's name: in colour on a terminal, plain in
+//! a pipe.
 
 use std::io::Write as _;
 

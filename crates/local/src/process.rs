@@ -42,8 +42,8 @@ pub struct Process {
 impl Process {
     /// Starts `binary`. Its lines go to `lines`.
     ///
-    /// It inherits no variables, so that it needs none but those that Copilot sets. It leads its own
-    /// process group, so that Ctrl-C in a terminal does not reach it directly.
+    /// It inherits no variables, so that it needs none but those that Copilot sets. It leads its
+    /// own process group, so that Ctrl-C in a terminal does not reach it directly.
     ///
     /// # Errors
     ///

@@ -49,7 +49,7 @@ pub struct Settings {
     pub variables: BTreeMap<String, String>,
 }
 
-/// A running system. Its processes are killed when it is dropped; [`System::stop`] lets them finish.
+/// A running system. Dropping it kills its processes; [`System::stop`] lets them finish.
 #[derive(Debug)]
 pub struct System {
     /// The resources at the endpoint, and the variables that the processes run with.
@@ -70,8 +70,8 @@ impl System {
     ///
     /// # Errors
     ///
-    /// [`deployment::Mistake`] or [`Misconfigured`] for what a person has to fix; otherwise what the
-    /// endpoint or the operating system refused.
+    /// [`deployment::Mistake`] or [`Misconfigured`] for what a person has to fix; otherwise what
+    /// the endpoint or the operating system refused.
     pub async fn start(settings: Settings, lines: UnboundedSender<Line>) -> anyhow::Result<Self> {
         let deployment = copilot::read(&settings.copilot, &settings.environment)?;
         let port = free_port(settings.port)?;

@@ -32,8 +32,8 @@ pub struct Task {
 }
 
 impl Task {
-    /// Starts a task of `service`, with the binary in `binaries`. It listens on `port`; its log lines
-    /// go to `lines`.
+    /// Starts a task of `service`, with the binary in `binaries`. It listens on `port`; its log
+    /// lines go to `lines`.
     ///
     /// # Errors
     ///

@@ -38,7 +38,7 @@ pub struct Args {
     /// The port of the page; 0 takes a free one
     #[arg(long, env = "PORT", default_value_t = 5000)]
     port: u16,
-    /// The port of the AWS endpoint; 0 takes a free one [default: 4566, or a free one if it is in use]
+    /// The port of the AWS endpoint; 0 takes a free one [default: 4566, or a free one if in use]
     #[arg(long)]
     aws_port: Option<u16>,
     #[command(flatten)]

@@ -1,7 +1,8 @@
 //! Reads what SNS delivers to a queue: a JSON envelope that contains the published message.
 //!
-//! The SNS developer guide documents the envelope in "Parsing Amazon SNS message formats". A message
-//! that was sent directly to the queue, or by raw delivery, has no envelope: its body is the message.
+//! The SNS developer guide documents the envelope in "Parsing Amazon SNS message formats". A
+//! message that was sent directly to the queue, or by raw delivery, has no envelope: its body is
+//! the message.
 
 use std::collections::BTreeMap;
 

@@ -1,16 +1,13 @@
-//! `local bench`: how fast the shipped binaries are, how lean, how cheap, and how they grow.
+//! `trials bench`: how fast the shipped binaries are, how much memory, processor time and money
+//! they need, and how that scales.
 //!
-//! The services run as processes of their own; the AWS endpoint, the proxy, the load and the
-//! baselines run in this one. All of them share the machine, so a figure by itself says little
-//! about another machine. What holds is the ratio of a figure to the baselines of the same run.
+//! The services are processes of their own; the AWS endpoint, the proxy, the load and the baselines
+//! run in this process. They all share one machine, so a figure says little about another machine.
+//! Ratios of figures to the baselines of the same run say more.
 
-use std::{
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+use std::{path::PathBuf, time::Instant};
 
-use anyhow::Context as _;
-
+use anyhow::{Context as _, ensure};
 use local::build;
 
 mod orders_in;
@@ -23,75 +20,38 @@ mod requests;
 
 mod growth;
 
-mod stage;
+mod scale;
+
+mod rig;
 
 mod load;
+
+mod stored;
 
 mod consumer;
 
 mod usage;
 
+mod progress;
+
 mod report;
 
 mod page;
 
-use report::Report;
 pub use requests::Requests;
 
-/// What a call to AWS takes longer over the network that is played here: about a round trip within
-/// a region.
-const NETWORK: Duration = Duration::from_millis(5);
+use report::Report;
+use scale::Scale;
 
-/// What `bench` can be told.
+/// Options of `bench`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
-    /// Measures for about a minute: whether it works, rather than how fast
+    /// Takes about a minute: checks that the benchmark works, not how fast the services are
     #[arg(long)]
-    quick: bool,
-    /// Where bench.json, bench.html and the plots go
+    pub quick: bool,
+    /// Directory for bench.json, bench.html and the plots
     #[arg(long, value_name = "DIR", default_value = "target/bench")]
-    output: PathBuf,
-}
-
-/// How much is measured.
-#[derive(Clone, Copy, Debug)]
-struct Scale {
-    /// How long a load lasts, in seconds.
-    load_seconds: u64,
-    /// How long a drain lasts at most, in seconds.
-    drain_seconds: u64,
-    /// How many messages wait before a drain.
-    backlog: usize,
-    /// How many orders are placed at full speed: those of an hour at ten a second.
-    hour: usize,
-    /// For how many orders requests are counted.
-    counted: usize,
-    /// How long an idle system is watched.
-    idle: Duration,
-    /// How often a start is repeated.
-    starts: usize,
-}
-
-impl Scale {
-    const FULL: Self = Self {
-        load_seconds: 4,
-        drain_seconds: 5,
-        backlog: 20_000,
-        hour: 36_000,
-        counted: 2_000,
-        // Three long polls.
-        idle: Duration::from_secs(60),
-        starts: 9,
-    };
-    const QUICK: Self = Self {
-        load_seconds: 1,
-        drain_seconds: 1,
-        backlog: 1_000,
-        hour: 1_000,
-        counted: 400,
-        idle: Duration::from_secs(3),
-        starts: 3,
-    };
+    pub output: PathBuf,
 }
 
 /// Measures everything, prints the table, and writes it as JSON and as a page. True if no order
@@ -99,7 +59,7 @@ impl Scale {
 ///
 /// # Errors
 ///
-/// If it cannot be carried through: a service that does not start, a system that is never quiet.
+/// If the benchmark cannot be completed: a service does not start, or the queues are never empty.
 pub async fn run(args: &Args) -> anyhow::Result<bool> {
     let started = Instant::now();
     let scale = if args.quick { Scale::QUICK } else { Scale::FULL };
@@ -119,30 +79,25 @@ pub async fn run(args: &Args) -> anyhow::Result<bool> {
         let path = output.join(name);
         std::fs::write(&path, content).with_context(|| format!("writing {}", path.display()))
     };
-    std::fs::create_dir_all(output).with_context(|| format!("making {}", output.display()))?;
+    std::fs::create_dir_all(output).with_context(|| format!("creating {}", output.display()))?;
     write("bench.json", serde_json::to_vec_pretty(&report)?)?;
     let plots = page::plots(&report)?;
     write("bench.html", page::render(&report, &plots)?.into_bytes())?;
     for plot in plots {
         write(&format!("{}.svg", plot.name), plot.svg.into_bytes())?;
     }
-    println!("as a page with plots: {}", output.join("bench.html").display());
+    println!("the page with plots is {}", output.join("bench.html").display());
     Ok(report.lost == 0)
 }
 
-/// The requests that each of `orders` orders takes at load; the services' binaries are built.
+/// The requests to AWS for `orders` orders at load. Builds the services first.
 ///
 /// # Errors
 ///
-/// If the system cannot be started, is never quiet, or loses an order.
+/// If a service does not start, the queues are never empty, or an order is lost.
 pub async fn requests_at_load(orders: usize) -> anyhow::Result<Requests> {
     let mut report = Report::new(true);
     let requests = requests::at_load(&build::binaries().await?, orders, &mut report).await?;
-    anyhow::ensure!(report.lost == 0, "{} orders were lost", report.lost);
+    ensure!(report.lost == 0, "{} orders were lost", report.lost);
     Ok(requests)
-}
-
-/// Says what is measured now.
-fn tell(what: &str) {
-    anstream::eprintln!("measuring {what}");
 }

@@ -1,4 +1,5 @@
-//! What the whole system is held to: chaos, the benchmark, and under `tests/` the end-to-end tests.
+//! Tests of the whole system: fault injection, the benchmark and, under `tests/`, the end-to-end
+//! tests.
 
 pub mod chaos;
 

@@ -1,4 +1,4 @@
-//! `trials`: what the system is held to, as commands.
+//! `trials`: tests of the whole system that take longer than `cargo test` should.
 
 use std::process::ExitCode;
 
@@ -7,10 +7,13 @@ use deployment::Mistake;
 use pubsub::env::Misconfigured;
 use trials::{bench, chaos};
 
-/// Wrong usage, or a mistake in a file: running it again would not help.
+/// Wrong usage or a mistake in a file: running it again would not help.
 const EXIT_USAGE: u8 = 64;
 
-/// Tests of the whole system that take longer than a test may: fault injection and the benchmark.
+/// Long tests of the whole system: fault injection and the benchmark.
+///
+/// Exits with 0 if the test passes, with 1 if it fails, and with 64 if an option or a file is
+/// wrong.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -20,9 +23,9 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Fault-injection test: kills services while AWS calls fail, then audits that nothing was lost
+    /// Kills services while AWS calls fail, then checks that no order was lost
     Chaos(chaos::Args),
-    /// Benchmark: throughput, latency, memory, requests and cost (use --release)
+    /// Measures throughput, latency, memory, requests to AWS and their price (use --release)
     Bench(bench::Args),
 }
 
@@ -39,8 +42,8 @@ fn main() -> ExitCode {
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             anstream::eprintln!("trials: {error:#}");
-            let to_fix = error.is::<Mistake>() || error.is::<Misconfigured>();
-            if to_fix { ExitCode::from(EXIT_USAGE) } else { ExitCode::FAILURE }
+            let is_mistake = error.is::<Mistake>() || error.is::<Misconfigured>();
+            if is_mistake { ExitCode::from(EXIT_USAGE) } else { ExitCode::FAILURE }
         }
     }
 }

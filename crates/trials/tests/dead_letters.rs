@@ -1,4 +1,4 @@
-//! Dead letters as an operator meets them: listed, shown, redriven and purged.
+//! Dead letters as an operator handles them: listed, shown, redriven and purged.
 
 use std::process::{Output, Stdio};
 
@@ -12,7 +12,7 @@ use test_system::TestSystem;
 
 type Outcome = anyhow::Result<()>;
 
-/// Runs `local dead-letters` with `arguments` on the endpoint of `test`, away from a terminal.
+/// Runs `local dead-letters` with `arguments` on the endpoint of `test`, without a terminal.
 async fn dead_letters(test: &TestSystem, arguments: &[&str]) -> anyhow::Result<Output> {
     let mut command = Command::new(build::binary(&build::binaries().await?, "local")?);
     command.arg("dead-letters").args(arguments).stdin(Stdio::null());
@@ -26,7 +26,7 @@ fn printed(output: &Output) -> String {
 }
 
 #[tokio::test]
-async fn a_dead_letter_is_shown_without_its_content_as_often_as_one_looks() -> Outcome {
+async fn a_dead_letter_is_shown_without_its_content_and_can_be_shown_again() -> Outcome {
     let test = TestSystem::start().await?;
     test.send_to_queue("fulfilment", r#"{"customer": "Ada", "amount": "much"}"#).await?;
     test.dead_letters("fulfilment", 1).await?;
@@ -55,7 +55,7 @@ async fn a_redriven_order_is_fulfilled() -> Outcome {
     assert!(shown.contains(id), "{shown}");
     let redriven = dead_letters(&test, &["redrive", "fulfilment"]).await?;
     assert!(redriven.status.success(), "{}", printed(&redriven));
-    test.saw("fulfilment", &["order fulfilled", id]).await?;
+    test.logged("fulfilment", &["order fulfilled", id]).await?;
     test.dead_letters("fulfilment", 0).await?;
     test.system.stop().await
 }

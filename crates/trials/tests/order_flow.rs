@@ -1,4 +1,4 @@
-//! The product as its users meet it: the real binaries over HTTP, on the embedded endpoint.
+//! The product as its users see it: the real binaries over HTTP, on the embedded endpoint.
 
 use reqwest::{StatusCode, header};
 use serde_json::{Value, json};
@@ -11,17 +11,17 @@ use test_system::{LOOK_EVERY, TIMEOUT, TestSystem, field};
 type Outcome = anyhow::Result<()>;
 
 #[tokio::test]
-async fn an_order_reaches_fulfilment_and_from_80_up_promotion() -> Outcome {
+async fn an_order_reaches_fulfilment_and_with_80_or_more_also_promotion() -> Outcome {
     let test = TestSystem::start().await?;
     let small = test.order("Ada Lovelace", "79.99").await?;
-    test.saw("fulfilment", &["order fulfilled", &small]).await?;
+    test.logged("fulfilment", &["order fulfilled", &small]).await?;
     for total in ["80", "80.01", "150"] {
         let id = test.order("Grace Hopper", total).await?;
-        test.saw("fulfilment", &["order fulfilled", &id]).await?;
-        let coupon = test.saw("promotion", &["coupon granted", &id]).await?;
+        test.logged("fulfilment", &["order fulfilled", &id]).await?;
+        let coupon = test.logged("promotion", &["coupon granted", &id]).await?;
         assert!(coupon.contains("coupon.percent=20"), "{coupon}");
     }
-    // Promotion logs every order it receives, and later ones have arrived.
+    // Promotion logs every order that it receives, and it has received later ones.
     assert_eq!(test.lines("promotion", &small), Vec::<String>::new());
     assert_eq!(test.items("promotion", "COUPONS_TABLE_NAME").await?.len(), 3);
     test.system.stop().await
@@ -42,27 +42,27 @@ async fn the_same_form_sent_twice_is_one_order() -> Outcome {
     let stored = test.items("publisher", "ORDERS_TABLE_NAME").await?;
     assert_eq!(stored.len(), 1, "{stored:?}");
 
-    test.saw("promotion", &["coupon granted", &id]).await?;
+    test.logged("promotion", &["coupon granted", &id]).await?;
     assert_eq!(test.lines("publisher", "order announced").len(), 1);
     test.system.stop().await
 }
 
 #[tokio::test]
-async fn an_unreadable_message_becomes_a_dead_letter_and_the_next_order_is_served() -> Outcome {
+async fn an_unreadable_message_becomes_a_dead_letter_and_the_next_order_is_handled() -> Outcome {
     let test = TestSystem::start().await?;
     for service in ["fulfilment", "promotion"] {
-        test.send_to_queue(service, "{ this is no order").await?;
+        test.send_to_queue(service, "{ this is not an order").await?;
         test.dead_letters(service, 1).await?;
-        assert_eq!(test.lines(service, "this is no order"), Vec::<String>::new());
+        assert_eq!(test.lines(service, "this is not an order"), Vec::<String>::new());
     }
     let id = test.order("Ada", "150").await?;
-    test.saw("fulfilment", &["order fulfilled", &id]).await?;
-    test.saw("promotion", &["coupon granted", &id]).await?;
+    test.logged("fulfilment", &["order fulfilled", &id]).await?;
+    test.logged("promotion", &["coupon granted", &id]).await?;
     test.system.stop().await
 }
 
 #[tokio::test]
-async fn two_hundred_copies_of_one_message_make_one_coupon() -> Outcome {
+async fn two_hundred_copies_of_a_message_result_in_one_coupon() -> Outcome {
     const COPIES: usize = 200;
     let test = TestSystem::start().await?;
     let body = json!({ "id": "0190a6e2-5b7c-7cc0-98c4-dc0c0c07398f", "customer": "Ada",
@@ -90,18 +90,18 @@ fn code_in(line: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_python_originals_messages_are_read() -> Outcome {
+async fn messages_of_the_python_original_are_read() -> Outcome {
     let test = TestSystem::start().await?;
     for service in ["fulfilment", "promotion"] {
         test.send_to_queue(service, r#"{"customer": "Guido", "amount": "99.5"}"#).await?;
     }
-    test.saw("fulfilment", &["order fulfilled", "amount=99.50"]).await?;
-    test.saw("promotion", &["coupon granted"]).await?;
+    test.logged("fulfilment", &["order fulfilled", "amount=99.50"]).await?;
+    test.logged("promotion", &["coupon granted"]).await?;
     test.system.stop().await
 }
 
 #[tokio::test]
-async fn a_ping_arrives() -> Outcome {
+async fn fulfilment_receives_a_ping() -> Outcome {
     let test = TestSystem::start().await?;
     let health = test.http.get(test.url("/ping")).send().await?;
     assert_eq!(health.status(), StatusCode::OK);
@@ -109,25 +109,25 @@ async fn a_ping_arrives() -> Outcome {
     let message = ping["message"].as_str().unwrap_or_default();
     let letters = message.strip_prefix("Hello! Message sent: ").unwrap_or_default();
     assert!(letters.len() == 5 && letters.bytes().all(|b| b.is_ascii_lowercase()), "{message}");
-    test.saw("fulfilment", &[message]).await?;
+    test.logged("fulfilment", &[message]).await?;
     test.system.stop().await
 }
 
 #[tokio::test]
-async fn every_service_stops_cleanly_at_sigterm() -> Outcome {
+async fn every_service_exits_cleanly_after_sigterm() -> Outcome {
     let mut test = TestSystem::start().await?;
     for name in &test.system.names() {
         let process = test.system.process(name)?;
         process.terminate();
         let status = process.wait().await?;
-        assert!(status.success(), "{name} ended with {status}");
-        test.saw(name, &["exited cleanly"]).await?;
+        assert!(status.success(), "{name} exited with {status}");
+        test.logged(name, &["exited cleanly"]).await?;
     }
     Ok(())
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_form_is_said_beside_its_field() -> Outcome {
+async fn each_mistake_in_the_form_is_explained_at_its_field() -> Outcome {
     let test = TestSystem::start().await?;
     let cases = [
         ("", "80", "Enter the customer&#39;s name."),
@@ -159,7 +159,7 @@ async fn what_is_wrong_with_a_form_is_said_beside_its_field() -> Outcome {
 }
 
 #[tokio::test]
-async fn programs_get_json_and_problems() -> Outcome {
+async fn programs_get_json_and_problem_documents() -> Outcome {
     let test = TestSystem::start().await?;
     let order = json!({ "customer": "Ada", "amount": 80.01 });
     let post = |body: &Value| {
@@ -201,7 +201,7 @@ async fn programs_get_json_and_problems() -> Outcome {
     test.system.stop().await
 }
 
-/// What of an order never changes.
+/// The fields of an order that never change.
 fn identity(order: &Value) -> [Value; 4] {
     ["id", "customer", "amount", "placed_at"].map(|name| order[name].clone())
 }
@@ -216,7 +216,7 @@ async fn problem(answer: reqwest::Response, status: u16) -> anyhow::Result<Value
 }
 
 #[tokio::test]
-async fn with_dynamodb_out_of_reach_the_same_form_can_be_sent_again() -> Outcome {
+async fn while_dynamodb_is_unavailable_the_same_form_can_be_sent_again() -> Outcome {
     let mut test = TestSystem::start().await?;
     let id = test.open_form().await?;
     let publisher = test.system.account.services.iter_mut().find(|it| it.name == "publisher");

@@ -1,4 +1,4 @@
-//! The workers' reports, as a browser and as a program see them.
+//! The workers' reports, as browsers and programs see them.
 
 use anyhow::Context as _;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -13,7 +13,7 @@ use test_system::{LOOK_EVERY, TIMEOUT, TestSystem};
 
 type Outcome = anyhow::Result<()>;
 
-/// The events of a stream, each an order as programs see it.
+/// The events of a stream. Each is the order as JSON.
 struct Events {
     response: Response,
     read: String,
@@ -38,7 +38,7 @@ impl Events {
                 let field = |name| event.lines().find_map(|line| line.strip_prefix(name));
                 let event = match (field("id: "), field("data: ")) {
                     (Some(id), Some(data)) => Some((id.parse()?, serde_json::from_str(data)?)),
-                    // A comment that keeps the connection alive.
+                    // A comment, which keeps the connection alive.
                     _ => None,
                 };
                 self.read = rest.to_owned();
@@ -54,7 +54,7 @@ impl Events {
         }
     }
 
-    /// The events up to the first that is as `wanted`.
+    /// The events up to the first that `wanted` accepts.
     async fn until(&mut self, wanted: impl Fn(&Value) -> bool) -> anyhow::Result<Vec<Value>> {
         let mut all = Vec::new();
         while let Some(order) = self.next().await? {
@@ -138,7 +138,7 @@ async fn an_order_below_80_is_done_when_it_is_fulfilled() -> Outcome {
 #[tokio::test]
 async fn reports_may_arrive_in_any_order_and_twice() -> Outcome {
     let mut test = TestSystem::start().await?;
-    test.end("fulfilment").await?;
+    test.stop("fulfilment").await?;
     let id = test.order("Ada", "50").await?;
     test.see_until(&id, |order| order["state"] == "announced").await?;
     let report = |state: &str, steps: &[&str]| {
@@ -158,16 +158,16 @@ async fn reports_may_arrive_in_any_order_and_twice() -> Outcome {
     {
         test.report(late).await?;
     }
-    // Neither a report on an unknown order nor a broken one stops the next.
-    let mut stranger = whole.clone();
-    stranger["order_id"] = json!("0190a6e2-5b7c-7cc0-98c4-dc0c0c07398f");
-    test.report(&stranger).await?;
-    test.report(&json!("no report")).await?;
+    // A report on an unknown order or an unreadable one does not stop the next.
+    let mut unknown = whole.clone();
+    unknown["order_id"] = json!("0190a6e2-5b7c-7cc0-98c4-dc0c0c07398f");
+    test.report(&unknown).await?;
+    test.report(&json!("not a report")).await?;
     test.status_is_handled(1).await?;
     let unchanged = test.see(&id).await?;
     assert_eq!(station(&unchanged, "fulfilment"), station(&fulfilled, "fulfilment"));
 
-    // A second attempt after the first had succeeded is listed, and changes nothing else.
+    // A second attempt after a success is listed, and changes nothing else.
     let mut again = whole.clone();
     again["attempt"] = json!(2);
     test.report(&again).await?;
@@ -179,11 +179,11 @@ async fn reports_may_arrive_in_any_order_and_twice() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_coupon_that_comes_after_the_order_is_done_appears_while_one_watches() -> Outcome {
+async fn a_coupon_granted_after_the_order_is_done_appears_on_an_open_page() -> Outcome {
     let mut test = TestSystem::start().await?;
-    test.end("promotion").await?;
+    test.stop("promotion").await?;
     let id = test.order("Ada", "120").await?;
-    // Nobody knows of promotion before it reports, so the order does not wait for it.
+    // The publisher does not know promotion before its first report, so the order is done without.
     let done = test.see_until(&id, is_done).await?;
     assert_eq!(station(&done, "promotion"), &Value::Null);
 
@@ -197,7 +197,7 @@ async fn a_coupon_that_comes_after_the_order_is_done_appears_while_one_watches()
 #[tokio::test]
 async fn a_failed_attempt_is_shown_and_so_is_the_one_that_succeeds() -> Outcome {
     let mut test = TestSystem::start().await?;
-    test.end("promotion").await?;
+    test.stop("promotion").await?;
     // Nothing listens on port 1.
     let unreachable = ("AWS_ENDPOINT_URL_DYNAMODB", "http://127.0.0.1:1");
     test.variables("promotion")?.insert(unreachable.0.into(), unreachable.1.into());
@@ -208,7 +208,7 @@ async fn a_failed_attempt_is_shown_and_so_is_the_one_that_succeeds() -> Outcome 
     let first = station(&failed, "promotion")["attempts"][0].as_str().unwrap_or_default();
     assert!(first.starts_with("Attempt 1: started ") && first.contains("failed "), "{first}");
 
-    test.end("promotion").await?;
+    test.stop("promotion").await?;
     test.variables("promotion")?.remove(unreachable.0);
     test.system.start_service("promotion")?;
     let granted = test.see_until(&id, has_coupon).await?;
@@ -222,7 +222,7 @@ async fn a_failed_attempt_is_shown_and_so_is_the_one_that_succeeds() -> Outcome 
 #[tokio::test]
 async fn any_publisher_shows_the_reports_that_another_received() -> Outcome {
     let mut test = TestSystem::start_with(&[("PACE_MS", "100")]).await?;
-    // A second publisher, which receives no report: nobody sends to its queue.
+    // A second publisher, which receives no reports: its queue stays empty.
     let mut variables = test.variables("publisher")?.clone();
     let dead_end = test.queue("promotion")?.dead_letter_url.context("no such queue")?;
     variables.insert("STATUS_QUEUE_URL".to_owned(), dead_end);
@@ -244,7 +244,7 @@ async fn any_publisher_shows_the_reports_that_another_received() -> Outcome {
 #[tokio::test]
 async fn a_browser_that_reconnects_gets_what_it_missed_and_nothing_twice() -> Outcome {
     let mut test = TestSystem::start().await?;
-    test.end("promotion").await?;
+    test.stop_workers_except("fulfilment").await?;
     let id = test.order("Ada", "50").await?;
     let last = test.see_until(&id, is_done).await?;
     let version = last["version"].as_u64().context("no version")?;
@@ -299,22 +299,22 @@ async fn a_settled_order_has_no_stream() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_stream_ends_when_its_publisher_is_asked_to() -> Outcome {
+async fn a_stream_ends_when_its_publisher_gets_sigterm() -> Outcome {
     let mut test = TestSystem::start().await?;
     let id = test.order("Ada", "120").await?;
     test.see_until(&id, has_coupon).await?;
     let mut events = Events::open(&test, &test.url(&format!("/orders/{id}")), None).await?;
     assert!(events.next().await?.is_some());
-    test.end("publisher").await?;
+    test.stop("publisher").await?;
     while events.next().await?.is_some() {}
-    test.saw("publisher", &["exited cleanly"]).await?;
-    // It exited before its drain was over.
+    test.logged("publisher", &["exited cleanly"]).await?;
+    // It exited before the deadline of its drain.
     assert_eq!(test.lines("publisher", "still open"), Vec::<String>::new());
     Ok(())
 }
 
 #[tokio::test]
-async fn the_latest_orders_come_first_and_older_ones_by_page() -> Outcome {
+async fn the_latest_orders_are_listed_first_and_in_pages() -> Outcome {
     const ORDERS: u32 = 25;
     let test = TestSystem::start().await?;
     let none = test.http.get(test.url("/orders")).header("accept", "text/html").send().await?;
@@ -352,7 +352,7 @@ async fn the_latest_orders_come_first_and_older_ones_by_page() -> Outcome {
 #[tokio::test]
 async fn the_picture_shows_filters_depths_and_where_each_order_is() -> Outcome {
     let mut test = TestSystem::start().await?;
-    test.end("promotion").await?;
+    test.stop("promotion").await?;
     let (small, large) = (test.order("Ada", "50").await?, test.order("Ada", "120").await?);
     for id in [&small, &large] {
         test.see_until(id, is_done).await?;
@@ -365,7 +365,7 @@ async fn the_picture_shows_filters_depths_and_where_each_order_is() -> Outcome {
     let picture = timeout(TIMEOUT, async {
         loop {
             let picture: Value = test.http.get(test.url("/flow")).send().await?.json().await?;
-            // It may be a moment old.
+            // The picture may be a moment old.
             if lane(&picture, "promotion")["depth"]["dead"] == 1 {
                 return anyhow::Ok(picture);
             }
@@ -386,7 +386,7 @@ async fn the_picture_shows_filters_depths_and_where_each_order_is() -> Outcome {
     };
     assert_eq!(dot(&small, "fulfilment"), Some(json!("done")));
     assert_eq!(dot(&large, "fulfilment"), Some(json!("done")));
-    // Promotion has not reported: its message is in the queue's depth only.
+    // Promotion has not reported: its message counts only in the depth of the queue.
     assert_eq!(dot(&large, "promotion"), None);
     let page = test.http.get(test.url("/flow")).header("accept", "text/html").send().await?;
     let page = page.text().await?;

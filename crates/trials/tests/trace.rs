@@ -1,4 +1,4 @@
-//! One order is one trace: seen by a collector that the real binaries export to.
+//! One order is one trace, as a collector sees it to which the real binaries export.
 
 use std::collections::HashMap;
 
@@ -18,14 +18,14 @@ use test_system::{TIMEOUT, TestSystem};
 
 type Outcome = anyhow::Result<()>;
 
-/// A span, and the service that it is of.
+/// A span, and the service that exported it.
 #[derive(Clone, Debug)]
 struct Seen {
     service: String,
     span: Span,
 }
 
-/// An OpenTelemetry collector that remembers all it gets.
+/// An OpenTelemetry collector that keeps every span.
 struct Collector {
     url: String,
     seen: watch::Receiver<Vec<Seen>>,
@@ -41,7 +41,7 @@ impl Collector {
         Ok(Self { url, seen })
     }
 
-    /// Waits for a span of `service` whose name begins so, in the trace `trace_id`.
+    /// Waits for a span of `service` in the trace `trace_id` whose name begins with `name`.
     async fn span(&mut self, trace_id: &str, service: &str, name: &str) -> anyhow::Result<Seen> {
         let wanted = |it: &&Seen| {
             it.service == service
@@ -80,7 +80,7 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What is said in text about a span.
+/// The text attributes of a span.
 fn attributes(span: &Span) -> HashMap<&str, &str> {
     span.attributes
         .iter()
@@ -117,22 +117,22 @@ async fn the_publishers_span_is_the_parent_of_both_workers_spans() -> Outcome {
         let queue = format!("pubsub-test-{service}-EventsQueue");
         let process = collector.span(&trace_id, service, &format!("process {queue}")).await?.span;
         assert_eq!((process.kind(), &process.parent_span_id), (SpanKind::Consumer, &send.span_id));
-        let said = attributes(&process);
-        assert_eq!(said["messaging.system"], "aws_sqs");
-        assert_eq!(said["messaging.operation.type"], "process");
-        assert_eq!(said["messaging.destination.name"], queue);
-        assert!(!said["messaging.message.id"].is_empty());
-        let told = format!("send pubsub-test-{service}-orderStatus");
-        let told = collector.span(&trace_id, service, &told).await?.span;
-        assert_eq!(told.parent_span_id, process.span_id);
-        test.saw(service, &[&id, &format!("trace.id={trace_id}")]).await?;
+        let attributes = attributes(&process);
+        assert_eq!(attributes["messaging.system"], "aws_sqs");
+        assert_eq!(attributes["messaging.operation.type"], "process");
+        assert_eq!(attributes["messaging.destination.name"], queue);
+        assert!(!attributes["messaging.message.id"].is_empty());
+        let report = format!("send pubsub-test-{service}-orderStatus");
+        let report = collector.span(&trace_id, service, &report).await?.span;
+        assert_eq!(report.parent_span_id, process.span_id);
+        test.logged(service, &[&id, &format!("trace.id={trace_id}")]).await?;
     }
-    // And back: the publisher projects what it was told in the same trace.
+    // And back: the publisher projects the reports in the same trace.
     collector.span(&trace_id, "publisher", "process pubsub-test-publisher-statusQueue").await?;
-    test.saw("publisher", &["order stored", &id, &format!("trace.id={trace_id}")]).await?;
-    test.saw("publisher", &["order announced", &id, &format!("trace.id={trace_id}")]).await?;
+    test.logged("publisher", &["order stored", &id, &format!("trace.id={trace_id}")]).await?;
+    test.logged("publisher", &["order announced", &id, &format!("trace.id={trace_id}")]).await?;
 
-    // A batch has to do with each trace in it: it is in none of them, and links to all.
+    // A batch may contain several traces: its span is in none of them, and links to all.
     let linked = |seen: &Vec<Seen>| {
         let mut receives = seen.iter().filter(|it| it.span.name.starts_with("receive "));
         receives.any(|it| it.span.links.iter().any(|link| link.span_id == send.span_id))
@@ -142,7 +142,7 @@ async fn the_publishers_span_is_the_parent_of_both_workers_spans() -> Outcome {
 }
 
 #[tokio::test]
-async fn a_request_goes_on_with_the_trace_of_its_sender() -> Outcome {
+async fn a_request_continues_the_trace_of_its_sender() -> Outcome {
     const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
     let test = TestSystem::start().await?;
     let order = test.http.post(test.url("/orders")).json(&serde_json::json!({
@@ -154,7 +154,7 @@ async fn a_request_goes_on_with_the_trace_of_its_sender() -> Outcome {
     let id = placed["id"].as_str().context("no id")?;
     let page = test.http.get(test.url(&format!("/orders/{id}"))).header("accept", "text/html");
     assert!(page.send().await?.text().await?.contains(TRACE_ID));
-    test.saw("fulfilment", &["order fulfilled", &format!("trace.id={TRACE_ID}")]).await?;
-    test.saw("promotion", &["coupon granted", &format!("trace.id={TRACE_ID}")]).await?;
+    test.logged("fulfilment", &["order fulfilled", &format!("trace.id={TRACE_ID}")]).await?;
+    test.logged("promotion", &["coupon granted", &format!("trace.id={TRACE_ID}")]).await?;
     test.system.stop().await
 }

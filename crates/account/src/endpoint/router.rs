@@ -23,7 +23,10 @@ use rustack_sqs_model::input::SendMessageInput;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use super::{ACCOUNT_ID, Settings, dynamodb::DynamoDb};
+use super::{
+    dynamodb::DynamoDb,
+    settings::{ACCOUNT_ID, Settings},
+};
 
 /// The most requests that the SNS library handles at a time. It rejects more, so they wait here.
 const MAX_CONCURRENT_REQUESTS: usize = 128;

@@ -8,16 +8,10 @@
 //! fault, independent of other operations. The number of requests, and the order or message that
 //! the n-th one is about, are not reproducible: they depend on the timing of the processes.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::time::Duration;
 
 use rand::{RngExt as _, SeedableRng as _, rngs::Xoshiro256PlusPlus};
 use uuid::Uuid;
-
-use super::{Call, Counts};
 
 /// A seed, and the percentage of calls that fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,52 +97,5 @@ impl Iterator for Faults {
     fn next(&mut self) -> Option<Self::Item> {
         let fails = self.stream.random_range(0..100) < self.percent;
         Some(fails.then(|| Fault::draw(&mut self.stream)))
-    }
-}
-
-/// The draws of one run, and their counts.
-#[derive(Debug)]
-pub struct Draws {
-    plan: Option<Plan>,
-    state: Mutex<State>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    streams: HashMap<String, Faults>,
-    calls: BTreeMap<String, u64>,
-    faults: BTreeMap<&'static str, u64>,
-}
-
-impl Draws {
-    /// A run without draws.
-    pub fn new(plan: Option<Plan>) -> Self {
-        Self { plan, state: Mutex::default() }
-    }
-
-    /// Counts a call and draws its fault; there is none if the proxy is `calm`.
-    pub fn next(&self, call: &Call, calm: bool) -> Option<Fault> {
-        let name = call.to_string();
-        let mut state = self.state();
-        let fault = self.plan.filter(|_| !calm).and_then(|plan| {
-            let faults = state.streams.entry(name.clone());
-            faults.or_insert_with(|| plan.faults(&name)).next().flatten()
-        });
-        if let Some(fault) = fault {
-            *state.faults.entry(fault.name()).or_default() += 1;
-        }
-        *state.calls.entry(name).or_default() += 1;
-        fault
-    }
-
-    /// The calls and faults so far.
-    pub fn counts(&self) -> Counts {
-        let state = self.state();
-        Counts { calls: state.calls.clone(), faults: state.faults.clone() }
-    }
-
-    /// Counting cannot panic, so the data behind a poisoned lock is right.
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

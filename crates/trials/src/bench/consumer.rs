@@ -1,5 +1,5 @@
-//! What drains a queue here: the runtime with a handler that does nothing, and the baselines it is
-//! compared with.
+//! Consumers in this process: the runtime with a handler that does nothing, and the baselines to
+//! compare it with.
 
 use std::time::Duration;
 
@@ -12,39 +12,39 @@ use pubsub::subscribe::{Failure, Settings, subscribe};
 use tokio::{task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-/// How many loops make the bare limit: as many as the embedded endpoint rewards.
+/// Loops of [`Consumer::Bare`]. With more, the embedded endpoint is not faster.
 const BARE_LOOPS: usize = 16;
-/// What the original waits for a message.
+/// How long the original waits for a message.
 const ORIGINAL_WAIT_SECONDS: i32 = 5;
 const LONG_POLL_SECONDS: i32 = 20;
 const BATCH: i32 = 10;
 
-/// Something that receives and deletes.
+/// Receives messages and deletes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Consumer {
-    /// The loop of the article that this product implements, in Python there: receive one message
-    /// within 5 s, handle it, delete it.
+    /// The loop of the original in Python: receives one message within 5 s, handles it and deletes
+    /// it.
     OneByOne,
-    /// Receives ten and deletes ten, from sixteen loops at once, and handles nothing. It loses
-    /// what fails: this is the limit of the endpoint, not a way to work.
+    /// Sixteen loops that receive ten messages, handle nothing and delete the ten. A service could
+    /// not do that, as it would lose messages: this is the limit of the endpoint.
     Bare,
-    /// The runtime of the workers.
+    /// The workers' runtime.
     Runtime(Tuning),
 }
 
-/// How the runtime is set.
+/// Settings of the runtime, and what its handler does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tuning {
-    /// How many messages are held at once; there is a poller for every ten.
+    /// The most messages in flight; there is a poller for every ten.
     pub max_in_flight: usize,
-    /// How long a deletion waits for others.
+    /// How long a delete waits for others to share its request.
     pub linger: Duration,
-    /// What the handler waits for somebody else; it does nothing else.
+    /// How long the handler waits. It does nothing else.
     pub handler: Duration,
 }
 
 impl Default for Tuning {
-    /// As it comes, with a handler that does nothing.
+    /// The runtime's defaults, with a handler that does nothing.
     fn default() -> Self {
         let Settings { max_in_flight, linger, .. } = Settings::new(String::new());
         Self { max_in_flight, linger, handler: Duration::ZERO }
@@ -52,7 +52,7 @@ impl Default for Tuning {
 }
 
 impl Consumer {
-    /// Consumes from `queue` until what is returned is dropped; what it yields is a failure.
+    /// Consumes from `queue` until the returned set is dropped. A task that ends has failed.
     pub fn start(self, aws: &SdkConfig, queue: &str) -> JoinSet<anyhow::Result<()>> {
         let mut tasks = JoinSet::new();
         match self {

@@ -1,4 +1,4 @@
-//! Orders out: how fast a backlog of messages goes.
+//! Orders out: how fast a backlog of messages is handled.
 
 use std::{
     path::Path,
@@ -14,56 +14,56 @@ use pubsub::topic::{Message, Topic};
 use tokio::{task::JoinSet, time::sleep};
 
 use super::{
-    NETWORK, Scale,
     consumer::{Consumer, Tuning},
+    progress::progress,
     report::{Report, Target},
-    stage::{Stage, Way},
-    tell,
+    rig::{Rig, Way},
+    scale::{NETWORK, Scale},
     usage::Meter,
 };
 
 const SECTION: &str = "Orders out";
-/// How many messages are sent at once to fill a queue.
-const FILLING: usize = 200;
+/// How many messages are published at the same time to fill a queue.
+const PUBLISHING: usize = 200;
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 
-/// What drains.
+/// What drains the queue.
 #[derive(Clone, Copy, Debug)]
 pub enum Drainer {
-    /// Something in this process.
+    /// A consumer in this process.
     Here(Consumer),
-    /// So many fulfilment services, complete but for the banner.
+    /// This many tasks of fulfilment, complete except for the banner.
     Fulfilment(usize),
 }
 
-/// How a drain went.
+/// The result of a drain.
 pub struct Drain {
     /// Messages a second.
     pub rate: f64,
-    /// The most that one service held in memory, in MB; 0 without one.
+    /// The memory of the largest task, in MB; 0 without tasks.
     pub memory: f64,
-    /// What kept it from being faster.
+    /// What limited the rate.
     pub limit: String,
 }
 
 /// Compares the runtime and fulfilment with the bare limit and with one message at a time.
 pub async fn measure(binaries: &Path, scale: Scale, report: &mut Report) -> anyhow::Result<()> {
     let all = [
-        ("one message at a time, as the original (a)", Drainer::Here(Consumer::OneByOne)),
+        ("one message at a time, like the original (a)", Drainer::Here(Consumer::OneByOne)),
         ("bare receives and batch deletes (b)", Drainer::Here(Consumer::Bare)),
         (
-            "the runtime, its handler does nothing",
+            "the runtime with a handler that does nothing",
             Drainer::Here(Consumer::Runtime(Tuning::default())),
         ),
-        ("fulfilment complete", Drainer::Fulfilment(1)),
+        ("fulfilment, complete", Drainer::Fulfilment(1)),
     ];
     for (delay, network) in [(Duration::ZERO, ""), (NETWORK, ", 5 ms per call")] {
         let mut rates = Vec::new();
         for (name, drainer) in all {
-            tell(&format!("drain: {name}{network}"));
-            let stage = Stage::set(binaries, delay).await?;
-            fill(&stage, scale.backlog, small).await?;
-            let drain = drain(&stage, drainer, way(delay), scale).await?;
+            progress(&format!("drain: {name}{network}"));
+            let rig = Rig::set_up(binaries, delay).await?;
+            fill(&rig, scale.backlog, small).await?;
+            let drain = drain(&rig, drainer, Way::with_delay(delay), scale).await?;
             rates.push(drain.rate);
             report.add(SECTION, format!("{name}{network}"), drain.rate, "/s").note(drain.limit);
         }
@@ -73,36 +73,32 @@ pub async fn measure(binaries: &Path, scale: Scale, report: &mut Report) -> anyh
             figure.target = target.map(Target::AtLeast);
         };
         let near = delay.is_zero();
-        ratio("runtime to (b)", 100.0 * runtime / bare, "%", near.then_some(70.0));
-        ratio("runtime to (a)", runtime / one, "times", Some(if near { 20.0 } else { 100.0 }));
-        ratio("fulfilment to (b)", 100.0 * fulfilment / bare, "%", near.then_some(30.0));
-        ratio("fulfilment to (a)", fulfilment / one, "times", near.then_some(8.0));
+        ratio("the runtime compared with (b)", 100.0 * runtime / bare, "%", near.then_some(70.0));
+        ratio(
+            "the runtime compared with (a)",
+            runtime / one,
+            "times",
+            Some(if near { 20.0 } else { 100.0 }),
+        );
+        ratio("fulfilment compared with (b)", 100.0 * fulfilment / bare, "%", near.then_some(30.0));
+        ratio("fulfilment compared with (a)", fulfilment / one, "times", near.then_some(8.0));
     }
     Ok(())
 }
 
-/// By which way services and consumers reach AWS: the proxy only where it is wanted.
-pub fn way(delay: Duration) -> Way {
-    if delay.is_zero() { Way::Direct } else { Way::Proxy }
-}
-
-/// An announcement of an order that earns no coupon.
+/// The announcement of an order that earns no coupon.
 pub fn small() -> Message {
     let amount = Amount::from_cents(4_200).expect("42.00 is an amount");
     let customer = "Ada Lovelace".parse().expect("a name");
     event::order_placed(&Order { id: OrderId::new(), customer, amount })
 }
 
-/// Puts so many messages into the queue of fulfilment, by way of the topic.
-pub async fn fill(
-    stage: &Stage,
-    count: usize,
-    message: impl Fn() -> Message,
-) -> anyhow::Result<()> {
-    let topic = Topic::new(&stage.aws(Way::Direct).await, stage.orders_topic()?.to_owned());
+/// Puts `count` messages into fulfilment's queue, through the topic.
+pub async fn fill(rig: &Rig, count: usize, message: impl Fn() -> Message) -> anyhow::Result<()> {
+    let topic = Topic::new(&rig.aws(Way::Direct).await, rig.orders_topic()?.to_owned());
     let mut sending = JoinSet::new();
     for _ in 0..count {
-        if sending.len() == FILLING
+        if sending.len() == PUBLISHING
             && let Some(sent) = sending.join_next().await
         {
             sent??;
@@ -116,43 +112,38 @@ pub async fn fill(
     Ok(())
 }
 
-/// Drains the queue of fulfilment until it is empty, or for as long as `scale` allows.
-pub async fn drain(
-    stage: &Stage,
-    drainer: Drainer,
-    way: Way,
-    scale: Scale,
-) -> anyhow::Result<Drain> {
-    let backlog = stage.depth("fulfilment").await?;
+/// Drains fulfilment's queue until it is empty, or for as long as `scale` allows.
+pub async fn drain(rig: &Rig, drainer: Drainer, way: Way, scale: Scale) -> anyhow::Result<Drain> {
+    let backlog = rig.fulfilment_depth().await?;
     let mut consuming = JoinSet::new();
     let mut services = Vec::new();
     let started = Instant::now();
     match drainer {
         Drainer::Here(consumer) => {
-            consuming = consumer.start(&stage.aws(way).await, stage.queue()?);
+            consuming = consumer.start(&rig.aws(way).await, rig.fulfilment_queue()?);
         }
         Drainer::Fulfilment(count) => {
             for _ in 0..count {
-                services.push(stage.start("fulfilment", way).await?);
+                services.push(rig.start("fulfilment", way).await?);
             }
         }
     }
     let meter = Meter::start(services.iter().map(|service| service.pid()).collect());
     let mut memory = 0.0;
     let (left, took) = loop {
-        let left = stage.depth("fulfilment").await?;
+        let left = rig.fulfilment_depth().await?;
         let took = started.elapsed();
         memory = meter.memory_mb().max(memory);
         if left == 0 || took.as_secs() >= scale.drain_seconds {
             break (left, took);
         }
-        if let Some(ended) = consuming.try_join_next() {
-            ended??;
+        if let Some(failed) = consuming.try_join_next() {
+            failed??;
         }
         sleep(LOOK_EVERY).await;
     };
     ensure!(left < backlog, "nothing was drained in {} s", took.as_secs());
     let limit = meter.limit();
-    stage.stop(services).await?;
+    rig.stop(services).await?;
     Ok(Drain { rate: (backlog - left) as f64 / took.as_secs_f64(), memory, limit })
 }

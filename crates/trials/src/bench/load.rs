@@ -1,4 +1,4 @@
-//! Orders over HTTP, at full speed or at a given rate.
+//! Sends orders over HTTP, at full speed or at a given rate.
 
 use std::{
     fmt,
@@ -21,36 +21,36 @@ use tokio::{
     time::{sleep_until, timeout},
 };
 
-/// An answer that takes longer is none.
+/// A later answer counts as a failure.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How orders are sent.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
-    /// As a browser or as a program.
+    /// Whether a browser or a program sends them.
     pub kind: Kind,
-    /// How many connections send, each one order at a time.
+    /// The number of connections. Each sends one order at a time.
     pub connections: u32,
-    /// When the next order is sent.
+    /// When a connection sends its next order.
     pub pace: Pace,
-    /// When it ends.
+    /// When the load ends.
     pub until: Until,
 }
 
 impl Load {
-    /// So many orders by the form, as fast as they go.
+    /// This many orders with the form, as fast as possible.
     pub fn burst(connections: u32, orders: usize) -> Self {
         let until = Until::Orders(orders);
         Self { kind: Kind::Form, connections, pace: Pace::Closed, until }
     }
 }
 
-/// What sends the orders.
+/// Who sends the orders.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A browser's form to `POST /`.
+    /// A browser: its form to `POST /`.
     Form,
-    /// JSON to `POST /orders`.
+    /// A program: JSON to `POST /orders`.
     Json,
 }
 
@@ -63,11 +63,11 @@ impl fmt::Display for Kind {
 /// When a connection sends its next order.
 #[derive(Clone, Copy, Debug)]
 pub enum Pace {
-    /// As soon as the last is answered (a closed loop): this finds how much there can be. A slow
-    /// answer delays the orders after it, and so hides how long they would have waited.
+    /// As soon as the last one is answered (a closed loop). This finds the maximum rate. But a slow
+    /// answer delays the orders after it, which hides how long they would have waited.
     Closed,
-    /// At fixed times, so many a second together (an open loop). Latency counts from the time at
-    /// which the order was due, also if the connection was still busy then: nothing is left out.
+    /// At fixed times: this many orders a second over all connections (an open loop). Latency
+    /// counts from the time at which the order was due, even if the connection was still busy.
     Open(f64),
 }
 
@@ -76,7 +76,7 @@ pub enum Pace {
 pub enum Until {
     /// After this time.
     Elapsed(Duration),
-    /// After so many orders.
+    /// After this many orders.
     Orders(usize),
 }
 
@@ -85,17 +85,17 @@ pub enum Until {
 pub struct Accepted {
     /// Its id.
     pub id: String,
-    /// When it was sent, or should have been.
+    /// When it was sent, or was due.
     pub due: Instant,
 }
 
-/// What a load came to.
+/// The result of a load.
 pub struct Outcome {
     /// Every order that was accepted.
     pub accepted: Vec<Accepted>,
-    /// How long the answers took, in microseconds.
+    /// The time of each answer, in microseconds.
     pub latencies: Histogram<u64>,
-    /// From the first order to the last answer.
+    /// The time from the first order to the last answer.
     pub took: Duration,
 }
 
@@ -105,24 +105,24 @@ impl Outcome {
         self.accepted.len() as f64 / self.took.as_secs_f64()
     }
 
-    /// The latency that `percent` of all orders do not exceed, in milliseconds.
+    /// The percentile `percent` of the latencies, in milliseconds.
     pub fn percentile(&self, percent: f64) -> f64 {
         percentile(&self.latencies, percent)
     }
 }
 
-/// The usual percentiles, in words.
+/// The usual percentiles, as text.
 pub fn percentiles(latencies: &Histogram<u64>) -> String {
     let [half, most, nearly_all] = [50.0, 99.0, 99.9].map(|it| percentile(latencies, it));
     format!("p50 {half:.1}, p99 {most:.1}, p99.9 {nearly_all:.1} ms")
 }
 
-/// The value that `percent` of all microseconds do not exceed, in milliseconds.
+/// The percentile `percent` of values in microseconds, in milliseconds.
 pub fn percentile(latencies: &Histogram<u64>, percent: f64) -> f64 {
     latencies.value_at_quantile(percent / 100.0) as f64 / 1_000.0
 }
 
-/// Microseconds, to three digits.
+/// An empty histogram of microseconds, with three significant digits.
 pub fn histogram() -> anyhow::Result<Histogram<u64>> {
     Ok(Histogram::new(3)?)
 }
@@ -153,7 +153,7 @@ pub async fn run(port: u16, load: Load) -> anyhow::Result<Outcome> {
     Ok(outcome)
 }
 
-/// What one of the connections sends.
+/// Sends the orders of one connection.
 async fn send(
     mut connection: Connection,
     index: usize,
@@ -162,7 +162,7 @@ async fn send(
 ) -> anyhow::Result<(Vec<Accepted>, Histogram<u64>)> {
     let (mut accepted, mut latencies) = (Vec::new(), histogram()?);
     let connections = load.connections as usize;
-    // Orders are numbered across all connections, which take them in turn.
+    // Orders are numbered over all connections, which take turns.
     for number in (index..).step_by(connections) {
         let due = match load.pace {
             Pace::Closed => Instant::now(),
@@ -176,9 +176,9 @@ async fn send(
             break;
         }
         sleep_until(due.into()).await;
-        // Half of the orders earn a coupon.
-        let above = (number / connections + index).is_multiple_of(2);
-        let id = connection.place(load.kind, if above { 120 } else { 42 }).await?;
+        // Half of the orders are large enough for a coupon.
+        let is_large = (number / connections + index).is_multiple_of(2);
+        let id = connection.place(load.kind, if is_large { 120 } else { 42 }).await?;
         latencies.record(u64::try_from(due.elapsed().as_micros())?)?;
         accepted.push(Accepted { id, due });
     }
@@ -196,7 +196,7 @@ impl Connection {
         let stream = TcpStream::connect(("127.0.0.1", port)).await.context("connecting")?;
         stream.set_nodelay(true)?;
         let (requests, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // Its end shows at the next request.
+        // If it fails, the next request fails.
         tokio::spawn(connection);
         Ok(Self { requests, host: format!("127.0.0.1:{port}") })
     }
@@ -224,14 +224,14 @@ impl Connection {
         let answer = timeout(ANSWER_TIMEOUT, async {
             self.requests.ready().await?;
             let (head, body) = self.requests.send_request(request).await?.into_parts();
-            // The connection is free for the next order once this one's answer is read.
+            // Only then is the connection free for the next order.
             body.collect().await?;
             Ok::<_, hyper::Error>(head)
         });
-        let head = answer.await.context("an order without an answer")??;
+        let head = answer.await.context("an order got no answer")??;
         ensure!(head.status == accepted, "an order was answered {}", head.status);
         let location = head.headers.get(LOCATION).and_then(|it| it.to_str().ok());
         let id = location.and_then(|path| path.strip_prefix("/orders/"));
-        Ok(id.context("an accepted order without an address")?.to_owned())
+        Ok(id.context("an accepted order has no location")?.to_owned())
     }
 }

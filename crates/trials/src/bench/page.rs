@@ -13,24 +13,24 @@ const COLOURS: [RGBColor; 3] = [RGBColor(0, 95, 175), RGBColor(175, 80, 0), RGBC
 struct Page<'a> {
     report: &'a Report,
     sections: Vec<(&'static str, Vec<&'a Figure>)>,
-    /// Drawn by us, from numbers and from titles of our own.
+    /// Not escaped: they contain only numbers and titles from this crate.
     plots: &'a [Plot],
 }
 
-/// A page that needs nothing else.
+/// The page, which needs no other files.
 ///
 /// # Errors
 ///
-/// If it cannot be written.
+/// If the template fails.
 pub fn render(report: &Report, plots: &[Plot]) -> anyhow::Result<String> {
     let by_section = report.figures.chunk_by(|a, b| a.section == b.section);
     let sections = by_section.map(|figures| (figures[0].section, figures.iter().collect()));
     Ok(Page { report, sections: sections.collect(), plots }.render()?)
 }
 
-/// A drawing.
+/// A plot.
 pub struct Plot {
-    /// What it shows, as the name of a file.
+    /// The name of its file, without the extension.
     pub name: String,
     /// The drawing, as SVG.
     pub svg: String,
@@ -53,7 +53,7 @@ fn plot(curves: &[Curve]) -> anyhow::Result<Plot> {
     let height = points().map(|point| point.1).fold(1.0, f64::max);
     {
         let area = SVGBackend::with_string(&mut svg, PLOT_SIZE).into_drawing_area();
-        // A reader's page may be dark.
+        // The page around it may be dark.
         area.fill(&WHITE)?;
         let mut chart = ChartBuilder::on(&area)
             .caption(&curves[0].title, ("sans-serif", 18))

@@ -1,4 +1,4 @@
-//! What a run came to: figures with their targets, curves, and how many orders were lost.
+//! The result of a run: figures with their targets, curves, and the number of lost orders.
 
 use std::fmt;
 
@@ -7,40 +7,40 @@ use serde::Serialize;
 /// All figures of a run.
 #[derive(Debug, Serialize)]
 pub struct Report {
-    /// The machine, since its figures hold for no other.
+    /// The machine, as the figures hold only for it.
     pub machine: String,
-    /// The profile of the binaries, and whether this was a smoke test.
+    /// The profile of the binaries, and whether this was a quick run.
     pub kind: String,
     /// How long the run took.
     pub seconds: u64,
-    /// Orders that were accepted, by all loads together.
+    /// The number of orders accepted in all measurements.
     pub accepted: u64,
-    /// Those of them that were then not stored, announced or, with all services, fulfilled.
+    /// Accepted orders that were not stored, not announced or, if all services ran, not fulfilled.
     pub lost: u64,
-    /// In the order in which they were measured.
+    /// The figures, in the order in which they were measured.
     pub figures: Vec<Figure>,
-    /// For the plots.
+    /// The curves of the plots.
     pub curves: Vec<Curve>,
 }
 
 /// A figure.
 #[derive(Debug, Serialize)]
 pub struct Figure {
-    /// What it belongs to.
+    /// The section of the report.
     pub section: &'static str,
     /// What was measured.
     pub name: String,
-    /// How much it is.
+    /// The value.
     pub value: f64,
-    /// In what.
+    /// The unit of the value.
     pub unit: &'static str,
-    /// What it has to reach.
+    /// The target.
     pub target: Option<Target>,
-    /// What limits it, or what else there is to know.
+    /// What limits it, and other details.
     pub note: String,
 }
 
-/// What a figure has to reach.
+/// The target of a figure.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Target {
@@ -50,18 +50,18 @@ pub enum Target {
     AtMost(f64),
 }
 
-/// How one thing depends on another.
+/// How one quantity depends on another.
 #[derive(Debug, Serialize)]
 pub struct Curve {
-    /// The heading of the plot; curves with the same one share it.
+    /// The title of the plot; curves with the same title share a plot.
     pub title: String,
-    /// Which of them this is, if there are several.
+    /// The label of this curve, if several share a plot.
     pub line: String,
     /// The horizontal axis.
     pub x: &'static str,
     /// The vertical axis.
     pub y: &'static str,
-    /// In ascending order of x.
+    /// The points, by ascending x.
     pub points: Vec<(f64, f64)>,
 }
 
@@ -69,7 +69,7 @@ impl Report {
     /// A report without figures.
     pub fn new(quick: bool) -> Self {
         let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
-        let kind = if quick { ", a smoke test" } else { "" };
+        let kind = if quick { ", quick run" } else { "" };
         Self {
             machine: machine(),
             kind: format!("{profile} build{kind}"),
@@ -81,7 +81,7 @@ impl Report {
         }
     }
 
-    /// Adds a figure; what is known beside its value can be set on what this returns.
+    /// Adds a figure, and returns it to set its target and note.
     pub fn add(
         &mut self,
         section: &'static str,
@@ -95,7 +95,7 @@ impl Report {
         &mut self.figures[last]
     }
 
-    /// Adds a curve that has its plot to itself.
+    /// Adds a curve with its own plot.
     pub fn curve(
         &mut self,
         title: &str,
@@ -106,33 +106,33 @@ impl Report {
         self.curves.push(Curve { title: title.to_owned(), line: String::new(), x, y, points });
     }
 
-    /// Puts the figures of a section together, in the order in which the sections began.
+    /// Sorts the figures by section, in the order in which the sections began.
     pub fn sort(&mut self) {
         let mut sections: Vec<_> = self.figures.iter().map(|figure| figure.section).collect();
         sections.dedup();
         self.figures.sort_by_key(|it| sections.iter().position(|section| *section == it.section));
     }
 
-    /// How many figures do not reach their target.
+    /// The number of figures that miss their target.
     pub fn missed(&self) -> usize {
         self.figures.iter().filter(|figure| figure.reached() == Some(false)).count()
     }
 }
 
 impl Figure {
-    /// Says what it has to reach.
+    /// Sets the target.
     pub fn target(&mut self, target: Target) -> &mut Self {
         self.target = Some(target);
         self
     }
 
-    /// Says what limits it.
+    /// Sets the note.
     pub fn note(&mut self, note: impl Into<String>) -> &mut Self {
         self.note = note.into();
         self
     }
 
-    /// The value with its unit: more digits, the smaller it is.
+    /// The value with its unit. Smaller values have more decimals.
     pub fn shown(&self) -> String {
         let digits = match self.value {
             value if value >= 100.0 => 0,
@@ -142,7 +142,7 @@ impl Figure {
         format!("{:.digits$} {}", self.value, self.unit).trim_end().to_owned()
     }
 
-    /// Whether it reaches its target, if it has one.
+    /// Whether the figure reaches its target; `None` without one.
     pub fn reached(&self) -> Option<bool> {
         match self.target? {
             Target::AtLeast(limit) => Some(self.value >= limit),
@@ -150,7 +150,7 @@ impl Figure {
         }
     }
 
-    /// The target, and whether it is reached; empty without one.
+    /// The target, and whether it is reached; empty without a target.
     pub fn verdict(&self) -> String {
         let target = match self.target {
             None => return String::new(),
@@ -172,7 +172,7 @@ impl fmt::Display for Report {
                 writeln!(f, "\n{section}")?;
             }
             let (shown, verdict) = (figure.shown(), figure.verdict());
-            let line = format!("  {:<54}{shown:>13}  {verdict:<24}{}", figure.name, figure.note);
+            let line = format!("  {:<56}{shown:>13}  {verdict:<24}{}", figure.name, figure.note);
             writeln!(f, "{}", line.trim_end())?;
         }
         writeln!(f, "\n{} orders accepted, {} lost", self.accepted, self.lost)?;

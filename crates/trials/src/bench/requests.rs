@@ -1,33 +1,34 @@
-//! What an order costs: requests to AWS by operation, counted in front of the endpoint, and from
-//! them the price of a million orders.
+//! The requests to AWS that an order takes, counted in front of the endpoint, and their price.
 
 use std::{collections::BTreeMap, path::Path, time::Duration};
 
+use anyhow::Context as _;
 use tokio::time::sleep;
 
 use super::{
-    NETWORK, Scale,
     load::{self, Accepted, Kind, Load, Pace, Until},
+    progress::progress,
     report::{Report, Target},
-    stage::{Service, Stage, Way},
-    system::{settle, start_all},
-    tell,
+    rig::{Rig, Service, Way},
+    scale::{NETWORK, Scale},
+    stored,
+    system::settle,
 };
 
 const SECTION: &str = "Requests to AWS and their price";
-/// So many send at the same time: enough for something to wait whenever a request is under way.
+/// Enough for several orders to wait whenever a request is in flight.
 const CONNECTIONS: u32 = 64;
-/// Orders a second that hardly ever meet.
+/// Orders a second, few enough that two hardly ever share a request.
 const EASY_RATE: f64 = 10.0;
-/// Announcing what was accepted takes less.
-const ANNOUNCING: Duration = Duration::from_secs(60);
+/// Longer than it takes to announce the accepted orders.
+const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The public price list, on-demand, region us-east-1, without the free tier, in US dollars for a
-/// million: <https://aws.amazon.com/sqs/pricing/>, <https://aws.amazon.com/sns/pricing/> and
+/// The public price list: on demand, in us-east-1, without the free tier, in US dollars for a
+/// million. See <https://aws.amazon.com/sqs/pricing/>, <https://aws.amazon.com/sns/pricing/> and
 /// <https://aws.amazon.com/dynamodb/pricing/on-demand/>.
 mod price {
-    /// When the last of these prices changed.
-    pub const AS_OF: &str = "November 2024";
+    /// When the price list was read, and when one of these prices last changed.
+    pub const AS_OF: &str = "prices as of November 2026, last changed in November 2024";
     /// Requests to a standard queue, of up to 64 KB each.
     pub const SQS_REQUESTS: f64 = 0.40;
     /// Requests to a standard topic, of up to 64 KB each. Deliveries to SQS are free.
@@ -38,41 +39,55 @@ mod price {
     pub const DYNAMODB_READS: f64 = 0.125;
 }
 
-/// Requests to AWS, by service and operation such as `SQS.ReceiveMessage`.
+/// The requests to AWS for a number of orders, and what they wrote.
 pub struct Requests {
-    /// How many orders they were for.
+    /// The number of orders.
     pub orders: usize,
-    /// How often each was made.
+    /// The number of coupons that are stored.
+    pub coupons: usize,
+    /// The number of reports that are stored on the orders.
+    pub reports: usize,
+    /// Requests by service and operation such as `SQS.ReceiveMessage`.
     pub calls: BTreeMap<String, u64>,
 }
 
 impl Requests {
-    /// Those of an operation or, with its name alone, of a service; for each order.
-    pub fn per_order(&self, prefix: &str) -> f64 {
+    /// The requests whose names begin with `prefix`: those of an operation such as
+    /// `DynamoDB.PutItem`, of a service, or all with an empty prefix.
+    pub fn count(&self, prefix: &str) -> u64 {
         let calls = self.calls.iter().filter(|(name, _)| name.starts_with(prefix));
-        calls.map(|(_, count)| *count).sum::<u64>() as f64 / self.orders as f64
+        calls.map(|(_, count)| *count).sum()
     }
 
-    /// What a million such orders cost, in US dollars.
+    fn per_order(&self, prefix: &str) -> f64 {
+        self.count(prefix) as f64 / self.orders as f64
+    }
+
+    /// The price of a million such orders, in US dollars.
     fn price(&self) -> f64 {
-        // A new order is written to the table and to both of its indexes; noting that it is
-        // announced changes the table and takes it out of one index. What the workers tell, and a
-        // coupon, change a table alone.
+        // Storing an order writes the table and both of its indexes. Marking it as announced writes
+        // the table, and removes the order from one index. A report or a coupon writes one table.
         let orders = 3.0 + 2.0;
-        let told = self.per_order("DynamoDB.UpdateItem") - 1.0;
+        let reports = self.per_order("DynamoDB.UpdateItem") - 1.0;
         let coupons = self.per_order("DynamoDB.PutItem") - 1.0;
-        // A query of the outbox that finds nothing takes half a unit.
+        // A query of an empty outbox takes half a unit.
         let reads = 0.5 * self.per_order("DynamoDB.Query");
-        (orders + told + coupons) * price::DYNAMODB_WRITES
+        (orders + reports + coupons) * price::DYNAMODB_WRITES
             + reads * price::DYNAMODB_READS
             + self.per_order("SNS") * price::SNS_REQUESTS
             + self.per_order("SQS") * price::SQS_REQUESTS
     }
+
+    /// What the price depends on.
+    fn price_note(&self) -> String {
+        let coupons = 100.0 * self.coupons as f64 / self.orders as f64;
+        format!("{coupons:.0} % of them with a coupon; {}", price::AS_OF)
+    }
 }
 
-/// Counts at load, at ease and idle.
+/// Counts requests at load, with few orders, and without orders.
 pub async fn measure(binaries: &Path, scale: Scale, report: &mut Report) -> anyhow::Result<()> {
-    tell("requests per order at load");
+    progress("requests for an order at load");
     let loaded = at_load(binaries, scale.counted, report).await?;
     let total = loaded.per_order("");
     report.add(SECTION, "requests per order at load", total, "").target(Target::AtMost(6.0));
@@ -81,57 +96,59 @@ pub async fn measure(binaries: &Path, scale: Scale, report: &mut Report) -> anyh
     for operation in loaded.calls.keys() {
         report.add(SECTION, format!("    {operation}"), loaded.per_order(operation), "");
     }
-    let note = format!("half of them with a coupon; prices of {}", price::AS_OF);
-    report.add(SECTION, "a million orders at load", loaded.price(), "USD").note(&note);
+    let name = "a million orders at load";
+    report.add(SECTION, name, loaded.price(), "USD").note(loaded.price_note());
 
-    tell("requests per order, few orders");
-    let eased = at_ease(binaries, scale, report).await?;
+    progress("requests for an order when there are few");
+    let eased = with_few(binaries, scale, report).await?;
     let name = format!("requests per order at {EASY_RATE:.0} orders a second");
     report.add(SECTION, name, eased.per_order(""), "");
-    report.add(SECTION, "a million such orders", eased.price(), "USD").note(note);
+    let name = format!("a million orders at {EASY_RATE:.0} a second");
+    report.add(SECTION, name, eased.price(), "USD").note(eased.price_note());
 
-    tell("requests of an idle system");
-    let stage = Stage::set(binaries, Duration::ZERO).await?;
-    let services = start_all(&stage, Way::Proxy).await?;
+    progress("requests of an idle system");
+    let rig = Rig::set_up(binaries, Duration::ZERO).await?;
+    let services = rig.start_all(Way::Proxy).await?;
     // Starting makes requests of its own.
     sleep(Duration::from_secs(1)).await;
-    let before: u64 = stage.proxy.counts().calls.values().sum();
+    let before: u64 = rig.calls().values().sum();
     sleep(scale.idle).await;
-    let idle = stage.proxy.counts().calls.values().sum::<u64>() - before;
+    let idle = rig.calls().values().sum::<u64>() - before;
     let per_minute = idle as f64 * 60.0 / scale.idle.as_secs_f64();
-    report.add(SECTION, "requests per minute, idle", per_minute, "");
-    stage.stop(services).await
+    report.add(SECTION, "requests per minute of the idle system", per_minute, "");
+    rig.stop(services).await
 }
 
-/// The requests that `orders` orders take, half of them with a coupon, from the first to the end
-/// of all that they set off.
+/// The requests for `orders` orders, half of them large, until every queue is empty.
 ///
-/// The workers start when all orders are announced: what is counted does not depend on how fast
-/// this machine is, and batches are as full as they are when a rush has left a backlog.
+/// The workers start when all orders are announced. So the count does not depend on the speed of
+/// this machine, and batches are as full as after a rush that left a backlog.
 ///
 /// # Errors
 ///
-/// If the system cannot be started, or is never quiet.
+/// If a service does not start, or the queues are never empty.
 pub async fn at_load(
     binaries: &Path,
     orders: usize,
     report: &mut Report,
 ) -> anyhow::Result<Requests> {
-    let stage = Stage::set(binaries, NETWORK).await?;
-    let mut services = vec![stage.start("publisher", Way::Proxy).await?];
+    let rig = Rig::set_up(binaries, NETWORK).await?;
+    let names = rig.services();
+    let (publisher, workers) = names.split_first().context("there are no services")?;
+    let mut services = vec![rig.start(publisher, Way::Proxy).await?];
     let load = Load::burst(CONNECTIONS, orders);
     let accepted = load::run(services[0].port, load).await?.accepted;
-    stage.unannounced(&accepted, ANNOUNCING).await?;
-    for worker in ["fulfilment", "promotion"] {
-        services.push(stage.start(worker, Way::Proxy).await?);
+    stored::unannounced(&rig, &accepted, ANNOUNCE_TIMEOUT).await?;
+    for worker in workers {
+        services.push(rig.start(worker, Way::Proxy).await?);
     }
-    counted(stage, services, &accepted, report).await
+    counted(rig, services, &accepted, report).await
 }
 
-/// The requests of orders that come by themselves.
-async fn at_ease(binaries: &Path, scale: Scale, report: &mut Report) -> anyhow::Result<Requests> {
-    let stage = Stage::set(binaries, NETWORK).await?;
-    let services = start_all(&stage, Way::Proxy).await?;
+/// The requests for orders of which two hardly ever share a request.
+async fn with_few(binaries: &Path, scale: Scale, report: &mut Report) -> anyhow::Result<Requests> {
+    let rig = Rig::set_up(binaries, NETWORK).await?;
+    let services = rig.start_all(Way::Proxy).await?;
     let load = Load {
         kind: Kind::Form,
         connections: 2,
@@ -139,18 +156,19 @@ async fn at_ease(binaries: &Path, scale: Scale, report: &mut Report) -> anyhow::
         until: Until::Elapsed(Duration::from_secs(scale.load_seconds)),
     };
     let accepted = load::run(services[0].port, load).await?.accepted;
-    counted(stage, services, &accepted, report).await
+    counted(rig, services, &accepted, report).await
 }
 
-/// Waits until all is quiet; then counts what that took, and what the starts of services did.
+/// Waits until every queue is empty. Then counts all requests, including those of starting.
 async fn counted(
-    stage: Stage,
+    rig: Rig,
     services: Vec<Service>,
     accepted: &[Accepted],
     report: &mut Report,
 ) -> anyhow::Result<Requests> {
-    settle(&stage, accepted, report, || {}).await?;
-    let calls = stage.proxy.counts().calls;
-    stage.stop(services).await?;
-    Ok(Requests { orders: accepted.len(), calls })
+    settle(&rig, accepted, report, || {}).await?;
+    let calls = rig.calls();
+    let (coupons, reports) = (stored::coupons(&rig).await?, stored::reports(&rig).await?);
+    rig.stop(services).await?;
+    Ok(Requests { orders: accepted.len(), coupons, reports, calls })
 }

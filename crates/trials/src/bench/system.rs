@@ -1,5 +1,5 @@
-//! The whole system: how soon an order is fulfilled, what the services hold and compute, and
-//! whether that grows.
+//! The whole system: how soon an order is fulfilled, and how much memory and processor time the
+//! services need.
 
 use std::{
     path::Path,
@@ -7,79 +7,74 @@ use std::{
 };
 
 use anyhow::ensure;
+use local::build;
 use tokio::time::sleep;
 
 use super::{
-    Scale, build,
     load::{self, Accepted, Load, Pace, Until},
+    progress::progress,
     report::{Curve, Report, Target},
-    stage::{Service, Stage, Way},
-    tell,
+    rig::{Rig, Service, Way},
+    scale::Scale,
+    stored,
     usage::{Meter, cpu_seconds, memory_mb},
 };
 
 const LATENCY: &str = "From POST to fulfilled";
 const LEAN: &str = "Memory, CPU, start and size";
-/// Every service, once.
-const SERVICES: [&str; 3] = ["publisher", "fulfilment", "promotion"];
-/// So many people or programs send at the same time.
+/// The number of customers who order at the same time.
 const CONNECTIONS: u32 = 16;
-/// What is measured begins after them.
+/// Orders before the measurement begins.
 const WARM_UP_ORDERS: usize = 200;
-/// What a service holds before its first order is looked at after this.
+/// When the memory of a service without orders is read, after its start.
 const IDLE: Duration = Duration::from_secs(1);
 const PATIENCE: Duration = Duration::from_secs(180);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// Measures it all.
+/// Measures throughput, memory and processor time, latency, starts and the size of binaries.
 pub async fn measure(binaries: &Path, scale: Scale, report: &mut Report) -> anyhow::Result<()> {
     let capacity = hour(binaries, scale, report).await?;
     latency(binaries, scale, capacity, report).await?;
-    for name in SERVICES {
-        start(binaries, name, scale, report).await?;
-        let bytes = tokio::fs::metadata(build::binary(binaries, name)?).await?.len();
+    for name in Rig::set_up(binaries, Duration::ZERO).await?.services() {
+        start(binaries, &name, scale, report).await?;
+        let bytes = tokio::fs::metadata(build::binary(binaries, &name)?).await?.len();
         report.add(LEAN, format!("{name}: binary"), bytes as f64 / 1e6, "MB");
     }
     Ok(())
 }
 
-/// Starts every service once.
-pub async fn start_all(stage: &Stage, way: Way) -> anyhow::Result<Vec<Service>> {
-    let mut services = Vec::new();
-    for name in SERVICES {
-        services.push(stage.start(name, way).await?);
-    }
-    Ok(services)
-}
-
-/// Waits until all of `accepted` were announced and fulfilled and every queue is empty, and calls
-/// `look` meanwhile.
+/// Waits until all of `accepted` are announced and fulfilled and every queue is empty. Calls `look`
+/// while waiting.
 pub async fn settle(
-    stage: &Stage,
+    rig: &Rig,
     accepted: &[Accepted],
     report: &mut Report,
     mut look: impl FnMut(),
 ) -> anyhow::Result<()> {
     let deadline = Instant::now() + PATIENCE;
-    while stage.waiting().await? > 0 || stage.fulfilled_count() < accepted.len() {
-        ensure!(Instant::now() < deadline, "no quiet after {} s", PATIENCE.as_secs());
+    while rig.waiting().await? > 0 || rig.fulfilled_count() < accepted.len() {
+        ensure!(
+            Instant::now() < deadline,
+            "the queues are not empty after {} s",
+            PATIENCE.as_secs()
+        );
         look();
         sleep(LOOK_EVERY).await;
     }
-    let fulfilled = stage.fulfilled();
+    let fulfilled = rig.fulfilled();
     let unfulfilled = accepted.iter().filter(|order| !fulfilled.contains_key(&order.id)).count();
-    let unannounced = stage.unannounced(accepted, Duration::ZERO).await?;
+    let unannounced = stored::unannounced(rig, accepted, Duration::ZERO).await?;
     report.lost += unfulfilled.max(unannounced) as u64;
     report.accepted += accepted.len() as u64;
     Ok(())
 }
 
-/// Places an hour's orders at full speed, and looks at memory meanwhile; returns how many orders
-/// a second went all the way.
+/// Places an hour's orders at full speed, and reads the memory meanwhile. Returns how many orders a
+/// second were fulfilled.
 async fn hour(binaries: &Path, scale: Scale, report: &mut Report) -> anyhow::Result<f64> {
-    tell(&format!("the whole system: {} orders at full speed", scale.hour));
-    let stage = Stage::set(binaries, Duration::ZERO).await?;
-    let services = start_all(&stage, Way::Direct).await?;
+    progress(&format!("the whole system: {} orders at full speed", scale.hour));
+    let rig = Rig::set_up(binaries, Duration::ZERO).await?;
+    let services = rig.start_all(Way::Direct).await?;
     let port = services[0].port;
     sleep(IDLE).await;
     for service in &services {
@@ -94,7 +89,7 @@ async fn hour(binaries: &Path, scale: Scale, report: &mut Report) -> anyhow::Res
     let loading = tokio::spawn(load::run(port, Load::burst(CONNECTIONS, scale.hour)));
     let mut curves: Vec<Vec<(f64, f64)>> = vec![Vec::new(); services.len()];
     let mut look = || {
-        let fulfilled = stage.fulfilled_count() as f64;
+        let fulfilled = rig.fulfilled_count() as f64;
         for (service, curve) in services.iter().zip(&mut curves) {
             curve.extend(memory_mb(service.pid()).map(|held| (fulfilled, held)));
         }
@@ -104,9 +99,11 @@ async fn hour(binaries: &Path, scale: Scale, report: &mut Report) -> anyhow::Res
         sleep(LOOK_EVERY).await;
     }
     accepted.extend(loading.await??.accepted);
-    settle(&stage, &accepted, report, look).await?;
+    settle(&rig, &accepted, report, look).await?;
     let rate = scale.hour as f64 / started.elapsed().as_secs_f64();
-    report.add(LATENCY, "orders all the way, closed loop", rate, "/s").note(meter.limit());
+    report
+        .add(LATENCY, "orders from request to fulfilled, closed loop", rate, "/s")
+        .note(meter.limit());
 
     for ((service, points), before) in services.iter().zip(curves).zip(before) {
         let name = service.name();
@@ -126,11 +123,11 @@ async fn hour(binaries: &Path, scale: Scale, report: &mut Report) -> anyhow::Res
         let title = "Memory while orders are fulfilled".to_owned();
         report.curves.push(Curve { title, line: name.to_owned(), x: "orders", y: "MB", points });
     }
-    stage.stop(services).await?;
+    rig.stop(services).await?;
     Ok(rate)
 }
 
-/// How long orders take from the request to the worker's last step, at shares of the capacity.
+/// The time from the request to the worker's last step, at several percentages of the capacity.
 async fn latency(
     binaries: &Path,
     scale: Scale,
@@ -139,17 +136,17 @@ async fn latency(
 ) -> anyhow::Result<()> {
     for percent in [10.0, 50.0, 90.0] {
         let rate = (capacity * percent / 100.0).floor();
-        tell(&format!("the whole system: {percent} % of its capacity"));
-        let stage = Stage::set(binaries, Duration::ZERO).await?;
-        let services = start_all(&stage, Way::Direct).await?;
+        progress(&format!("the whole system: {percent} % of its capacity"));
+        let rig = Rig::set_up(binaries, Duration::ZERO).await?;
+        let services = rig.start_all(Way::Direct).await?;
         let load = Load::burst(CONNECTIONS, WARM_UP_ORDERS);
         let warm_up = load::run(services[0].port, load).await?.accepted;
         let until = Until::Elapsed(Duration::from_secs(scale.load_seconds));
         let load = Load { pace: Pace::Open(rate), until, ..load };
         let measured = load::run(services[0].port, load).await?.accepted;
         let all: Vec<_> = warm_up.iter().chain(&measured).cloned().collect();
-        settle(&stage, &all, report, || {}).await?;
-        let fulfilled = stage.fulfilled();
+        settle(&rig, &all, report, || {}).await?;
+        let fulfilled = rig.fulfilled();
         let mut took = load::histogram()?;
         for order in &measured {
             if let Some(at) = fulfilled.get(&order.id) {
@@ -159,25 +156,25 @@ async fn latency(
         let name = format!("at {percent} % of that ({rate:.0}/s): p50");
         let figure = report.add(LATENCY, name, load::percentile(&took, 50.0), "ms");
         figure.note(load::percentiles(&took));
-        stage.stop(services).await?;
+        rig.stop(services).await?;
     }
     Ok(())
 }
 
-/// From the start of a process until it says that it is healthy: the median of several.
+/// The time from the start of a process until it is healthy: the median of several starts.
 async fn start(
     binaries: &Path,
     name: &str,
     scale: Scale,
     report: &mut Report,
 ) -> anyhow::Result<()> {
-    tell(&format!("starts of {name}"));
-    let stage = Stage::set(binaries, Duration::ZERO).await?;
+    progress(&format!("the start of {name}"));
+    let rig = Rig::set_up(binaries, Duration::ZERO).await?;
     let mut times = Vec::new();
     for _ in 0..scale.starts {
-        let service = stage.start(name, Way::Direct).await?;
+        let service = rig.start(name, Way::Direct).await?;
+        // Dropping the service kills it.
         times.push(service.took);
-        service.kill();
     }
     times.sort();
     let milliseconds = |time: Duration| time.as_secs_f64() * 1e3;

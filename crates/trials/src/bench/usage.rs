@@ -1,13 +1,13 @@
-//! What processes use of the machine, read from `/proc`: on other systems than Linux nothing.
+//! Memory and processor time of processes, read from `/proc`; systems other than Linux have none.
 
 use std::{fs, time::Instant};
 
-/// The unit of CPU times in `/proc`: Linux tells every program hundredths of a second.
+/// The unit of processor times in `/proc`: Linux reports hundredths of a second.
 const TICKS_PER_SECOND: f64 = 100.0;
-/// From this share of a core on, in percent, it has no time to spare.
+/// The percentage of a core from which on it counts as fully used.
 const FULL: f64 = 80.0;
 
-/// What a process holds in memory, in MB.
+/// The resident memory of a process, in MB.
 pub fn memory_mb(pid: i32) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
@@ -15,16 +15,16 @@ pub fn memory_mb(pid: i32) -> Option<f64> {
     Some(kilobytes * 1_024.0 / 1e6)
 }
 
-/// How long a process has computed so far, in seconds.
+/// The processor time that a process has used, in seconds.
 pub fn cpu_seconds(pid: i32) -> Option<f64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the name, in parentheses, with whatever is in it.
+    // The second field is the name in parentheses, which may contain spaces.
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut times = fields.split(' ').skip(11).take(2).map(|ticks| ticks.parse::<f64>().ok());
     Some((times.next()?? + times.next()??) / TICKS_PER_SECOND)
 }
 
-/// How much of the machine was used over a while, by services and by this process.
+/// The processor time that the services and this process use while something is measured.
 pub struct Meter {
     services: Vec<i32>,
     started: Instant,
@@ -38,40 +38,40 @@ impl Meter {
         Self { services, started: Instant::now(), before }
     }
 
-    /// Who used how much of one core since; two full cores are 200 %.
+    /// The use of the processor since the start, in percent of one core; two full cores are 200 %.
     pub fn share(&self) -> String {
         let (services, ours) = self.percent();
-        let ours = format!("endpoint and bench {ours:.0} %");
+        let ours = format!("endpoint and benchmark {ours:.0} %");
         if self.services.is_empty() {
             return format!("CPU: {ours}");
         }
         format!("CPU: services {services:.0} %, {ours}")
     }
 
-    /// What kept it from being faster, with the share of each.
+    /// What limited the rate, and the use of the processor.
     pub fn limit(&self) -> String {
         let (services, ours) = self.percent();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        // Each service computes with one thread, as its manifest says.
+        // Each service has one worker thread, as its manifest says.
         let threads = self.services.len().min(cores);
         let limit = if services + ours >= FULL * cores as f64 {
             "the machine"
         } else if threads > 0 && services >= FULL * threads as f64 {
-            "the service's thread"
+            "the thread of the service"
         } else {
             "waiting for answers"
         };
         format!("limit: {limit}; {}", self.share())
     }
 
-    /// What the services and this process used of one core since, in percent.
+    /// The use of the processor by the services and by this process, in percent of one core.
     fn percent(&self) -> (f64, f64) {
         let (services, ours) = used(&self.services);
         let percent = |seconds: f64| 100.0 * seconds / self.started.elapsed().as_secs_f64();
         (percent(services - self.before.0), percent(ours - self.before.1))
     }
 
-    /// What the largest of the services holds, in MB.
+    /// The memory of the largest service, in MB.
     pub fn memory_mb(&self) -> f64 {
         let held = self.services.iter().copied().filter_map(memory_mb);
         held.fold(0.0, f64::max)

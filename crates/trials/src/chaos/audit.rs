@@ -1,26 +1,20 @@
-//! Whether anything was lost, and whether anything happened twice.
+//! Checks that no order was lost and that nothing happened twice.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt,
 };
 
-use account::provision::Account;
 use anyhow::Context as _;
-use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use orders::{
-    event::{Event, ORDERS_TOPIC},
+    event::Event,
     order::Amount,
     report::{Report, State},
 };
 use pubsub::notification::Notification;
 
-use super::{Stage, load::Accepted, quiet};
-
-const AUDIT_QUEUE: &str = "chaos-audit";
-/// From here up an order earns a coupon: the manifest's filter policy.
-const THRESHOLD_CENTS: u64 = 8_000;
+use super::{arena::Arena, customers::Accepted, quiet};
 
 /// The rows of the audit.
 #[derive(Debug)]
@@ -32,12 +26,12 @@ pub struct Audit {
 struct Row {
     what: &'static str,
     count: usize,
-    /// What `count` has to be; `None` for a row that only informs.
+    /// The right count; `None` if any is right.
     expected: Option<usize>,
 }
 
 impl Audit {
-    /// Whether every row is as it has to be.
+    /// Whether every count is right.
     pub fn passed(&self) -> bool {
         self.rows.iter().all(|row| row.expected.is_none_or(|expected| expected == row.count))
     }
@@ -49,106 +43,120 @@ impl fmt::Display for Audit {
             let verdict = match expected {
                 None => String::new(),
                 Some(expected) if expected == count => "  ok".to_owned(),
-                Some(expected) => format!("  FAILED: should be {expected}"),
+                Some(expected) => format!("  FAILED: must be {expected}"),
             };
-            writeln!(f, "{what:<44}{count:>8}{verdict}")?;
+            writeln!(f, "{what:<50}{count:>8}{verdict}")?;
         }
         Ok(())
     }
 }
 
-/// Makes a queue that gets a copy of every announcement, and returns its URL.
-pub async fn subscribe(aws: &SdkConfig, account: &Account) -> anyhow::Result<String> {
-    let sqs = aws_sdk_sqs::Client::new(aws);
-    let made = sqs.create_queue().queue_name(AUDIT_QUEUE).send().await?;
-    let url = made.queue_url.context("the audit queue has no URL")?;
-    let publisher = account.service("publisher").context("no publisher")?;
-    let worker = account.service("fulfilment").and_then(|worker| worker.queue.as_ref());
-    let worker = &worker.context("no queue")?.arn;
-    let (place, _) = worker.rsplit_once(':').context("an ARN has colons")?;
-    aws_sdk_sns::Client::new(aws)
-        .subscribe()
-        .topic_arn(publisher.topic_arn(ORDERS_TOPIC)?)
-        .protocol("sqs")
-        .endpoint(format!("{place}:{AUDIT_QUEUE}"))
-        .send()
-        .await?;
-    Ok(url)
+/// What became of the orders, by order id.
+struct Findings {
+    accepted: BTreeMap<String, Amount>,
+    /// Accepted orders that promotion's filter policy lets through.
+    rewarded: BTreeSet<String>,
+    /// The total.
+    stored: BTreeMap<String, String>,
+    /// How often.
+    announced: BTreeMap<String, usize>,
+    /// How often.
+    fulfilled: BTreeMap<String, usize>,
+    /// The code of the stored coupon.
+    coupons: BTreeMap<String, String>,
+    /// The codes that promotion logged.
+    granted: BTreeMap<String, BTreeSet<String>>,
+    shown: Shown,
+    dead_letters: usize,
+    /// Processes that did not exit cleanly after SIGTERM.
+    unclean: usize,
 }
 
-/// Compares what was accepted with what became of it.
-pub async fn audit(stage: &Stage, accepted: &[Accepted], unclean: usize) -> anyhow::Result<Audit> {
-    let accepted: BTreeMap<String, Amount> =
-        accepted.iter().map(|order| (order.id.to_string(), order.amount)).collect();
-    let stored = column(stage, "publisher", "ORDERS_TABLE_NAME", "id", "amount").await?;
-    let coupons = column(stage, "promotion", "COUPONS_TABLE_NAME", "order_id", "code").await?;
-    let announced = announcements(stage).await?;
-    let fulfilled = count_by_order(stage, "fulfilment", "order fulfilled");
-    let shown = shown(stage).await?;
-    let granted = codes_by_order(stage);
-
-    let threshold = Amount::from_cents(THRESHOLD_CENTS).context("the threshold is an amount")?;
-    let rewarded: BTreeSet<_> = accepted
-        .iter()
-        .filter(|(_, amount)| **amount >= threshold)
-        .map(|(id, _)| id.as_str())
-        .collect();
-    let of_accepted = |ids: &dyn Fn(&str) -> bool| accepted.keys().filter(|id| ids(id)).count();
-    let as_accepted =
-        |id: &str| stored.get(id).and_then(|it| it.parse().ok()) == accepted.get(id).copied();
-    let two_codes = granted.iter().filter(|(id, codes)| {
-        codes.len() > 1 || codes.iter().any(|code| coupons.get(*id) != Some(code))
-    });
-    let again = |counts: &BTreeMap<String, usize>| counts.values().map(|n| n - 1).sum();
-    let all = Some(accepted.len());
-    let row = |what, count, expected| Row { what, count, expected };
-    Ok(Audit {
-        rows: vec![
-            row("accepted", accepted.len(), None),
-            row("stored, as they were accepted", of_accepted(&as_accepted), all),
-            row("announced", of_accepted(&|id| announced.contains_key(id)), all),
-            row("fulfilled", of_accepted(&|id| fulfilled.contains_key(id)), all),
-            row("shown as fulfilled", of_accepted(&|id| shown.fulfilled.contains(id)), all),
-            row("orders of 80 or more", rewarded.len(), None),
-            row("coupons", coupons.len(), Some(rewarded.len())),
-            row(
-                "coupons of orders that earned none",
-                coupons.keys().filter(|id| !rewarded.contains(id.as_str())).count(),
-                Some(0),
-            ),
-            row(
-                "coupons shown as they were stored",
-                coupons.iter().filter(|(id, code)| shown.coupons.get(*id) == Some(code)).count(),
-                Some(rewarded.len()),
-            ),
-            row("dead letters left", quiet::dead_letters(stage).await?, Some(0)),
-            row("announced more than once", again(&announced), None),
-            row("fulfilled again after a duplicate", again(&fulfilled), None),
-            row(
-                "stored, but never accepted",
-                stored.keys().filter(|id| !accepted.contains_key(*id)).count(),
-                Some(0),
-            ),
-            row("processes that ended badly", unclean, Some(0)),
-            row(
-                "accepted and lost",
-                {
-                    of_accepted(&|id| {
-                        !as_accepted(id)
-                            || !announced.contains_key(id)
-                            || !fulfilled.contains_key(id)
-                            || !shown.fulfilled.contains(id)
-                            || (rewarded.contains(id) && !coupons.contains_key(id))
-                    })
-                },
-                Some(0),
-            ),
-            row("effects made twice (a second coupon)", two_codes.count(), Some(0)),
-        ],
-    })
+/// Compares the accepted orders with what became of them.
+pub async fn audit(arena: &Arena, accepted: &[Accepted], unclean: usize) -> anyhow::Result<Audit> {
+    let earns_coupon = |amount| arena.coupons_from.is_none_or(|from| from <= amount);
+    let rewarded = accepted.iter().filter(|order| earns_coupon(order.amount));
+    let rewarded = rewarded.map(|order| order.id.to_string()).collect();
+    let accepted = accepted.iter().map(|order| (order.id.to_string(), order.amount)).collect();
+    let findings = Findings {
+        accepted,
+        rewarded,
+        stored: column(arena, "publisher", "ORDERS_TABLE_NAME", "id", "amount").await?,
+        announced: announcements(arena).await?,
+        fulfilled: count_by_order(arena, "fulfilment", "order fulfilled"),
+        coupons: column(arena, "promotion", "COUPONS_TABLE_NAME", "order_id", "code").await?,
+        granted: codes_by_order(arena),
+        shown: shown(arena).await?,
+        dead_letters: quiet::dead_letters(arena).await?,
+        unclean,
+    };
+    Ok(Audit { rows: findings.rows() })
 }
 
-/// What the workers' reports came to, as they are projected on the orders.
+impl Findings {
+    fn rows(&self) -> Vec<Row> {
+        let orders = self.accepted.len();
+        let rewarded = self.rewarded.len();
+        let accepted = |is: &dyn Fn(&str) -> bool| self.accepted.keys().filter(|id| is(id)).count();
+        let coupons = |is: &dyn Fn(&str, &str) -> bool| {
+            self.coupons.iter().filter(|(id, code)| is(id, code)).count()
+        };
+        let repeated = |counts: &BTreeMap<String, usize>| counts.values().map(|n| n - 1).sum();
+        let unknown = self.stored.keys().filter(|id| !self.accepted.contains_key(*id)).count();
+        let is_shown = |id: &str, code: &str| {
+            self.shown.coupons.get(id).is_some_and(|shown| shown.as_str() == code)
+        };
+        let must = |what, count, expected| Row { what, count, expected: Some(expected) };
+        let info = |what, count| Row { what, count, expected: None };
+        vec![
+            info("orders accepted", orders),
+            must("stored as accepted", accepted(&|id| self.is_stored(id)), orders),
+            must("announced", accepted(&|id| self.announced.contains_key(id)), orders),
+            must("fulfilled", accepted(&|id| self.fulfilled.contains_key(id)), orders),
+            must("shown as fulfilled", accepted(&|id| self.shown.fulfilled.contains(id)), orders),
+            info("orders above promotion's filter", rewarded),
+            must("coupons", self.coupons.len(), rewarded),
+            must(
+                "coupons of orders below the filter",
+                coupons(&|id, _| !self.rewarded.contains(id)),
+                0,
+            ),
+            must("coupons shown as stored", coupons(&is_shown), rewarded),
+            must("dead letters left", self.dead_letters, 0),
+            info("announced again", repeated(&self.announced)),
+            info("fulfilled again", repeated(&self.fulfilled)),
+            must("orders stored but never accepted", unknown, 0),
+            must("processes that did not exit cleanly after SIGTERM", self.unclean, 0),
+            must("orders accepted but lost", accepted(&|id| self.is_lost(id)), 0),
+            must("orders with a second coupon", self.second_coupons(), 0),
+        ]
+    }
+
+    /// Whether an order is stored with the total that was accepted.
+    fn is_stored(&self, id: &str) -> bool {
+        let stored = self.stored.get(id).and_then(|total| total.parse().ok());
+        stored == self.accepted.get(id).copied()
+    }
+
+    /// Whether an accepted order lacks something that it should have.
+    fn is_lost(&self, id: &str) -> bool {
+        !self.is_stored(id)
+            || !self.announced.contains_key(id)
+            || !self.fulfilled.contains_key(id)
+            || !self.shown.fulfilled.contains(id)
+            || (self.rewarded.contains(id) && !self.coupons.contains_key(id))
+    }
+
+    /// The number of orders for which promotion logged another code than the one stored.
+    fn second_coupons(&self) -> usize {
+        let is_second = |(id, codes): &(&String, &BTreeSet<String>)| {
+            codes.len() > 1 || codes.iter().any(|code| self.coupons.get(*id) != Some(code))
+        };
+        self.granted.iter().filter(is_second).count()
+    }
+}
+
+/// What the orders' pages show, read from the reports that are stored on the orders.
 #[derive(Default)]
 struct Shown {
     fulfilled: BTreeSet<String>,
@@ -156,16 +164,17 @@ struct Shown {
     coupons: BTreeMap<String, String>,
 }
 
-async fn shown(stage: &Stage) -> anyhow::Result<Shown> {
-    let dynamodb = aws_sdk_dynamodb::Client::new(&stage.target.config().await);
-    let scan = dynamodb.scan().table_name(stage.table("publisher", "ORDERS_TABLE_NAME")?);
+async fn shown(arena: &Arena) -> anyhow::Result<Shown> {
+    let dynamodb = aws_sdk_dynamodb::Client::new(&arena.aws);
+    let scan = dynamodb.scan().table_name(arena.table("publisher", "ORDERS_TABLE_NAME")?);
     let mut items = scan.into_paginator().items().send();
     let mut shown = Shown::default();
     while let Some(item) = items.next().await {
-        let told = item?.into_values().filter_map(|value| value.as_m().ok()?.get("told").cloned());
-        for report in told {
-            let json = report.as_s().ok().context("a report is a text")?;
-            let report: Report = serde_json::from_str(json).context("reading a report")?;
+        let reports =
+            item?.into_values().filter_map(|value| value.as_m().ok()?.get("told").cloned());
+        for report in reports {
+            let json = report.as_s().ok().context("a stored report is not a text")?;
+            let report: Report = serde_json::from_str(json).context("reading a stored report")?;
             let id = report.order_id.to_string();
             if report.state == State::Done && report.service == "fulfilment" {
                 shown.fulfilled.insert(id.clone());
@@ -177,16 +186,16 @@ async fn shown(stage: &Stage) -> anyhow::Result<Shown> {
     Ok(shown)
 }
 
-/// Two attributes of every item of a table: a map from the key to the other.
+/// The attribute `value` of every item of a table, by its attribute `key`.
 async fn column(
-    stage: &Stage,
+    arena: &Arena,
     service: &str,
     variable: &str,
     key: &str,
     value: &str,
 ) -> anyhow::Result<BTreeMap<String, String>> {
-    let dynamodb = aws_sdk_dynamodb::Client::new(&stage.target.config().await);
-    let scan = dynamodb.scan().table_name(stage.table(service, variable)?);
+    let dynamodb = aws_sdk_dynamodb::Client::new(&arena.aws);
+    let scan = dynamodb.scan().table_name(arena.table(service, variable)?);
     let mut pages = scan.into_paginator().items().send();
     let text = |value: Option<&AttributeValue>| match value {
         Some(AttributeValue::S(text) | AttributeValue::N(text)) => text.clone(),
@@ -200,14 +209,14 @@ async fn column(
     Ok(column)
 }
 
-/// How often each order was announced.
-async fn announcements(stage: &Stage) -> anyhow::Result<BTreeMap<String, usize>> {
-    let sqs = aws_sdk_sqs::Client::new(&stage.target.config().await);
+/// How often each order was announced, by the audit queue.
+async fn announcements(arena: &Arena) -> anyhow::Result<BTreeMap<String, usize>> {
+    let sqs = aws_sdk_sqs::Client::new(&arena.aws);
     let mut counts = BTreeMap::new();
     loop {
         let receive = sqs
             .receive_message()
-            .queue_url(&stage.audit_queue)
+            .queue_url(&arena.audit_queue)
             .visibility_timeout(3_600)
             .max_number_of_messages(10);
         let messages = receive.send().await?.messages.unwrap_or_default();
@@ -224,9 +233,10 @@ async fn announcements(stage: &Stage) -> anyhow::Result<BTreeMap<String, usize>>
     }
 }
 
-fn count_by_order(stage: &Stage, service: &str, what: &str) -> BTreeMap<String, usize> {
+/// How often `service` logged `text`, by order.
+fn count_by_order(arena: &Arena, service: &str, text: &str) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
-    for line in stage.log.of(service).iter().filter(|line| line.contains(what)) {
+    for line in arena.log.of(service).iter().filter(|line| line.contains(text)) {
         if let Some(id) = field(line, "order.id") {
             *counts.entry(id.to_owned()).or_insert(0) += 1;
         }
@@ -234,9 +244,10 @@ fn count_by_order(stage: &Stage, service: &str, what: &str) -> BTreeMap<String, 
     counts
 }
 
-fn codes_by_order(stage: &Stage) -> BTreeMap<String, BTreeSet<String>> {
+/// The coupon codes that promotion logged, by order.
+fn codes_by_order(arena: &Arena) -> BTreeMap<String, BTreeSet<String>> {
     let mut codes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for line in stage.log.of("promotion") {
+    for line in arena.log.of("promotion") {
         if let (Some(id), Some(code)) = (field(&line, "order.id"), field(&line, "coupon.code")) {
             codes.entry(id.to_owned()).or_default().insert(code.to_owned());
         }

@@ -1,28 +1,31 @@
-//! Waits until nothing moves any more, and sends dead letters round again.
+//! Waits until all queues are empty, and redrives dead letters.
 
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use aws_sdk_dynamodb::types::Select;
 use local::dead_letters::depth;
+use tokio::time::sleep;
 
-use super::{Stage, pause};
+use super::arena::Arena;
 
-/// After so long without quiet something is stuck.
+/// If the queues are not empty by then, something is stuck.
 const PATIENCE: Duration = Duration::from_secs(600);
-const TELL_EVERY: Duration = Duration::from_secs(10);
-/// A message that faults kept from being handled goes round so often, at most.
+const LOOK_INTERVAL: Duration = Duration::from_millis(500);
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
+/// How often dead letters are redriven, at most.
 const MAX_ROUNDS: usize = 5;
 
-/// Waits until the outbox and all queues are empty; returns how many dead letters were redriven.
+/// Waits until the outbox and all queues are empty; returns the number of dead letters redriven.
 ///
-/// A try that a crash or a lost answer used up counts towards the dead-letter queue, as on AWS. So
-/// a message may be there although nothing is wrong with it: it is not lost, and is redriven.
-pub async fn wait(stage: &Stage) -> anyhow::Result<usize> {
+/// As on AWS, an attempt that was cut short by a crash or a lost answer counts towards the
+/// dead-letter queue. So a message can end up there although it can be handled: it is not lost, and
+/// is redriven.
+pub async fn wait(arena: &Arena) -> anyhow::Result<usize> {
     let mut redriven = 0;
     for _ in 0..MAX_ROUNDS {
-        settle(stage).await?;
-        let moved = redrive(stage).await?;
+        settle(arena).await?;
+        let moved = redrive(arena).await?;
         if moved == 0 {
             return Ok(redriven);
         }
@@ -31,30 +34,29 @@ pub async fn wait(stage: &Stage) -> anyhow::Result<usize> {
     Ok(redriven)
 }
 
-async fn settle(stage: &Stage) -> anyhow::Result<()> {
+async fn settle(arena: &Arena) -> anyhow::Result<()> {
     let deadline = Instant::now() + PATIENCE;
-    let mut tell_at = Instant::now() + TELL_EVERY;
-    let mut quiet_looks = 0;
-    // Two looks: a message on its way from the outbox to a queue is in neither for a moment.
-    while quiet_looks < 2 {
-        let (unannounced, waiting) = (unannounced(stage).await?, waiting(stage).await?);
-        quiet_looks = if unannounced + waiting == 0 { quiet_looks + 1 } else { 0 };
-        let what_moves = format!("{unannounced} orders to announce, {waiting} messages to handle");
-        ensure!(Instant::now() < deadline, "no quiet: still {what_moves}");
-        if Instant::now() >= tell_at {
-            println!("{what_moves}");
-            tell_at += TELL_EVERY;
+    let mut progress_at = Instant::now() + PROGRESS_INTERVAL;
+    let mut empty_looks = 0;
+    // Two looks: on its way from the outbox to a queue, a message is in neither for a moment.
+    while empty_looks < 2 {
+        let (unannounced, waiting) = (unannounced(arena).await?, waiting(arena).await?);
+        empty_looks = if unannounced + waiting == 0 { empty_looks + 1 } else { 0 };
+        let left = format!("{unannounced} orders to announce, {waiting} messages to handle");
+        ensure!(Instant::now() < deadline, "after {} s still {left}", PATIENCE.as_secs());
+        if Instant::now() >= progress_at {
+            println!("{left}");
+            progress_at += PROGRESS_INTERVAL;
         }
-        pause().await;
+        sleep(LOOK_INTERVAL).await;
     }
     Ok(())
 }
 
-async fn unannounced(stage: &Stage) -> anyhow::Result<usize> {
-    let dynamodb = aws_sdk_dynamodb::Client::new(&stage.target.config().await);
-    let mut pages = dynamodb
+async fn unannounced(arena: &Arena) -> anyhow::Result<usize> {
+    let mut pages = aws_sdk_dynamodb::Client::new(&arena.aws)
         .scan()
-        .table_name(stage.table("publisher", "ORDERS_TABLE_NAME")?)
+        .table_name(arena.table("publisher", "ORDERS_TABLE_NAME")?)
         .filter_expression("attribute_exists(outbox)")
         .select(Select::Count)
         .into_paginator()
@@ -66,29 +68,29 @@ async fn unannounced(stage: &Stage) -> anyhow::Result<usize> {
     Ok(count)
 }
 
-async fn waiting(stage: &Stage) -> anyhow::Result<usize> {
-    let sqs = aws_sdk_sqs::Client::new(&stage.target.config().await);
+async fn waiting(arena: &Arena) -> anyhow::Result<usize> {
+    let sqs = aws_sdk_sqs::Client::new(&arena.aws);
     let mut waiting = 0;
-    for queue in stage.account.services.iter().filter_map(|service| service.queue.as_ref()) {
-        let (visible, held) = depth(&sqs, &queue.url).await?;
-        waiting += visible + held;
+    for queue in arena.queues() {
+        let (visible, in_flight) = depth(&sqs, &queue.url).await?;
+        waiting += visible + in_flight;
     }
     Ok(waiting)
 }
 
-/// How many dead letters there are.
-pub async fn dead_letters(stage: &Stage) -> anyhow::Result<usize> {
+/// The number of dead letters.
+pub async fn dead_letters(arena: &Arena) -> anyhow::Result<usize> {
     let mut count = 0;
-    for letters in stage.dead_letters().await {
+    for letters in arena.dead_letters() {
         count += letters.count().await?;
     }
     Ok(count)
 }
 
 /// Sends every dead letter back to its queue; returns how many there were.
-async fn redrive(stage: &Stage) -> anyhow::Result<usize> {
-    let count = dead_letters(stage).await?;
-    for letters in stage.dead_letters().await {
+async fn redrive(arena: &Arena) -> anyhow::Result<usize> {
+    let count = dead_letters(arena).await?;
+    for letters in arena.dead_letters() {
         letters.redrive().await?;
     }
     Ok(count)

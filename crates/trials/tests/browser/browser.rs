@@ -1,5 +1,5 @@
-//! A browser as a person uses it: pages are visited, fields filled in and buttons pressed, and
-//! what is to be seen is waited for.
+//! A browser as a person uses it: visits pages, fills in fields, presses buttons, and waits until
+//! something is shown.
 
 use anyhow::Context as _;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
@@ -13,7 +13,7 @@ use crate::{
     webdriver::{Driver, Session},
 };
 
-/// What the W3C chose for the key of an element's reference.
+/// The key of a reference to an element, from the WebDriver specification.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// Chromium's preference "do not allow sites to use JavaScript".
@@ -26,7 +26,7 @@ pub enum Scripts {
     Off,
 }
 
-/// A new browser with nothing in its history, on one site.
+/// A browser with a new profile, for one site.
 pub struct Browser {
     pub session: Session,
     site: String,
@@ -50,39 +50,39 @@ impl Browser {
             "--disable-background-networking",
             "--disable-component-update",
             "--disable-sync",
-            "--hide-scrollbars", // as on a phone: a page has the whole width
-            "--remote-debugging-pipe", // it ends with chromedriver, however that ends
+            "--hide-scrollbars", // as on a phone, where a page has the whole width
+            "--remote-debugging-pipe", // exits with chromedriver, even if that is killed
             &user_data,
         ];
         let session = driver.open(json!({ "args": arguments, "prefs": preferences })).await?;
         Ok(Self { session, site: site.to_owned(), _profile: profile })
     }
 
-    /// Types an address of the site.
+    /// Opens a page of the site.
     pub async fn visit(&self, path: &str) -> anyhow::Result<()> {
         let url = format!("{}{path}", self.site);
         self.session.post("/url", json!({ "url": url })).await.map(drop)
     }
 
-    /// Waits until an element is there, and returns the path of its commands.
+    /// Waits until an element exists, and returns the path of its commands.
     pub async fn see(&self, css: &str) -> anyhow::Result<String> {
         let look = async || Ok(self.all(css).await?.into_iter().next());
-        until(look).await.with_context(|| format!("{css} is never to be seen"))
+        until(look).await.with_context(|| format!("{css} does not appear"))
     }
 
-    /// Waits until there are so many elements.
+    /// Waits until there are exactly `count` elements.
     pub async fn see_many(&self, css: &str, count: usize) -> anyhow::Result<()> {
         let look = async || Ok((self.all(css).await?.len() == count).then_some(()));
-        until(look).await.with_context(|| format!("{css} is never to be seen {count} times"))
+        until(look).await.with_context(|| format!("{css} does not appear {count} times"))
     }
 
     /// Waits until an element has this text.
     pub async fn see_text(&self, css: &str, wanted: &str) -> anyhow::Result<()> {
         let look = async || Ok((self.text(css).await? == wanted).then_some(()));
-        until(look).await.with_context(|| format!("{css} never says {wanted:?}"))
+        until(look).await.with_context(|| format!("the text of {css} does not become {wanted:?}"))
     }
 
-    /// The paths of the commands of every element that is there now.
+    /// The paths of the commands of every element that exists now.
     pub async fn all(&self, css: &str) -> anyhow::Result<Vec<String>> {
         let query = json!({ "using": "css selector", "value": css });
         let found = self.session.post("/elements", query).await?;
@@ -96,14 +96,14 @@ impl Browser {
         self.session.post(&format!("{element}/click"), json!({})).await.map(drop)
     }
 
-    /// Types `text` in place of what is in a field.
+    /// Replaces the text in a field.
     pub async fn fill_in(&self, css: &str, text: &str) -> anyhow::Result<()> {
         let element = self.see(css).await?;
         self.session.post(&format!("{element}/clear"), json!({})).await?;
         self.session.post(&format!("{element}/value"), json!({ "text": text })).await.map(drop)
     }
 
-    /// The text that is to be seen in an element.
+    /// The visible text of an element.
     pub async fn text(&self, css: &str) -> anyhow::Result<String> {
         self.string(&format!("{}/text", self.see(css).await?)).await
     }
@@ -118,7 +118,7 @@ impl Browser {
         Ok(false)
     }
 
-    /// What is typed into a field.
+    /// The text in a field.
     pub async fn typed(&self, css: &str) -> anyhow::Result<String> {
         self.string(&format!("{}/property/value", self.see(css).await?)).await
     }
@@ -134,28 +134,28 @@ impl Browser {
         value.as_str().map(str::to_owned).with_context(|| format!("{command} is {value}"))
     }
 
-    /// What a script returns. It runs past the page's Content-Security-Policy.
+    /// The result of a script, to which the page's Content-Security-Policy does not apply.
     pub async fn evaluate(&self, script: &str) -> anyhow::Result<Value> {
         self.session.post("/execute/sync", json!({ "script": script, "args": [] })).await
     }
 
-    /// The whole page as a picture, which is a PNG.
+    /// A screenshot of the whole page, as PNG.
     pub async fn picture(&self) -> anyhow::Result<Vec<u8>> {
         let parameters = json!({ "captureBeyondViewport": true });
         let taken = self.session.cdp("Page.captureScreenshot", parameters).await?;
         Ok(BASE64_STANDARD.decode(taken["data"].as_str().context("no picture")?)?)
     }
 
-    /// Closes it, and refuses it if a page had errors or asked anyone else for anything.
+    /// Closes the browser. Fails if a page had errors or sent a request to another site.
     pub async fn close(self) -> anyhow::Result<()> {
-        let said = self.session.log("browser").await;
+        let console = self.session.log("browser").await;
         let events = self.session.log("performance").await;
         self.session.close().await?;
-        quiet::check(&self.site, &said?, &events?)
+        quiet::check(&self.site, &console?, &events?)
     }
 }
 
-/// Looks again and again until there is something.
+/// Looks until there is something, or until the timeout.
 async fn until<T>(look: impl AsyncFn() -> anyhow::Result<Option<T>>) -> anyhow::Result<T> {
     let found = async {
         loop {

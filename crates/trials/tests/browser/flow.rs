@@ -1,11 +1,11 @@
-//! The picture in which orders are seen moving.
+//! The picture in which orders move.
 
 use anyhow::{Context as _, ensure};
 use tokio::time::{Duration, interval};
 
 use crate::{Outcome, browser::Browser, looks, order, test_system::TestSystem};
 
-/// Fulfilment stands still for a while: its orders wait in its queue, those of promotion do not.
+/// Fulfilment is stopped at first: its orders wait in its queue, those of promotion do not.
 pub async fn orders_move_through_the_picture_and_only_large_ones_to_promotion(
     test: &mut TestSystem,
     browser: &Browser,
@@ -16,30 +16,32 @@ pub async fn orders_move_through_the_picture_and_only_large_ones_to_promotion(
     browser.evaluate("window.neverLeft = true").await?;
     let small = test.order("Ada Lovelace", "79.99").await?;
     let large = test.order("Grace Hopper", "120").await?;
-    let dots = |id: &str| format!("main svg [data-order='{id}']");
-    browser.see_many(&dots(&small), 1).await?;
-    browser.see_many(&dots(&large), 2).await?;
-    for (id, done) in [(&small, 0), (&large, 1)] {
-        browser.see_many(&format!("{}[data-state=waiting]", dots(id)), 1).await?;
-        browser.see_many(&format!("{}[data-state=done]", dots(id)), done).await?;
-    }
+    let dot = |id: &str, service: &str, state: &str| {
+        format!("main svg [data-order='{id}'][data-service={service}][data-state={state}]")
+    };
+    browser.see_many(&dot(&small, "fulfilment", "waiting"), 1).await?;
+    browser.see_many(&dot(&large, "fulfilment", "waiting"), 1).await?;
+    browser.see_many(&dot(&large, "promotion", "done"), 1).await?;
+    let of_promotion = format!("main svg [data-order='{small}'][data-service=promotion]");
+    browser.see_many(&of_promotion, 0).await?;
     looks::check(browser, "flow-waiting").await?;
     looks::keep_for_readme(browser, "flow", 1200).await?;
 
-    let waiting = left(browser, &dots(&small)).await?;
+    let waiting = left(browser, &dot(&small, "fulfilment", "waiting")).await?;
     test.system.start_service("fulfilment")?;
-    browser.see_many(&format!("{}[data-state=done]", dots(&small)), 1).await?;
-    browser.see_many(&format!("{}[data-state=done]", dots(&large)), 2).await?;
-    let done = left(browser, &dots(&small)).await?;
+    browser.see_many(&dot(&small, "fulfilment", "done"), 1).await?;
+    browser.see_many(&dot(&large, "fulfilment", "done"), 1).await?;
+    browser.see_many(&dot(&large, "promotion", "done"), 1).await?;
+    let done = left(browser, &dot(&small, "fulfilment", "done")).await?;
     ensure!(waiting < done, "the dot went from {waiting} to {done}");
     ensure!(browser.evaluate("return window.neverLeft").await? == true, "the page was reloaded");
     looks::check(browser, "flow-done").await
 }
 
-/// Where a dot is, in pixels from the left.
+/// The distance of a dot from the left, in pixels.
 async fn left(browser: &Browser, css: &str) -> anyhow::Result<f64> {
     let script = format!("return document.querySelector(`{css}`).getBoundingClientRect().left");
-    browser.evaluate(&script).await?.as_f64().context("a dot without place")
+    browser.evaluate(&script).await?.as_f64().context("the dot has no place")
 }
 
 pub async fn without_scripts_the_picture_refreshes_itself(
@@ -52,7 +54,7 @@ pub async fn without_scripts_the_picture_refreshes_itself(
     looks::keep(browser, "flow-without-scripts").await
 }
 
-/// Ten seconds of orders moving, while fulfilment takes its time.
+/// Ten seconds of moving orders, with a slow fulfilment.
 pub async fn ten_seconds_are_recorded_for_the_readme(
     test: &mut TestSystem,
     browser: &Browser,

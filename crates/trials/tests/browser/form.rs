@@ -1,18 +1,18 @@
-//! The order form, with what can be wrong with what a person types.
+//! The order form, and the mistakes that a person can make in it.
 
 use anyhow::{Context as _, ensure};
 use serde_json::{Value, json};
 
 use crate::{Outcome, browser::Browser, looks, test_system::TestSystem};
 
-pub async fn the_form_is_filled_in_for_a_start(_: &mut TestSystem, browser: &Browser) -> Outcome {
+pub async fn the_form_is_filled_in_at_first(_: &mut TestSystem, browser: &Browser) -> Outcome {
     browser.visit("/").await?;
     ensure!(!browser.typed("#customer").await?.is_empty());
     ensure!(!browser.typed("#total").await?.is_empty());
     looks::check(browser, "form").await
 }
 
-pub async fn what_is_wrong_is_said_at_the_field_and_what_was_typed_stays(
+pub async fn each_mistake_is_explained_at_its_field_and_the_input_is_kept(
     _: &mut TestSystem,
     browser: &Browser,
 ) -> Outcome {
@@ -30,19 +30,19 @@ pub async fn what_is_wrong_is_said_at_the_field_and_what_was_typed_stays(
         ensure!(description.contains(sentence), "{name} is announced with {description:?}");
         ensure!(invalid == "true", "{name} is not announced as invalid");
     }
-    // Nothing is announced before the reader comes to it, so it is brought there.
+    // A screen reader announces an error only at its field, so the focus is moved there.
     let focused = browser.evaluate("return document.activeElement.id").await?;
     ensure!(focused == "customer", "the focus is on {focused}");
     looks::check(browser, "form-errors").await
 }
 
-/// What assistive technology is told of a field: its description, and whether it is invalid.
+/// What assistive technology announces for a field: its description, and whether it is invalid.
 async fn as_announced(browser: &Browser, field: &str) -> anyhow::Result<(String, String)> {
     let tree = browser.session.cdp("Accessibility.getFullAXTree", json!({})).await?;
     let nodes = tree["nodes"].as_array().context("no accessibility tree")?;
     let is_field = |it: &&Value| it["role"]["value"] == "textbox" && it["name"]["value"] == field;
     let node = nodes.iter().find(is_field).with_context(|| format!("no field named {field}"))?;
-    let properties = node["properties"].as_array().context("a field without properties")?;
+    let properties = node["properties"].as_array().context("the field has no properties")?;
     let invalid = properties.iter().find(|it| it["name"] == "invalid");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let invalid = invalid.map(|it| text(&it["value"]["value"])).unwrap_or_default();

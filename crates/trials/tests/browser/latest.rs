@@ -12,13 +12,13 @@ const LONGEST_NAME: usize = 100;
 
 const NAMES: &str = "return [...document.querySelectorAll('main tbody a')].map(it => it.text)";
 
-/// The first check of all: no order was sent yet.
+/// The first of all checks, as no order may have been sent yet.
 pub async fn without_orders_the_list_leads_to_the_form(
     _: &mut TestSystem,
     browser: &Browser,
 ) -> Outcome {
     browser.visit("/orders").await?;
-    ensure!(browser.all("table").await?.is_empty(), "a table without orders");
+    ensure!(browser.all("table").await?.is_empty(), "there is a table without orders");
     looks::check(browser, "orders-none").await?;
     browser.click("main p a[href='/']").await?;
     browser.see("form #customer").await.map(drop)

@@ -1,4 +1,4 @@
-//! A page as different people see it: wide and narrow, light and dark, and by its accessibility.
+//! Checks the layout and accessibility of a page: wide and narrow, light and dark.
 
 use std::{env, fs, path::Path, time::Duration};
 
@@ -7,27 +7,27 @@ use serde_json::{Value, json};
 
 use crate::browser::Browser;
 
-/// In CSS pixels: the narrowest that the pages promise, and a laptop's.
+/// In CSS pixels: the narrowest that the pages support, and a laptop's.
 const WIDTHS: [u32; 2] = [320, 1280];
 const HEIGHT: u32 = 800;
 const SCHEMES: [&str; 2] = ["light", "dark"];
 
-/// Asks for new pictures in the README.
+/// The variable that asks for new pictures in the documents.
 const UPDATE: &str = "UPDATE_SCREENSHOTS";
-/// They are sharp on a high-resolution screen, and have a margin below.
+/// Pictures in the documents are sharp on a high-resolution screen, and have a margin below.
 const README_SCALE: u32 = 2;
 const README_MARGIN: u32 = 24;
-/// How long a frame of the animation is shown: eight a second.
+/// The time between frames of the animation: eight a second.
 pub const FRAME: Duration = Duration::from_millis(125);
 
-/// Runs every rule of axe-core and returns what it holds against the page, with some examples.
+/// Runs every rule of axe-core and returns the violations, with some examples.
 const RUN_AXE: &str = "const done = arguments[0];
     const brief = ({ id, help, nodes }) =>
         ({ id, help, nodes: nodes.slice(0, 3).map(it => it.html + ' ' + it.failureSummary) });
     axe.run().then(it => done(it.violations.map(brief)), error => done([String(error)]));";
 
-/// Checks the page that is shown in every width and colour scheme, and keeps a screenshot of each
-/// as `{name}-{width}-{scheme}.png`.
+/// Checks the current page in every width and colour scheme, and keeps a screenshot of each as
+/// `{name}-{width}-{scheme}.png`.
 pub async fn check(browser: &Browser, name: &str) -> anyhow::Result<()> {
     for width in WIDTHS {
         for scheme in SCHEMES {
@@ -41,12 +41,12 @@ pub async fn check(browser: &Browser, name: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Keeps a screenshot of the page as it is shown, in `target/screenshots`.
+/// Keeps a screenshot of the current page in `target/screenshots`.
 pub async fn keep(browser: &Browser, name: &str) -> anyhow::Result<()> {
     save(browser, &workspace().join("target/screenshots"), name).await
 }
 
-/// Whether the pictures of the documents are to be taken anew: they differ every time.
+/// Whether to take the pictures of the documents again; they differ every time.
 pub fn are_pictures_wanted() -> bool {
     env::var(UPDATE).is_ok_and(|it| it == "on")
 }
@@ -88,12 +88,12 @@ async fn save(browser: &Browser, directory: &Path, name: &str) -> anyhow::Result
     fs::write(directory.join(name).with_extension("png"), picture).context("saving a screenshot")
 }
 
-/// Looks at the page with another width and colour scheme.
+/// Shows the page with another width and colour scheme.
 async fn set(browser: &Browser, width: u32, scheme: &str) -> anyhow::Result<()> {
     resize(browser, width, HEIGHT, 1).await?;
     let media = json!({ "features": [
         { "name": "prefers-color-scheme", "value": scheme },
-        // A colour on its way to another one is neither.
+        // Axe-core cannot check a colour in the middle of a transition.
         { "name": "prefers-reduced-motion", "value": "reduce" },
     ] });
     browser.session.cdp("Emulation.setEmulatedMedia", media).await.map(drop)
@@ -105,7 +105,7 @@ async fn resize(browser: &Browser, width: u32, height: u32, scale: u32) -> anyho
     browser.session.cdp("Emulation.setDeviceMetricsOverride", screen).await.map(drop)
 }
 
-/// Nothing has to be scrolled sideways.
+/// Nothing needs to be scrolled sideways.
 async fn fits(browser: &Browser) -> anyhow::Result<()> {
     let script = "return [document.documentElement.scrollWidth, window.innerWidth]";
     let widths: (u64, u64) = serde_json::from_value(browser.evaluate(script).await?)?;

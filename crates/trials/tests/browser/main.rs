@@ -1,7 +1,7 @@
 //! The pages in a real browser, as people use them.
 //!
-//! Needs what `.ci/browser` installs, and is switched on by `BROWSER_TESTS=on`. Each check has a
-//! new browser; the system is the same for all. Screenshots are in `target/screenshots`.
+//! Needs the packages that `.ci/browser` installs, and runs only with `BROWSER_TESTS=on`. Each
+//! check has a new browser; all share one system. Screenshots are in `target/screenshots`.
 
 use std::{env, pin::Pin, process::ExitCode, time::Instant};
 
@@ -37,7 +37,7 @@ type Run =
 
 const SWITCH: &str = "BROWSER_TESTS";
 
-/// Every check by its path, for browsers with scripts on or off.
+/// The checks, by path, each with scripts on or off in the browser.
 macro_rules! checks {
     ($($scripts:ident $module:ident::$name:ident;)*) => {
         [$((stringify!($name), Scripts::$scripts,
@@ -50,18 +50,21 @@ async fn main() -> anyhow::Result<ExitCode> {
     if env::var(SWITCH).is_ok_and(|it| it == "on") {
         return check_all().await;
     }
-    println!("browser: off, nothing was checked. Install the packages with `.ci/browser`; then");
+    println!(
+        "browser: off, nothing was checked. Install the packages with `.ci/browser`, then run"
+    );
     println!("    {SWITCH}=on cargo test --package trials --test browser");
     Ok(ExitCode::SUCCESS)
 }
 
-/// Runs the checks whose names contain the first argument that is no option, else all of them.
+/// Runs the checks whose names contain the first argument that is not an option; without such an
+/// argument, all of them.
 async fn check_all() -> anyhow::Result<ExitCode> {
     let mut checks = checks! {
         On latest::without_orders_the_list_leads_to_the_form;
-        On form::the_form_is_filled_in_for_a_start;
-        On form::what_is_wrong_is_said_at_the_field_and_what_was_typed_stays;
-        On order::an_order_of_120_is_seen_on_its_whole_way_and_its_coupon_is_copied;
+        On form::the_form_is_filled_in_at_first;
+        On form::each_mistake_is_explained_at_its_field_and_the_input_is_kept;
+        On order::an_order_of_120_is_shown_at_each_step_and_its_coupon_is_copied;
         On order::an_order_of_50_has_no_promotion;
         Off order::without_scripts_the_page_refreshes_itself_until_the_order_is_done;
         On latest::the_latest_orders_are_listed_newest_first_and_paged;
@@ -69,14 +72,14 @@ async fn check_all() -> anyhow::Result<ExitCode> {
         On flow::orders_move_through_the_picture_and_only_large_ones_to_promotion;
         Off flow::without_scripts_the_picture_refreshes_itself;
         On problems::a_missing_page_leads_back_to_the_form;
-        On problems::going_back_and_sending_something_else_leads_to_the_first_order;
+        On problems::going_back_and_sending_another_total_leads_to_the_first_order;
         On problems::a_form_of_another_site_is_refused;
         On problems::a_failed_attempt_is_shown_and_so_is_the_one_that_succeeds;
-        On problems::while_dynamodb_is_unavailable_what_was_typed_stays;
+        On problems::while_dynamodb_is_unavailable_the_input_is_kept;
     }
     .to_vec();
     if looks::are_pictures_wanted() {
-        // Before most orders are sent, so that the picture has room.
+        // Before most orders are sent, so that the picture is not crowded.
         checks.splice(1..1, checks! { On flow::ten_seconds_are_recorded_for_the_readme; });
     }
     let filter = env::args().skip(1).find(|it| !it.starts_with('-')).unwrap_or_default();
@@ -89,10 +92,10 @@ async fn check_all() -> anyhow::Result<ExitCode> {
         let outcome = match run(&mut test, &browser).await {
             Ok(()) => browser.close().await,
             Err(error) => {
-                // It is about the error; if even that fails, there is no picture of it.
+                // The error matters more than a failure to take its screenshot.
                 let _ = looks::keep(&browser, &format!("failed-{name}")).await;
                 browser.session.close().await?;
-                // Whatever it had stopped runs again for the others.
+                // The check may have stopped services that the others need.
                 test = TestSystem::start().await?;
                 Err(error)
             }

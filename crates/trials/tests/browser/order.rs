@@ -1,16 +1,16 @@
-//! The page of an order, on which its way is seen.
+//! The page of an order, which shows its steps.
 
 use anyhow::ensure;
 
 use crate::{Outcome, browser::Browser, looks, test_system::TestSystem};
 
-/// With a break between groups of four, as people read it aloud.
+/// In groups of four, as people read it aloud.
 const CODE_CHARACTERS: usize = "KWQ4-77W5-2D2F".len();
 
 const CONTROL_V: &str = "\u{e009}v";
 
-/// The worker stands still until the page was seen waiting: what comes then, comes by itself.
-pub async fn an_order_of_120_is_seen_on_its_whole_way_and_its_coupon_is_copied(
+/// Fulfilment is stopped until the page shows that it is pending. The page then changes by itself.
+pub async fn an_order_of_120_is_shown_at_each_step_and_its_coupon_is_copied(
     test: &mut TestSystem,
     browser: &Browser,
 ) -> Outcome {
@@ -34,13 +34,13 @@ pub async fn an_order_of_120_is_seen_on_its_whole_way_and_its_coupon_is_copied(
 
 async fn copies_its_coupon(test: &TestSystem, browser: &Browser) -> Outcome {
     let code = browser.text("#attachments code").await?;
-    ensure!(code.len() == CODE_CHARACTERS, "{code:?} is no code");
-    test.saw("promotion", &["coupon granted", &format!("coupon.code={code}")]).await?;
+    ensure!(code.len() == CODE_CHARACTERS, "{code:?} is not a code");
+    test.logged("promotion", &["coupon granted", &format!("coupon.code={code}")]).await?;
     browser.click("#attachments button").await?;
     browser.see_text("#attachments [role=status]", "Copied").await?;
     looks::check(browser, "order-copied").await?;
     looks::keep_for_readme(browser, "order", 720).await?;
-    // Where a person would use it.
+    // It can be pasted.
     browser.visit("/").await?;
     browser.fill_in("#customer", CONTROL_V).await?;
     ensure!(browser.typed("#customer").await? == code, "the clipboard has something else");
@@ -53,8 +53,11 @@ pub async fn an_order_of_50_has_no_promotion(_: &mut TestSystem, browser: &Brows
     for step in ["stored", "announced", "fulfilment"] {
         browser.see(&done(step)).await?;
     }
-    ensure!(browser.all("[data-step=promotion]").await?.is_empty(), "50 is no large order");
-    ensure!(!browser.is_shown("#attachments code").await?, "50 earns no coupon");
+    ensure!(
+        browser.all("[data-step=promotion]").await?.is_empty(),
+        "an order of 50 reached promotion"
+    );
+    ensure!(!browser.is_shown("#attachments code").await?, "an order of 50 has a coupon");
     looks::check(browser, "order-small").await
 }
 
@@ -71,7 +74,7 @@ pub async fn without_scripts_the_page_refreshes_itself_until_the_order_is_done(
         browser.see(&done(step)).await?;
     }
     ensure!(browser.text("#attachments code").await?.len() == CODE_CHARACTERS);
-    // A button that does nothing would be a lie.
+    // Without scripts the button would do nothing.
     ensure!(
         !browser.is_shown("#attachments button").await?,
         "there is a button that needs scripts"
@@ -91,15 +94,11 @@ pub async fn send(browser: &Browser, customer: &str, total: &str) -> Outcome {
     Ok(())
 }
 
-/// A step that happened says when.
+/// The time of a step that is done.
 fn done(step: &str) -> String {
     format!("#timeline [data-step={step}][data-state=done] time")
 }
 
 pub async fn stop_fulfilment(test: &mut TestSystem) -> Outcome {
-    let fulfilment = test.system.process("fulfilment")?;
-    fulfilment.terminate();
-    let status = fulfilment.wait().await?;
-    ensure!(status.success(), "fulfilment ended with {status}");
-    Ok(())
+    test.stop("fulfilment").await
 }

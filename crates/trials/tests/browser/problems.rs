@@ -1,6 +1,6 @@
-//! What a person sees when something goes wrong.
+//! The pages that a person sees when something goes wrong.
 
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use serde_json::json;
 
 use crate::{Outcome, browser::Browser, looks, order, test_system::TestSystem};
@@ -19,7 +19,7 @@ pub async fn a_missing_page_leads_back_to_the_form(
     browser.see("form #customer").await.map(drop)
 }
 
-pub async fn going_back_and_sending_something_else_leads_to_the_first_order(
+pub async fn going_back_and_sending_another_total_leads_to_the_first_order(
     _: &mut TestSystem,
     browser: &Browser,
 ) -> Outcome {
@@ -50,7 +50,7 @@ pub async fn a_form_of_another_site_is_refused(
     looks::check(browser, "problem-other-site").await
 }
 
-pub async fn while_dynamodb_is_unavailable_what_was_typed_stays(
+pub async fn while_dynamodb_is_unavailable_the_input_is_kept(
     test: &mut TestSystem,
     browser: &Browser,
 ) -> Outcome {
@@ -84,17 +84,13 @@ pub async fn a_failed_attempt_is_shown_and_so_is_the_one_that_succeeds(
     looks::check(browser, "order-mended").await
 }
 
-/// Starts a service again, with DynamoDB elsewhere.
+/// Restarts a service, with another address of DynamoDB or with the right one.
 async fn restart(test: &mut TestSystem, service: &str, dynamodb: Option<&str>) -> Outcome {
-    let process = test.system.process(service)?;
-    process.terminate();
-    let status = process.wait().await?;
-    ensure!(status.success(), "{service} ended with {status}");
-    let mut services = test.system.account.services.iter_mut();
-    let found = services.find(|it| it.name == service).context("no such service")?;
+    test.stop(service).await?;
+    let variables = test.variables(service)?;
     match dynamodb {
-        Some(url) => found.variables.insert(DYNAMODB.to_owned(), url.to_owned()),
-        None => found.variables.remove(DYNAMODB),
+        Some(url) => variables.insert(DYNAMODB.to_owned(), url.to_owned()),
+        None => variables.remove(DYNAMODB),
     };
     test.system.start_service(service)?;
     test.system.healthy().await

@@ -1,8 +1,8 @@
-//! The part of WebDriver that these tests speak: JSON over HTTP to chromedriver.
+//! The part of WebDriver that these tests use: JSON over HTTP to chromedriver.
 //!
-//! It is the protocol itself because every WebDriver crate turns on features of crates that the
-//! product is built with, such as `preserve_order` of `serde_json` or `fold` of `syn`: all would be
-//! compiled twice, and the product be tested with other features than those it ships with.
+//! There are crates for it, but each of them turns on features of the product's dependencies, such
+//! as `preserve_order` of `serde_json` or `fold` of `syn`. Everything would be compiled twice, and
+//! the product tested with other features than those it ships with.
 
 use std::process::Stdio;
 
@@ -21,16 +21,16 @@ use crate::test_system::TIMEOUT;
 /// A running chromedriver. It is killed when this is dropped.
 pub struct Driver {
     process: Child,
-    /// Kept open, or chromedriver could not write any more.
+    /// Kept open, as chromedriver writes to it.
     _output: Lines<BufReader<ChildStdout>>,
-    /// In place of the person's own: nothing of theirs is read or changed.
+    /// Used instead of the home directory, so that nothing in that is read or changed.
     _home: TempDir,
     http: Client,
     url: String,
 }
 
 impl Driver {
-    /// Starts chromedriver on a port that it finds free.
+    /// Starts chromedriver on a free port.
     pub async fn start() -> anyhow::Result<Self> {
         let home = TempDir::new()?;
         let mut process = Command::new("chromedriver")
@@ -58,11 +58,11 @@ impl Driver {
         } });
         let driver = Session { http: self.http.clone(), url: self.url.clone() };
         let opened = driver.post("/session", json!({ "capabilities": capabilities })).await?;
-        let id = opened["sessionId"].as_str().context("a session without id")?;
+        let id = opened["sessionId"].as_str().context("the session has no id")?;
         Ok(Session { url: format!("{}/session/{id}", self.url), ..driver })
     }
 
-    /// Ends it. The sessions were closed before.
+    /// Stops chromedriver. The sessions must be closed already.
     pub async fn stop(mut self) -> anyhow::Result<()> {
         Ok(self.process.kill().await?)
     }
@@ -74,7 +74,7 @@ async fn port(output: &mut Lines<BufReader<ChildStdout>>) -> anyhow::Result<u16>
             return Ok(port.trim_end_matches('.').parse()?);
         }
     }
-    anyhow::bail!("chromedriver ended before it named its port")
+    anyhow::bail!("chromedriver exited before it printed its port")
 }
 
 /// One browser.
@@ -102,7 +102,7 @@ impl Session {
         self.post("/goog/cdp/execute", json!({ "cmd": command, "params": parameters })).await
     }
 
-    /// The entries of a log since it was last read.
+    /// The entries of a log since the last call.
     pub async fn log(&self, kind: &str) -> anyhow::Result<Vec<Value>> {
         let entries = self.post("/se/log", json!({ "type": kind })).await?;
         Ok(entries.as_array().cloned().unwrap_or_default())

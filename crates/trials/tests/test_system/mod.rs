@@ -8,6 +8,7 @@ use anyhow::{Context as _, ensure};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::QueueAttributeName;
+use deployment::description::Kind;
 use local::{
     build,
     log::Log,
@@ -22,7 +23,7 @@ pub const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 pub type Item = std::collections::HashMap<String, AttributeValue>;
 
-/// A running system, and a browser.
+/// A running system, and an HTTP client that does not follow redirects.
 pub struct TestSystem {
     pub system: System,
     pub log: Log,
@@ -36,7 +37,7 @@ impl TestSystem {
         Self::start_with(&[]).await
     }
 
-    /// Starts a system whose services get `variables` as well.
+    /// Starts a system whose services also get `variables`.
     pub async fn start_with(variables: &[(&str, &str)]) -> anyhow::Result<Self> {
         let (log, lines) = Log::new();
         let settings = Settings {
@@ -46,7 +47,7 @@ impl TestSystem {
             endpoint_url: None,
             aws_port: 0,
             port: 0,
-            // Short long polls, so that stopping is quick; and the logs that tests look for.
+            // Short polls, so that stopping is quick; and the log lines that tests wait for.
             variables: [("RECEIVE_WAIT_SECONDS", "1"), ("RUST_LOG", "info,promotion=debug")]
                 .iter()
                 .chain(variables)
@@ -80,7 +81,7 @@ impl TestSystem {
         Ok(self.http.post(self.url("/")).form(&fields).send().await?)
     }
 
-    /// Sends an order as a person would, and returns its id.
+    /// Places an order with the form, and returns its id.
     pub async fn order(&self, customer: &str, total: &str) -> anyhow::Result<String> {
         let id = self.open_form().await?;
         let answer = self.post_form(&id, customer, total).await?;
@@ -89,13 +90,13 @@ impl TestSystem {
         Ok(id)
     }
 
-    /// What programs see of an order.
+    /// The order as JSON.
     pub async fn see(&self, id: &str) -> anyhow::Result<serde_json::Value> {
         let answer = self.http.get(self.url(&format!("/orders/{id}"))).send().await?;
         Ok(answer.error_for_status()?.json().await?)
     }
 
-    /// Waits until an order is as `wanted` says, and returns what programs see of it then.
+    /// Waits until `wanted` accepts the order, and returns it.
     pub async fn see_until(
         &self,
         id: &str,
@@ -112,26 +113,37 @@ impl TestSystem {
         });
         match seen.await {
             Ok(order) => order,
-            Err(_) => anyhow::bail!("it never is so: {}", self.see(id).await?),
+            Err(_) => anyhow::bail!("the order is still {}", self.see(id).await?),
         }
     }
 
-    /// Ends a service with SIGTERM, and waits for it.
-    pub async fn end(&mut self, service: &str) -> anyhow::Result<()> {
+    /// Stops a service with SIGTERM, and waits until it has exited.
+    pub async fn stop(&mut self, service: &str) -> anyhow::Result<()> {
         let process = self.system.process(service)?;
         process.terminate();
         let status = process.wait().await?;
-        ensure!(status.success(), "{service} ended with {status}");
+        ensure!(status.success(), "{service} exited with {status}");
         Ok(())
     }
 
-    /// Waits for a line of `service` with all of `fragments` in it.
-    pub async fn saw(&self, service: &str, fragments: &[&str]) -> anyhow::Result<String> {
+    /// Stops every worker except `service`, so that no other reports.
+    pub async fn stop_workers_except(&mut self, service: &str) -> anyhow::Result<()> {
+        let services = self.system.account.services.iter();
+        let workers = services.filter(|it| it.kind == Kind::Worker && it.name != service);
+        let names: Vec<_> = workers.map(|worker| worker.name.clone()).collect();
+        for name in names {
+            self.stop(&name).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until `service` logs a line that contains all of `fragments`, and returns the line.
+    pub async fn logged(&self, service: &str, fragments: &[&str]) -> anyhow::Result<String> {
         let has_all = |line: &str| fragments.iter().all(|fragment| line.contains(fragment));
         self.log.wait_for(service, TIMEOUT, has_all).await
     }
 
-    /// The lines of `service` with `fragment` in them, so far.
+    /// The lines with `fragment` that `service` has logged so far.
     pub fn lines(&self, service: &str, fragment: &str) -> Vec<String> {
         let lines = self.log.of(service).into_iter();
         lines.filter(|line| line.contains(fragment)).collect()
@@ -142,18 +154,17 @@ impl TestSystem {
         service.queue.clone().context("no queue")
     }
 
-    /// Puts a message into a worker's queue, past the topic.
+    /// Puts a message into a worker's queue, bypassing the topic.
     pub async fn send_to_queue(&self, service: &str, body: &str) -> anyhow::Result<()> {
         self.send(self.queue(service)?.url, body).await
     }
 
-    /// Puts a report into the publisher's status queue, past the topic.
+    /// Puts a report into the publisher's status queue, bypassing the topics.
     pub async fn report(&self, report: &serde_json::Value) -> anyhow::Result<()> {
         self.send(self.variable("publisher", "STATUS_QUEUE_URL")?, &report.to_string()).await
     }
 
-    /// Waits until the publisher has handled every report except `dead` of them, which are dead
-    /// letters by then.
+    /// Waits until the status queue is empty and `dead` reports are dead letters.
     pub async fn status_is_handled(&self, dead: usize) -> anyhow::Result<()> {
         let url = self.variable("publisher", "STATUS_QUEUE_URL")?;
         let letters = url.replace("statusQueue", "statusDeadLetters");
@@ -163,16 +174,16 @@ impl TestSystem {
             }
             anyhow::Ok(())
         };
-        timeout(TIMEOUT, handled).await.context("the status queue is never empty")?
+        timeout(TIMEOUT, handled).await.context("the status queue is not empty")?
     }
 
-    /// A variable of a service.
+    /// An environment variable of a service.
     pub fn variable(&self, service: &str, name: &str) -> anyhow::Result<String> {
         let service = self.system.account.service(service).context("no such service")?;
         service.variables.get(name).cloned().with_context(|| format!("no {name}"))
     }
 
-    /// The variables that a service gets when it is started the next time.
+    /// The environment variables that a service gets when it is started again.
     pub fn variables(&mut self, name: &str) -> anyhow::Result<&mut BTreeMap<String, String>> {
         let mut services = self.system.account.services.iter_mut();
         let service = services.find(|it| it.name == name).context("no such service")?;
@@ -202,10 +213,10 @@ impl TestSystem {
             anyhow::Ok(())
         };
         let deadline = timeout(TIMEOUT, settled).await;
-        deadline.with_context(|| format!("{service} never has {count} dead letters"))?
+        deadline.with_context(|| format!("{service} does not have {count} dead letters"))?
     }
 
-    /// How many messages of a queue are visible, and how many are in flight.
+    /// The number of visible messages in a queue, and of those in flight.
     pub async fn depth(&self, url: &str) -> anyhow::Result<(usize, usize)> {
         let sqs = aws_sdk_sqs::Client::new(&self.aws);
         let attributes = sqs
@@ -223,7 +234,7 @@ impl TestSystem {
         ))
     }
 
-    /// Every item of the table that `service` finds in `variable`.
+    /// Every item of the table that `variable` of `service` names.
     pub async fn items(&self, service: &str, variable: &str) -> anyhow::Result<Vec<Item>> {
         let service = self.system.account.service(service).context("no such service")?;
         let dynamodb = aws_sdk_dynamodb::Client::new(&self.aws);

@@ -1,4 +1,4 @@
-//! Orders, placed as a person would: sent again with the same id until they are accepted.
+//! Places orders as customers would: each is sent again with the same id until it is accepted.
 
 use std::{
     sync::{
@@ -15,14 +15,14 @@ use reqwest::{Client, StatusCode, redirect::Policy};
 use tokio::{task::JoinSet, time::sleep};
 use uuid::Uuid;
 
-use super::Args;
+use super::args::Args;
 
-/// What a person waits before sending again, at most.
+/// The longest that a customer waits before sending again.
 const MAX_PAUSE_MS: u64 = 300;
-/// What a browser would wait for an answer, and longer than a publisher takes to give up.
+/// How long to wait for an answer: longer than a publisher takes to give up.
 const TIMEOUT: Duration = Duration::from_secs(30);
-/// After so many tries something else is wrong than faults.
-const MAX_TRIES: u32 = 1_000;
+/// After this many attempts, something other than the injected faults is wrong.
+const MAX_ATTEMPTS: u32 = 1_000;
 
 /// An order that was accepted.
 #[derive(Clone, Debug)]
@@ -33,11 +33,11 @@ pub struct Accepted {
     pub amount: Amount,
 }
 
-/// How far the load is.
+/// How many orders were accepted, and how many requests that took, so far.
 #[derive(Default)]
 pub struct Progress {
     accepted: AtomicU32,
-    tries: AtomicU64,
+    requests: AtomicU64,
 }
 
 impl Progress {
@@ -47,12 +47,12 @@ impl Progress {
     }
 
     /// How many requests that took.
-    pub fn tries(&self) -> u64 {
-        self.tries.load(Ordering::Relaxed)
+    pub fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
     }
 }
 
-/// Places all orders at the publishers at `urls`, in turn.
+/// Places all orders with the publishers at `urls`, in turn.
 pub async fn place_orders(
     args: &Args,
     urls: Vec<String>,
@@ -60,11 +60,11 @@ pub async fn place_orders(
 ) -> anyhow::Result<Vec<Accepted>> {
     let client = Client::builder().redirect(Policy::none()).timeout(TIMEOUT).build()?;
     let next = Arc::new(AtomicU32::new(0));
-    let mut people = JoinSet::new();
+    let mut customers = JoinSet::new();
     for _ in 0..args.concurrency {
         let (client, urls, next) = (client.clone(), urls.clone(), Arc::clone(&next));
         let (progress, args) = (Arc::clone(&progress), args.clone());
-        people.spawn(async move {
+        customers.spawn(async move {
             let mut accepted = Vec::new();
             loop {
                 let number = next.fetch_add(1, Ordering::Relaxed);
@@ -77,7 +77,7 @@ pub async fn place_orders(
         });
     }
     let mut accepted = Vec::new();
-    while let Some(done) = people.join_next().await {
+    while let Some(done) = customers.join_next().await {
         accepted.extend(done??);
     }
     Ok(accepted)
@@ -97,9 +97,9 @@ async fn place(
     let customer = format!("Customer {}", number % 50);
     let as_form = random.random_bool(0.5);
     let id = OrderId::from_idempotency_key(&key);
-    for tries in 0..MAX_TRIES {
-        progress.tries.fetch_add(1, Ordering::Relaxed);
-        let url = &urls[(number + tries) as usize % urls.len()];
+    for attempt in 0..MAX_ATTEMPTS {
+        progress.requests.fetch_add(1, Ordering::Relaxed);
+        let url = &urls[(number + attempt) as usize % urls.len()];
         let request = if as_form {
             let fields = [
                 ("id", id.to_string()),
@@ -111,7 +111,7 @@ async fn place(
             let body = serde_json::json!({ "customer": customer, "amount": amount.to_string() });
             client.post(format!("{url}/orders")).header("idempotency-key", &key).json(&body)
         };
-        // No answer, or one of a server in trouble: the same again.
+        // Without an answer, or after a server error, the same request is sent again.
         if let Ok(response) = request.send().await {
             match response.status() {
                 StatusCode::SEE_OTHER | StatusCode::CREATED | StatusCode::OK => {
@@ -122,5 +122,5 @@ async fn place(
         }
         sleep(Duration::from_millis(random.random_range(0..MAX_PAUSE_MS))).await;
     }
-    anyhow::bail!("order {id} was not accepted in {MAX_TRIES} tries")
+    anyhow::bail!("order {id} was not accepted in {MAX_ATTEMPTS} attempts")
 }

@@ -1,0 +1,38 @@
+//! Where an endpoint listens, and the account and region of its resources.
+
+use std::net::{IpAddr, SocketAddr};
+
+/// The account that every embedded resource belongs to.
+pub const ACCOUNT_ID: &str = "000000000000";
+/// The region if the environment variables name none.
+pub const DEFAULT_REGION: &str = "us-east-1";
+
+/// The addresses of an endpoint, and its region.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The address to listen on; with port 0 the system picks a free port.
+    pub listen: SocketAddr,
+    /// The host in queue URLs, by which the services reach this machine.
+    pub public_host: String,
+    /// The region of every resource.
+    pub region: String,
+}
+
+impl Settings {
+    /// An endpoint for this machine only; with port 0 the system picks a free port.
+    pub fn loopback(port: u16) -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], port)),
+            public_host: IpAddr::from([127, 0, 0, 1]).to_string(),
+            region: region(),
+        }
+    }
+}
+
+/// The region in the environment variables, or [`DEFAULT_REGION`].
+pub fn region() -> String {
+    ["AWS_REGION", "AWS_DEFAULT_REGION"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        .unwrap_or_else(|| DEFAULT_REGION.to_owned())
+}

@@ -1,0 +1,252 @@
+//! What a measurement runs on: an empty AWS account, a proxy in front of it, and the services.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+use account::{
+    endpoint::{self, Endpoint},
+    provision::{Account, Service as Provisioned, Target, provision},
+    proxy::{Conditions, Proxy},
+};
+use anyhow::{Context as _, ensure};
+use aws_config::SdkConfig;
+use deployment::description::Kind;
+use local::{
+    build, dead_letters,
+    process::{Line, Process},
+    system::free_port,
+};
+use orders::event::ORDERS_TOPIC;
+use pubsub::health;
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    time::{sleep, timeout},
+};
+
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+/// Short, because the time to start is measured.
+const HEALTH_INTERVAL: Duration = Duration::from_millis(1);
+
+/// When each order was fulfilled, by the log of fulfilment.
+type Fulfilled = Arc<Mutex<HashMap<String, Instant>>>;
+
+/// An AWS account, and the services of a deployment that use it.
+pub struct Rig {
+    endpoint: Endpoint,
+    /// For clients that bypass the proxy. They share its connections.
+    direct: SdkConfig,
+    account: Account,
+    proxy: Proxy,
+    binaries: PathBuf,
+    lines: UnboundedSender<Line>,
+    fulfilled: Fulfilled,
+}
+
+/// How a service or a client reaches the AWS endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// Directly.
+    Direct,
+    /// Through the proxy, which counts calls and delays them.
+    Proxy,
+}
+
+impl Way {
+    /// The way with a delay of `delay`: without one, the proxy would only take processor time.
+    pub fn with_delay(delay: Duration) -> Self {
+        if delay.is_zero() { Self::Direct } else { Self::Proxy }
+    }
+}
+
+/// A running service. It is killed when it is dropped.
+pub struct Service {
+    /// Its process.
+    pub process: Process,
+    /// The port of its page, or of its health check.
+    pub port: u16,
+    /// The time from its start until it was healthy.
+    pub took: Duration,
+}
+
+impl Rig {
+    /// Creates the account that the Copilot files describe. The proxy delays each call by `delay`.
+    pub async fn set_up(binaries: &Path, delay: Duration) -> anyhow::Result<Self> {
+        let endpoint = endpoint::start(&endpoint::Settings::loopback(0)).await?;
+        let target = Target { endpoint_url: endpoint.url.clone(), region: endpoint::region() };
+        let account = provision(&build::copilot_directory(), &target).await?;
+        let proxy = Proxy::start(&endpoint.url, Conditions { delay, ..Conditions::default() });
+        let proxy = proxy.await?;
+        let (lines, received) = unbounded_channel();
+        let fulfilled = Fulfilled::default();
+        tokio::spawn(note_fulfilled(received, Arc::clone(&fulfilled)));
+        let (direct, binaries) = (target.config().await, binaries.to_owned());
+        Ok(Self { endpoint, direct, account, proxy, binaries, lines, fulfilled })
+    }
+
+    /// The names of all services. The publisher, which takes the orders, is the first.
+    pub fn services(&self) -> Vec<String> {
+        let services = self.account.services.iter();
+        let mut names: Vec<_> = services.map(|service| service.name.clone()).collect();
+        names.sort_by_key(|name| name != "publisher");
+        names
+    }
+
+    /// Starts a service, without the banner and without pauses, and waits until it is healthy.
+    pub async fn start(&self, name: &str, way: Way) -> anyhow::Result<Service> {
+        let port = free_port(0)?;
+        let service = self.service(name)?;
+        let mut variables = service.variables.clone();
+        let changed: BTreeMap<&str, String> = BTreeMap::from([
+            ("AWS_ENDPOINT_URL", self.url(way).to_owned()),
+            ("PORT", port.to_string()),
+            ("HEALTH_PORT", port.to_string()),
+            ("BANNER", "off".to_owned()),
+            ("PACE_MS", "0".to_owned()),
+        ]);
+        variables.extend(changed.into_iter().map(|(name, value)| (name.to_owned(), value)));
+        let binary = build::binary(&self.binaries, name)?;
+        let started = Instant::now();
+        let process = Process::spawn(name, &binary, &variables, &self.lines)?;
+        let path = if service.kind == Kind::Web { "/ping" } else { "/" };
+        let answers = async {
+            while health::check(port, path).await.is_err() {
+                sleep(HEALTH_INTERVAL).await;
+            }
+        };
+        let healthy = timeout(START_TIMEOUT, answers).await;
+        healthy.with_context(|| format!("{name} does not become healthy"))?;
+        Ok(Service { process, port, took: started.elapsed() })
+    }
+
+    /// Starts all services; the publisher is the first of them.
+    pub async fn start_all(&self, way: Way) -> anyhow::Result<Vec<Service>> {
+        let mut services = Vec::new();
+        for name in self.services() {
+            services.push(self.start(&name, way).await?);
+        }
+        Ok(services)
+    }
+
+    /// Stops services with SIGTERM, as ECS does.
+    pub async fn stop(&self, services: Vec<Service>) -> anyhow::Result<()> {
+        let mut processes: Vec<Process> = services.into_iter().map(|it| it.process).collect();
+        processes.iter_mut().for_each(Process::terminate);
+        // Otherwise a worker waits up to 20 s for its long poll.
+        self.endpoint.end_long_polls();
+        for process in &mut processes {
+            let ended = timeout(STOP_TIMEOUT, process.wait()).await;
+            let status = ended.with_context(|| format!("{} does not exit", process.name))??;
+            ensure!(status.success(), "{} exited with {status}", process.name);
+        }
+        Ok(())
+    }
+
+    /// A client that bypasses the proxy.
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.direct)
+    }
+
+    /// A configuration for clients in this process.
+    pub async fn aws(&self, way: Way) -> SdkConfig {
+        let endpoint_url = self.url(way).to_owned();
+        Target { endpoint_url, region: endpoint::region() }.config().await
+    }
+
+    fn url(&self, way: Way) -> &str {
+        if way == Way::Proxy { &self.proxy.url } else { &self.endpoint.url }
+    }
+
+    /// The calls through the proxy so far, by service and operation.
+    pub fn calls(&self) -> BTreeMap<String, u64> {
+        self.proxy.counts().calls
+    }
+
+    fn service(&self, name: &str) -> anyhow::Result<&Provisioned> {
+        self.account.service(name).with_context(|| format!("there is no service {name}"))
+    }
+
+    /// The name of the table of orders.
+    pub fn orders_table(&self) -> anyhow::Result<&str> {
+        self.service("publisher")?.variable("ORDERS_TABLE_NAME")
+    }
+
+    /// The name of the table of coupons.
+    pub fn coupons_table(&self) -> anyhow::Result<&str> {
+        self.service("promotion")?.variable("COUPONS_TABLE_NAME")
+    }
+
+    /// The ARN of the topic of orders.
+    pub fn orders_topic(&self) -> anyhow::Result<&str> {
+        self.service("publisher")?.topic_arn(ORDERS_TOPIC)
+    }
+
+    /// The URL of fulfilment's queue, which receives every order.
+    pub fn fulfilment_queue(&self) -> anyhow::Result<&str> {
+        let queue = self.service("fulfilment")?.queue.as_ref();
+        queue.map(|queue| queue.url.as_str()).context("fulfilment has no queue")
+    }
+
+    /// The number of messages in fulfilment's queue, including those in flight.
+    pub async fn fulfilment_depth(&self) -> anyhow::Result<usize> {
+        self.depth(self.fulfilment_queue()?).await
+    }
+
+    /// The number of messages in all queues, including those in flight.
+    pub async fn waiting(&self) -> anyhow::Result<usize> {
+        let mut waiting = 0;
+        for queue in self.account.services.iter().filter_map(|service| service.queue.as_ref()) {
+            waiting += self.depth(&queue.url).await?;
+        }
+        Ok(waiting)
+    }
+
+    async fn depth(&self, queue: &str) -> anyhow::Result<usize> {
+        let sqs = aws_sdk_sqs::Client::new(&self.direct);
+        let (visible, in_flight) = dead_letters::depth(&sqs, queue).await?;
+        Ok(visible + in_flight)
+    }
+
+    /// When each order was fulfilled, so far.
+    pub fn fulfilled(&self) -> HashMap<String, Instant> {
+        locked(&self.fulfilled).clone()
+    }
+
+    /// The number of orders that were fulfilled so far.
+    pub fn fulfilled_count(&self) -> usize {
+        locked(&self.fulfilled).len()
+    }
+}
+
+impl Service {
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.process.name
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> i32 {
+        self.process.pid()
+    }
+}
+
+/// Inserting cannot panic, so the data behind a poisoned lock is right.
+fn locked(fulfilled: &Fulfilled) -> MutexGuard<'_, HashMap<String, Instant>> {
+    fulfilled.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn note_fulfilled(mut lines: UnboundedReceiver<Line>, fulfilled: Fulfilled) {
+    while let Some(Line { service, text }) = lines.recv().await {
+        if service != "fulfilment" || !text.contains("order fulfilled") {
+            continue;
+        }
+        let id = text.split_whitespace().find_map(|word| word.strip_prefix("order.id="));
+        if let Some(id) = id {
+            locked(&fulfilled).entry(id.to_owned()).or_insert_with(Instant::now);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! How much is measured.
+
+use std::time::Duration;
+
+/// The delay of each AWS call where a network is simulated: about a round trip within a region.
+pub const NETWORK: Duration = Duration::from_millis(5);
+
+/// The size of each measurement.
+#[derive(Clone, Copy, Debug)]
+pub struct Scale {
+    /// The time for which orders are sent, in seconds.
+    pub load_seconds: u64,
+    /// The longest that a queue is drained, in seconds.
+    pub drain_seconds: u64,
+    /// The number of messages in a queue before it is drained.
+    pub backlog: usize,
+    /// The number of orders to place at full speed: those of an hour at ten a second.
+    pub hour: usize,
+    /// The number of orders for which requests are counted.
+    pub counted: usize,
+    /// How long an idle system is observed.
+    pub idle: Duration,
+    /// How often each service is started.
+    pub starts: usize,
+}
+
+impl Scale {
+    /// For figures.
+    pub const FULL: Self = Self {
+        load_seconds: 4,
+        drain_seconds: 5,
+        backlog: 20_000,
+        hour: 36_000,
+        counted: 2_000,
+        // Three long polls.
+        idle: Duration::from_secs(60),
+        starts: 9,
+    };
+    /// For a check that the benchmark works.
+    pub const QUICK: Self = Self {
+        load_seconds: 1,
+        drain_seconds: 1,
+        backlog: 1_000,
+        hour: 1_000,
+        counted: 400,
+        idle: Duration::from_secs(3),
+        starts: 3,
+    };
+}

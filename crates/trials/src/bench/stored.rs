@@ -1,0 +1,76 @@
+//! What is stored for the orders, read from the tables past the services.
+
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
+
+use aws_sdk_dynamodb::types::{AttributeValue, Select};
+use tokio::time::sleep;
+
+use super::{load::Accepted, rig::Rig};
+
+const LOOK_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Waits until all of `accepted` are stored and announced, at most for `patience`; returns how many
+/// are not.
+pub async fn unannounced(
+    rig: &Rig,
+    accepted: &[Accepted],
+    patience: Duration,
+) -> anyhow::Result<usize> {
+    let deadline = Instant::now() + patience;
+    loop {
+        let announced = announced(rig).await?;
+        let missing = accepted.iter().filter(|it| !announced.contains(&it.id)).count();
+        // An announced order is in fulfilment's queue, or fulfilled.
+        let delivered = rig.fulfilment_depth().await? + rig.fulfilled_count();
+        let lost = missing.max(accepted.len().saturating_sub(delivered));
+        if lost == 0 || Instant::now() > deadline {
+            return Ok(lost);
+        }
+        sleep(LOOK_INTERVAL).await;
+    }
+}
+
+/// The ids of all orders that are stored and marked as announced.
+async fn announced(rig: &Rig) -> anyhow::Result<HashSet<String>> {
+    let mut items = rig
+        .dynamodb()
+        .scan()
+        .table_name(rig.orders_table()?)
+        .filter_expression("attribute_exists(announced_at) AND attribute_not_exists(outbox)")
+        .projection_expression("id")
+        .into_paginator()
+        .items()
+        .send();
+    let mut ids = HashSet::new();
+    while let Some(mut item) = items.try_next().await? {
+        if let Some(AttributeValue::S(id)) = item.remove("id") {
+            ids.insert(id);
+        }
+    }
+    Ok(ids)
+}
+
+/// The number of reports on the orders: one for each attempt of each service.
+pub async fn reports(rig: &Rig) -> anyhow::Result<usize> {
+    let scan = rig.dynamodb().scan().table_name(rig.orders_table()?);
+    let mut items = scan.into_paginator().items().send();
+    let mut count = 0;
+    while let Some(item) = items.try_next().await? {
+        count += item.keys().filter(|name| name.starts_with("report ")).count();
+    }
+    Ok(count)
+}
+
+/// The number of coupons.
+pub async fn coupons(rig: &Rig) -> anyhow::Result<usize> {
+    let scan = rig.dynamodb().scan().table_name(rig.coupons_table()?);
+    let mut pages = scan.select(Select::Count).into_paginator().send();
+    let mut count = 0;
+    while let Some(page) = pages.try_next().await? {
+        count += usize::try_from(page.count)?;
+    }
+    Ok(count)
+}
