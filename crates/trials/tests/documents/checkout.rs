@@ -13,8 +13,8 @@ pub struct Checkout {
 }
 
 impl Checkout {
-    /// Copies all files that git knows or would add, with their times, so that cargo recognises what
-    /// is built already.
+    /// Copies all files that git knows or would add, with their times, so that cargo recognises
+    /// what is built already.
     pub fn new(workspace: &Path, target: &Path) -> anyhow::Result<Self> {
         let directory = target.join("documents");
         let script = r#"
@@ -39,8 +39,8 @@ impl Checkout {
         std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
     }
 
-    /// Changes a file as the lines of `diff` say: those that begin with `-` go, those with `+` come,
-    /// the others show where. They have to identify one place.
+    /// Applies the lines of `diff` to a file: removes those that begin with `-`, adds those with
+    /// `+`; the others are context. They have to identify one place.
     pub fn edit(&self, path: &Path, diff: &str) -> anyhow::Result<()> {
         let side = |left_out: char| -> String {
             let lines = diff.lines().filter(|line| !line.starts_with(left_out));

@@ -1,10 +1,10 @@
-//! The documents are the test: it types what they ask a reader to type, and compares the output with
-//! what they show.
+//! The documents are the test: it types what they ask a reader to type, and compares the output
+//! with what they show.
 //!
 //! The documents of `docs/workshop` run one after the other in one checkout, each from its first
-//! block to its last. Each has to leave the checkout, the exported variables and the port as it found
-//! them, so it works with and without the ones before it. `DOCUMENT_TESTS=on` enables this, because
-//! it takes port 5000 and some minutes. Links are always checked: that takes no time.
+//! block to its last. Each has to leave the checkout, the exported variables and the port as it
+//! found them, so it works with and without the ones before it. `DOCUMENT_TESTS=on` enables this,
+//! because it takes port 5000 and some minutes. Links are always checked: that takes no time.
 
 use std::{
     collections::BTreeSet,

@@ -44,8 +44,8 @@ struct Background {
 
 impl Session {
     pub fn start(directory: &Path, target: &Path) -> anyhow::Result<Self> {
-        // The variables may contain credentials: only this user can read the file, and it is deleted
-        // with the session.
+        // The variables may contain credentials: only this user can read the file, and it is
+        // deleted with the session.
         let variables = NamedTempFile::new().context("making a file for variables")?;
         Ok(Self {
             directory: directory.to_owned(),
@@ -122,7 +122,8 @@ impl Session {
 
     fn bash(&self, commands: &str) -> Command {
         let script = format!(
-            "exec 2>&1\nsource \"$0\"\ntrap 'declare -px > \"$0\"' EXIT\nset -euo pipefail\n{commands}"
+            "exec 2>&1\nsource \"$0\"\ntrap 'declare -px > \"$0\"' EXIT\n\
+             set -euo pipefail\n{commands}"
         );
         let mut bash = Command::new("bash");
         bash.args(["-c", &script])
