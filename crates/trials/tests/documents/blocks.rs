@@ -1,6 +1,6 @@
-//! The code blocks of a document, and what is to be done with each.
+//! The code blocks of a document, and what the test does with each.
 //!
-//! A reader sees only the language of a block; what follows it in the info string is for this.
+//! A reader sees only the language of a block; the rest of the info string is for the test.
 
 use std::path::PathBuf;
 
@@ -16,21 +16,25 @@ pub struct Block {
     pub line: usize,
 }
 
-/// What is to be done with a block.
+/// What the test does with a block.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// `console`: it is run, and has to succeed.
+    /// `console`: run it; it has to succeed.
     Run,
-    /// `console background`: it is started, and runs until the document ends.
+    /// `console fails`: run it; it has to fail.
+    Fail,
+    /// `console background`: start it, and stop it when the document ends.
     Background,
-    /// `console elsewhere`: it needs what this machine may not have.
+    /// `console elsewhere`: check its syntax only; it needs something that this machine may lack.
     Elsewhere,
-    /// `text`: what the block before it prints.
+    /// `text`: compare it with the output of the block before.
     Expected,
-    /// `text log`: what the command in the background prints.
+    /// `text log`: wait until the command in the background prints it.
     Log,
-    /// `… file=PATH`: it is a file.
+    /// `… file=PATH`: write it to this file.
     File(PathBuf),
+    /// `diff file=PATH`: change this file as a reader does in an editor.
+    Edit(PathBuf),
 }
 
 /// The blocks of a document, in its order.
@@ -56,17 +60,21 @@ pub fn read(markdown: &str) -> anyhow::Result<Vec<Block>> {
     Ok(blocks)
 }
 
-/// `None` for a block that is only to be read: one of another language, or an `example`.
+/// `None` for a block that is for readers only: another language, or an `example`.
 fn kind(info: &str, line: usize) -> anyhow::Result<Option<Kind>> {
     let (language, rest) = info.split_once(' ').unwrap_or((info, ""));
     Ok(Some(match (language, rest) {
         ("console", "") => Kind::Run,
+        ("console", "fails") => Kind::Fail,
         ("console", "background") => Kind::Background,
         ("console", "elsewhere") => Kind::Elsewhere,
         ("text", "") => Kind::Expected,
         ("text", "log") => Kind::Log,
-        (_, rest) if rest.starts_with("file=") => Kind::File(rest["file=".len()..].into()),
         (_, "" | "example") => return Ok(None),
-        _ => bail!("line {line}: nothing is known of a block of {info:?}"),
+        _ => match (language, rest.strip_prefix("file=")) {
+            ("diff", Some(path)) => Kind::Edit(path.into()),
+            (_, Some(path)) => Kind::File(path.into()),
+            _ => bail!("line {line}: unknown info string {info:?}"),
+        },
     }))
 }

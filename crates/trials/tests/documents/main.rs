@@ -1,20 +1,25 @@
-//! The documents are the test: what they tell a reader to type is typed, and what they say comes of
-//! it has to come.
+//! The documents are the test: it types what they ask a reader to type, and compares the output
+//! with what they show.
 //!
-//! Each document of `docs/workshop` runs from its first block to its last, in a copy of this
-//! workspace that nothing was done to. It is switched on by `DOCUMENT_TESTS=on`, because it takes
-//! port 5000 and some minutes. Links are checked always: that takes no time.
+//! The documents of `docs/workshop` run one after the other in one checkout, each from its first
+//! block to its last. Each has to leave the checkout, the exported variables and the port as it
+//! found them, so it works with and without the ones before it. `DOCUMENT_TESTS=on` enables this,
+//! because it takes port 5000 and some minutes. Links are always checked: that takes no time.
 
 use std::{
+    collections::BTreeSet,
     env,
+    net::{Ipv4Addr, TcpListener},
     path::{Path, PathBuf},
-    process::{Command, ExitCode},
+    process::ExitCode,
     time::Instant,
 };
 
 use anyhow::{Context as _, ensure};
 
 mod blocks;
+
+mod checkout;
 
 mod session;
 
@@ -23,9 +28,12 @@ mod matching;
 mod links;
 
 use blocks::{Block, Kind};
+use checkout::Checkout;
 use session::Session;
 
 const SWITCH: &str = "DOCUMENT_TESTS";
+/// The port of the page.
+const PORT: u16 = 5000;
 
 fn main() -> anyhow::Result<ExitCode> {
     let workspace =
@@ -33,13 +41,17 @@ fn main() -> anyhow::Result<ExitCode> {
     let checked = links::check(workspace)?;
     println!("documents: {checked} links lead somewhere");
     if !env::var(SWITCH).is_ok_and(|it| it == "on") {
-        println!("documents: the workshop is off, none of its commands was run. Switch it on by");
+        println!("documents: the workshop is off, so none of its commands ran. Enable it with");
         println!("    {SWITCH}=on cargo test --package trials --test documents");
         return Ok(ExitCode::SUCCESS);
     }
-    let target = target(workspace);
-    seed(&target, &documents_target(&target))?;
+    port_is_free()?;
+    let target =
+        env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from);
+    let documents_target = target.join("documents-target");
+    checkout::seed(&target, &documents_target)?;
     let wanted = env::args().skip(1).find(|it| !it.starts_with('-')).unwrap_or_default();
+    let mut reader = Reader::new(workspace, &target, &documents_target)?;
     let (mut passed, mut failed) = (0, 0);
     for document in documents(workspace)? {
         let name = document.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -47,17 +59,25 @@ fn main() -> anyhow::Result<ExitCode> {
             continue;
         }
         let started = Instant::now();
-        let outcome = follow(workspace, &target, &document);
-        let verdict = match &outcome {
-            Ok(commands) => format!("{commands} commands ok"),
-            Err(error) => format!("FAILED: {error:#}"),
-        };
-        println!("{name}: {verdict} ({:.1} s)", started.elapsed().as_secs_f32());
-        match outcome {
-            Ok(_) => passed += 1,
-            Err(_) => failed += 1,
+        match reader.follow(&document) {
+            Ok(commands) => {
+                passed += 1;
+                println!(
+                    "{name}: {commands} commands ok ({:.1} s)",
+                    started.elapsed().as_secs_f32()
+                );
+            }
+            Err(error) => {
+                failed += 1;
+                println!("{name}: FAILED: {error:#} ({:.1} s)", started.elapsed().as_secs_f32());
+                drop(reader);
+                reader = Reader::new(workspace, &target, &documents_target)?;
+            }
         }
     }
+    drop(reader);
+    // It is large, and copied again by the next run.
+    std::fs::remove_dir_all(&documents_target).context("deleting the copy of the build")?;
     println!("documents: {passed} passed, {failed} failed");
     Ok(if failed == 0 && passed > 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -69,81 +89,71 @@ fn documents(workspace: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(documents)
 }
 
-/// Does what a document says, in a fresh copy; returns how many commands were run.
-fn follow(workspace: &Path, target: &Path, document: &Path) -> anyhow::Result<usize> {
-    let text = std::fs::read_to_string(document)?;
-    let blocks = blocks::read(&text)?;
-    let copy = copy(workspace, target)?;
-    let mut session = Session::start(&copy, &documents_target(target))?;
-    let mut commands = 0;
-    let mut printed = None;
-    for Block { kind, text, line } in &blocks {
-        let outcome = match kind {
-            Kind::Run => session.run(text).map(|output| {
-                printed = Some(output);
-                commands += 1;
-            }),
-            Kind::Background => session.start_background(text).map(|()| {
-                printed = None;
-                commands += 1;
-            }),
-            Kind::Elsewhere => session.check_syntax(text),
-            Kind::Expected => match printed.take() {
-                Some(output) => matching::whole(&output, text),
-                None => session.wait_for(text),
-            },
-            Kind::Log => session.wait_for(text),
-            Kind::File(path) => write(&copy.join(path), text),
-        };
-        outcome.with_context(|| format!("line {line}"))?;
+/// Somebody who follows the documents.
+struct Reader {
+    session: Session,
+    checkout: Checkout,
+    /// The variables that were exported at the beginning.
+    exported: BTreeSet<String>,
+}
+
+impl Reader {
+    fn new(workspace: &Path, target: &Path, documents_target: &Path) -> anyhow::Result<Self> {
+        let checkout = Checkout::new(workspace, target)?;
+        let mut session = Session::start(&checkout.directory, documents_target)?;
+        session.exported()?; // bash exports some of its own in the first block
+        let exported = session.exported()?;
+        Ok(Self { session, checkout, exported })
     }
-    session.end()?;
-    Ok(commands)
+
+    /// Does what a document says; returns how many commands ran.
+    fn follow(&mut self, document: &Path) -> anyhow::Result<usize> {
+        let blocks = blocks::read(&std::fs::read_to_string(document)?)?;
+        let mut commands = 0;
+        let mut printed = None;
+        for block in &blocks {
+            let line = block.line;
+            self.follow_block(block, &mut printed).with_context(|| format!("line {line}"))?;
+            commands +=
+                usize::from(matches!(block.kind, Kind::Run | Kind::Fail | Kind::Background));
+        }
+        self.session.end()?;
+        self.nothing_is_left()?;
+        Ok(commands)
+    }
+
+    fn follow_block(&mut self, block: &Block, printed: &mut Option<String>) -> anyhow::Result<()> {
+        let text = &block.text;
+        match &block.kind {
+            Kind::Run => *printed = Some(self.session.run(text, true)?),
+            Kind::Fail => *printed = Some(self.session.run(text, false)?),
+            Kind::Background => {
+                *printed = None;
+                self.session.start_background(text)?;
+            }
+            Kind::Elsewhere => self.session.check_syntax(text)?,
+            Kind::Expected => match printed.take() {
+                Some(output) => matching::whole(&output, text)?,
+                None => self.session.wait_for(text)?,
+            },
+            Kind::Log => self.session.wait_for(text)?,
+            Kind::File(path) => self.checkout.write(path, text)?,
+            Kind::Edit(path) => self.checkout.edit(path, text)?,
+        }
+        Ok(())
+    }
+
+    fn nothing_is_left(&mut self) -> anyhow::Result<()> {
+        let changes = self.checkout.changes()?;
+        ensure!(changes.is_empty(), "it leaves changed files behind:\n{changes}");
+        let exported = self.session.exported()?;
+        let left: Vec<_> = exported.difference(&self.exported).collect();
+        ensure!(left.is_empty(), "it leaves exported variables behind: {left:?}");
+        port_is_free()
+    }
 }
 
-fn write(path: &Path, text: &str) -> anyhow::Result<()> {
-    std::fs::create_dir_all(path.parent().context("a file is in a directory")?)?;
-    std::fs::write(path, text).with_context(|| format!("writing {}", path.display()))
-}
-
-/// A copy of all that is in the repository, with the times of its files, so that cargo knows what it
-/// compiled of it.
-fn copy(workspace: &Path, target: &Path) -> anyhow::Result<PathBuf> {
-    let copy = target.join("documents");
-    let script = r#"
-        rm --recursive --force "$0"
-        mkdir --parents "$0"
-        git ls-files --cached --others --exclude-standard -z \
-            | xargs --null cp --parents --preserve=timestamps --target-directory "$0"
-    "#;
-    bash(script, &[&copy], workspace).context("copying the workspace")?;
-    Ok(copy)
-}
-
-/// Copies what cargo compiled, so that a reader need not wait for it once more. Cargo takes two
-/// copies of a workspace for the same one: in one target directory, what a reader changes would get
-/// into the binaries of the workspace itself.
-fn seed(target: &Path, documents_target: &Path) -> anyhow::Result<()> {
-    let script = r#"
-        rm --recursive --force "$1"
-        mkdir --parents "$1/debug"
-        cp --archive "$0"/debug/{deps,build,.fingerprint} "$1/debug"
-    "#;
-    bash(script, &[target, documents_target], target).context("copying what was compiled")
-}
-
-fn bash(script: &str, arguments: &[&Path], directory: &Path) -> anyhow::Result<()> {
-    let mut bash = Command::new("bash");
-    bash.args(["-euo", "pipefail", "-c", script]).args(arguments).current_dir(directory);
-    let status = bash.status()?;
-    ensure!(status.success(), "it ended with {status}");
+fn port_is_free() -> anyhow::Result<()> {
+    TcpListener::bind((Ipv4Addr::UNSPECIFIED, PORT)).with_context(|| format!("port {PORT}"))?;
     Ok(())
-}
-
-fn target(workspace: &Path) -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| workspace.join("target"), PathBuf::from)
-}
-
-fn documents_target(target: &Path) -> PathBuf {
-    target.join("documents-target")
 }

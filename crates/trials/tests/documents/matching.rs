@@ -1,16 +1,16 @@
-//! Whether something printed is what a document says.
+//! Compares output with what a document expects.
 //!
-//! `…` stands for anything within a line, and a line of nothing else for any lines.
+//! `…` stands for anything within a line, and a line of only `…` for any number of lines.
 
 use anyhow::ensure;
 
 const ANYTHING: char = '…';
 
-/// Expects all of `output` to be as `expected`.
+/// Expects `output` to match `expected` from beginning to end.
 pub fn whole(output: &str, expected: &str) -> anyhow::Result<()> {
     let (lines, patterns): (Vec<_>, Vec<_>) =
         (output.trim_end().lines().collect(), expected.trim_end().lines().collect());
-    ensure!(lines_match(&lines, &patterns), "it should print\n{expected}\nbut it prints\n{output}");
+    ensure!(lines_match(&lines, &patterns), "expected the output\n{expected}\nbut got\n{output}");
     Ok(())
 }
 
@@ -27,7 +27,7 @@ fn lines_match(lines: &[&str], patterns: &[&str]) -> bool {
     line(first, pattern) && lines_match(lines, patterns)
 }
 
-/// Whether a line is as `pattern`.
+/// Whether a line matches `pattern`.
 pub fn line(line: &str, pattern: &str) -> bool {
     let (line, pattern) = (line.trim_end(), pattern.trim_end());
     let Some((start, rest)) = pattern.split_once(ANYTHING) else {
