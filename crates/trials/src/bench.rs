@@ -59,7 +59,8 @@ pub struct Args {
 ///
 /// # Errors
 ///
-/// If the benchmark cannot be completed: a service does not start, or the queues are never empty.
+/// If the benchmark cannot be completed: a service does not start, or the queues do not become
+/// empty.
 pub async fn run(args: &Args) -> anyhow::Result<bool> {
     let started = Instant::now();
     let scale = if args.quick { Scale::QUICK } else { Scale::FULL };
@@ -94,7 +95,7 @@ pub async fn run(args: &Args) -> anyhow::Result<bool> {
 ///
 /// # Errors
 ///
-/// If a service does not start, the queues are never empty, or an order is lost.
+/// If a service does not start, the queues do not become empty, or an order is lost.
 pub async fn requests_at_load(orders: usize) -> anyhow::Result<Requests> {
     let mut report = Report::new(true);
     let requests = requests::at_load(&build::binaries().await?, orders, &mut report).await?;

@@ -43,7 +43,7 @@ const FILE_INTERVAL: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 ///
-/// If the test cannot be completed: a service does not start, or the queues are never empty.
+/// If the test cannot be completed: a service does not start, or the queues do not become empty.
 pub async fn run(args: &Args) -> anyhow::Result<bool> {
     let started = Instant::now();
     println!(

@@ -18,7 +18,7 @@ async fn an_order_takes_few_requests() {
     // Every order is marked as announced, and every report is stored on its order.
     let updates = requests.count("DynamoDB.UpdateItem");
     assert_eq!(updates, orders + reports, "{calls:?}");
-    // Everything else shares requests, up to ten at a time: about 0.7 requests for a report.
+    // Everything else shares requests, up to ten at a time: about 0.75 requests for a report.
     let others = requests.count("") - puts - updates;
     assert!(others <= reports, "{others} other requests for {reports} reports: {calls:?}");
 }

@@ -1,4 +1,4 @@
-//! One order is one trace, as a collector sees it to which the real binaries export.
+//! One order is one trace: the real binaries export it to a collector.
 
 use std::collections::HashMap;
 
@@ -132,7 +132,8 @@ async fn the_publishers_span_is_the_parent_of_both_workers_spans() -> Outcome {
     test.logged("publisher", &["order stored", &id, &format!("trace.id={trace_id}")]).await?;
     test.logged("publisher", &["order announced", &id, &format!("trace.id={trace_id}")]).await?;
 
-    // A batch may contain several traces: its span is in none of them, and links to all.
+    // A batch may contain messages of several traces. Its span is in none of them, and links to
+    // all.
     let linked = |seen: &Vec<Seen>| {
         let mut receives = seen.iter().filter(|it| it.span.name.starts_with("receive "));
         receives.any(|it| it.span.links.iter().any(|link| link.span_id == send.span_id))

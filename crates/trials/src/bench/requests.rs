@@ -126,7 +126,7 @@ pub async fn measure(binaries: &Path, scale: Scale, report: &mut Report) -> anyh
 ///
 /// # Errors
 ///
-/// If a service does not start, or the queues are never empty.
+/// If a service does not start, or the queues do not become empty.
 pub async fn at_load(
     binaries: &Path,
     orders: usize,

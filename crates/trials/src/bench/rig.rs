@@ -8,8 +8,8 @@ use std::{
 };
 
 use account::{
-    endpoint::{self, Endpoint},
-    provision::{Account, Service as Provisioned, Target, provision},
+    embedded::EmbeddedAccount,
+    provision::{Service as Provisioned, Target},
     proxy::{Conditions, Proxy},
 };
 use anyhow::{Context as _, ensure};
@@ -37,10 +37,9 @@ type Fulfilled = Arc<Mutex<HashMap<String, Instant>>>;
 
 /// An AWS account, and the services of a deployment that use it.
 pub struct Rig {
-    endpoint: Endpoint,
+    embedded: EmbeddedAccount,
     /// For clients that bypass the proxy. They share its connections.
     direct: SdkConfig,
-    account: Account,
     proxy: Proxy,
     binaries: PathBuf,
     lines: UnboundedSender<Line>,
@@ -76,21 +75,19 @@ pub struct Service {
 impl Rig {
     /// Creates the account that the Copilot files describe. The proxy delays each call by `delay`.
     pub async fn set_up(binaries: &Path, delay: Duration) -> anyhow::Result<Self> {
-        let endpoint = endpoint::start(&endpoint::Settings::loopback(0)).await?;
-        let target = Target { endpoint_url: endpoint.url.clone(), region: endpoint::region() };
-        let account = provision(&build::copilot_directory(), &target).await?;
-        let proxy = Proxy::start(&endpoint.url, Conditions { delay, ..Conditions::default() });
-        let proxy = proxy.await?;
+        let embedded = EmbeddedAccount::of_files(&build::copilot_directory()).await?;
+        let conditions = Conditions { delay, ..Conditions::default() };
+        let proxy = Proxy::start(&embedded.endpoint.url, conditions).await?;
         let (lines, received) = unbounded_channel();
         let fulfilled = Fulfilled::default();
         tokio::spawn(note_fulfilled(received, Arc::clone(&fulfilled)));
-        let (direct, binaries) = (target.config().await, binaries.to_owned());
-        Ok(Self { endpoint, direct, account, proxy, binaries, lines, fulfilled })
+        let (direct, binaries) = (embedded.target.config().await, binaries.to_owned());
+        Ok(Self { embedded, direct, proxy, binaries, lines, fulfilled })
     }
 
     /// The names of all services. The publisher, which takes the orders, is the first.
     pub fn services(&self) -> Vec<String> {
-        let services = self.account.services.iter();
+        let services = self.embedded.account.services.iter();
         let mut names: Vec<_> = services.map(|service| service.name.clone()).collect();
         names.sort_by_key(|name| name != "publisher");
         names
@@ -137,7 +134,7 @@ impl Rig {
         let mut processes: Vec<Process> = services.into_iter().map(|it| it.process).collect();
         processes.iter_mut().for_each(Process::terminate);
         // Otherwise a worker waits up to 20 s for its long poll.
-        self.endpoint.end_long_polls();
+        self.embedded.endpoint.end_long_polls();
         for process in &mut processes {
             let ended = timeout(STOP_TIMEOUT, process.wait()).await;
             let status = ended.with_context(|| format!("{} does not exit", process.name))??;
@@ -154,11 +151,12 @@ impl Rig {
     /// A configuration for clients in this process.
     pub async fn aws(&self, way: Way) -> SdkConfig {
         let endpoint_url = self.url(way).to_owned();
-        Target { endpoint_url, region: endpoint::region() }.config().await
+        let region = self.embedded.target.region.clone();
+        Target { endpoint_url, region }.config().await
     }
 
     fn url(&self, way: Way) -> &str {
-        if way == Way::Proxy { &self.proxy.url } else { &self.endpoint.url }
+        if way == Way::Proxy { &self.proxy.url } else { &self.embedded.endpoint.url }
     }
 
     /// The calls through the proxy so far, by service and operation.
@@ -167,7 +165,7 @@ impl Rig {
     }
 
     fn service(&self, name: &str) -> anyhow::Result<&Provisioned> {
-        self.account.service(name).with_context(|| format!("there is no service {name}"))
+        self.embedded.account.service(name).with_context(|| format!("there is no service {name}"))
     }
 
     /// The name of the table of orders.
@@ -199,7 +197,9 @@ impl Rig {
     /// The number of messages in all queues, including those in flight.
     pub async fn waiting(&self) -> anyhow::Result<usize> {
         let mut waiting = 0;
-        for queue in self.account.services.iter().filter_map(|service| service.queue.as_ref()) {
+        for queue in
+            self.embedded.account.services.iter().filter_map(|service| service.queue.as_ref())
+        {
             waiting += self.depth(&queue.url).await?;
         }
         Ok(waiting)

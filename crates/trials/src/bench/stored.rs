@@ -1,4 +1,4 @@
-//! What is stored for the orders, read from the tables past the services.
+//! What is stored for the orders, read directly from the tables.
 
 use std::{
     collections::HashSet,

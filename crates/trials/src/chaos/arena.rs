@@ -4,8 +4,9 @@
 use std::path::PathBuf;
 
 use account::{
-    endpoint::{self, Endpoint},
-    provision::{Account, ENVIRONMENT, Queue, Target, provision_deployment},
+    embedded::EmbeddedAccount,
+    endpoint::{Endpoint, Settings},
+    provision::{Account, ENVIRONMENT, Queue},
     proxy::{Conditions, Plan, Proxy},
 };
 use anyhow::Context as _;
@@ -50,9 +51,8 @@ impl Arena {
     pub async fn set_up(args: &Args) -> anyhow::Result<Self> {
         let binaries = build::binaries().await?;
         let deployment = copilot::read(&build::copilot_directory(), ENVIRONMENT)?;
-        let endpoint = endpoint::start(&endpoint::Settings::loopback(0)).await?;
-        let target = Target { endpoint_url: endpoint.url.clone(), region: endpoint::region() };
-        let account = provision_deployment(&deployment, &target).await?;
+        let embedded = EmbeddedAccount::start(&deployment, &Settings::loopback(0)).await?;
+        let EmbeddedAccount { endpoint, target, account } = embedded;
         let faults = Some(Plan { seed: args.seed, percent: args.fault_percent });
         let conditions = Conditions { faults, ..Conditions::default() };
         let proxy = Proxy::start(&endpoint.url, conditions).await?;

@@ -58,7 +58,7 @@ pub struct Kills {
     pub sigterm: usize,
     /// With SIGKILL.
     pub sigkill: usize,
-    /// Of those with SIGTERM: had to be killed, or ended with another code than 0.
+    /// Those with SIGTERM that then had to be killed, or exited with another code than 0.
     pub unclean: usize,
 }
 

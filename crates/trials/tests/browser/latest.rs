@@ -12,7 +12,7 @@ const LONGEST_NAME: usize = 100;
 
 const NAMES: &str = "return [...document.querySelectorAll('main tbody a')].map(it => it.text)";
 
-/// The first of all checks, as no order may have been sent yet.
+/// Must be the first check, as it needs a system without orders.
 pub async fn without_orders_the_list_leads_to_the_form(
     _: &mut TestSystem,
     browser: &Browser,

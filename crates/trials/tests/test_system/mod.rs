@@ -126,7 +126,7 @@ impl TestSystem {
         Ok(())
     }
 
-    /// Stops every worker except `service`, so that no other reports.
+    /// Stops every worker except `service`, so that no other worker reports.
     pub async fn stop_workers_except(&mut self, service: &str) -> anyhow::Result<()> {
         let services = self.system.account.services.iter();
         let workers = services.filter(|it| it.kind == Kind::Worker && it.name != service);
