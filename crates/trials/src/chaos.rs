@@ -47,8 +47,8 @@ const FILE_INTERVAL: Duration = Duration::from_secs(10);
 pub async fn run(args: &Args) -> anyhow::Result<bool> {
     let started = Instant::now();
     println!(
-        "{} orders, seed {}, {} % of AWS calls fail, each service is killed {} times, \
-         received messages are hidden for {VISIBILITY_SECONDS} s",
+        "{} orders, seed {}, {} % of AWS calls fail, kills of each service: {}, \
+         visibility timeout {VISIBILITY_SECONDS} s",
         args.orders,
         args.seed,
         args.fault_percent,
