@@ -1,5 +1,5 @@
-//! An order's way, as a person or a program sees it. It follows from the reports alone: a service
-//! that nobody here knows of appears as soon as it reports.
+//! The progress of an order, as a person or a program sees it. It follows from the reports alone: a
+//! service that nobody here knows of appears as soon as it reports.
 
 use std::fmt;
 
@@ -8,18 +8,18 @@ use serde::Serialize;
 
 use crate::report::{Attachment, Report, State};
 
-/// The way of an order.
+/// The progress of an order.
 #[derive(Clone, Debug, Serialize)]
 pub struct Timeline {
-    /// How far the order is, as a word.
+    /// The state of the order, as a word.
     pub state: String,
-    /// Whether every service that an order has to reach is done with it.
+    /// Whether every service that must complete the order has done so.
     pub is_done: bool,
     /// The stations: stored, announced, then each service.
     pub stations: Vec<Station>,
 }
 
-/// A station of an order's way.
+/// A stage of an order's progress.
 #[derive(Clone, Debug, Serialize)]
 pub struct Station {
     /// `stored`, `announced`, or the name of a service.
@@ -28,7 +28,7 @@ pub struct Station {
     pub state: Phase,
     /// The phase as a word: for a service, its latest step.
     pub word: String,
-    /// When the station came into this phase: RFC 3339.
+    /// When the station entered this phase: RFC 3339.
     pub at: Option<String>,
     /// What each attempt did, as a sentence.
     pub attempts: Vec<String>,
@@ -62,7 +62,7 @@ impl fmt::Display for Phase {
 }
 
 impl Timeline {
-    /// The way of an order that was stored, and maybe announced, at these times.
+    /// The progress of an order that was stored, and maybe announced, at these times.
     ///
     /// `done_when` lists the services that have to be done before the order counts as done.
     /// `reports` come with the earliest attempt first.

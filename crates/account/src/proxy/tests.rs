@@ -18,12 +18,12 @@ const SEND: &str = "SQS.SendMessage";
 const BODY: &str = "eight pieces of an answer";
 
 /// A proxy in front of an endpoint that counts the calls that take effect.
-struct Bed {
+struct Fixture {
     proxy: Proxy,
     effects: Arc<AtomicU64>,
 }
 
-impl Bed {
+impl Fixture {
     async fn start(conditions: Conditions) -> Self {
         let effects = Arc::new(AtomicU64::new(0));
         let counted = effects.clone();
@@ -60,56 +60,57 @@ impl Bed {
 
 #[tokio::test]
 async fn without_faults_a_call_passes_and_is_counted() {
-    let bed = Bed::start(Conditions::default()).await;
-    assert_eq!(bed.send().await.unwrap().text().await.unwrap(), BODY);
+    let fixture = Fixture::start(Conditions::default()).await;
+    assert_eq!(fixture.send().await.unwrap().text().await.unwrap(), BODY);
     let form = [("Action", "Publish"), ("Version", "2010-03-31")];
-    let publish = Client::new().post(&bed.proxy.url).form(&form).send().await;
+    let publish = Client::new().post(&fixture.proxy.url).form(&form).send().await;
     assert_eq!(publish.unwrap().status(), 200);
-    let counts = bed.proxy.counts();
+    let counts = fixture.proxy.counts();
     let calls = [("SNS.Publish", 1), (SEND, 1)].map(|(name, count)| (name.to_owned(), count));
     assert_eq!(counts.calls, calls.into());
     assert!(counts.faults.is_empty(), "{counts:?}");
-    assert_eq!(bed.effects(), 2);
+    assert_eq!(fixture.effects(), 2);
 }
 
 #[tokio::test]
 async fn errors_have_the_shape_of_the_service_and_nothing_takes_effect() {
-    let bed = Bed::with_fault(|fault| fault == Fault::ServerError).await;
-    let answer = bed.send().await.unwrap();
+    let fixture = Fixture::with_fault(|fault| fault == Fault::ServerError).await;
+    let answer = fixture.send().await.unwrap();
     assert_eq!(answer.status(), 500);
     assert!(answer.text().await.unwrap().contains("com.amazonaws.sqs#InternalFailure"));
-    assert_eq!(bed.effects(), 0);
+    assert_eq!(fixture.effects(), 0);
 
-    let bed = Bed::with_fault(|fault| fault == Fault::Throttle).await;
-    let answer = bed.send().await.unwrap();
+    let fixture = Fixture::with_fault(|fault| fault == Fault::Throttle).await;
+    let answer = fixture.send().await.unwrap();
     assert_eq!(answer.status(), 400);
     assert!(answer.text().await.unwrap().contains("#ThrottlingException"));
-    assert_eq!(bed.effects(), 0);
-    assert_eq!(bed.proxy.counts().faults, [("throttle", 1)].into());
+    assert_eq!(fixture.effects(), 0);
+    assert_eq!(fixture.proxy.counts().faults, [("throttle", 1)].into());
 }
 
 #[tokio::test]
 async fn a_reset_comes_before_the_effect_and_a_lost_answer_after_it() {
-    let bed = Bed::with_fault(|fault| fault == Fault::Reset).await;
-    let error = format!("{:?}", bed.send().await.unwrap_err());
+    let fixture = Fixture::with_fault(|fault| fault == Fault::Reset).await;
+    let error = format!("{:?}", fixture.send().await.unwrap_err());
     assert!(error.contains("ConnectionReset"), "{error}");
-    assert_eq!(bed.effects(), 0);
+    assert_eq!(fixture.effects(), 0);
 
-    let bed = Bed::with_fault(|fault| fault == Fault::AnswerLost).await;
-    let error = format!("{:?}", bed.send().await.unwrap_err());
+    let fixture = Fixture::with_fault(|fault| fault == Fault::AnswerLost).await;
+    let error = format!("{:?}", fixture.send().await.unwrap_err());
     assert!(error.contains("ConnectionReset"), "{error}");
-    assert_eq!(bed.effects(), 1);
+    assert_eq!(fixture.effects(), 1);
 }
 
 #[tokio::test]
 async fn a_stalled_call_takes_effect_after_its_caller_gave_up() {
     let short = Duration::from_millis(1_200);
-    let bed = Bed::with_fault(|fault| matches!(fault, Fault::Stall(time) if time < short)).await;
-    let impatient = tokio::time::timeout(Duration::from_millis(100), bed.send()).await;
+    let fixture =
+        Fixture::with_fault(|fault| matches!(fault, Fault::Stall(time) if time < short)).await;
+    let impatient = tokio::time::timeout(Duration::from_millis(100), fixture.send()).await;
     assert!(impatient.is_err());
-    assert_eq!(bed.effects(), 0);
+    assert_eq!(fixture.effects(), 0);
     let deadline = Instant::now() + Duration::from_secs(30);
-    while bed.effects() == 0 {
+    while fixture.effects() == 0 {
         assert!(Instant::now() < deadline, "the call never took effect");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
@@ -119,30 +120,30 @@ async fn a_stalled_call_takes_effect_after_its_caller_gave_up() {
 async fn a_slow_link_brings_the_whole_answer_late() {
     let (least, most) = (Duration::from_millis(300), Duration::from_millis(600));
     let slow = |fault| matches!(fault, Fault::SlowLink(time) if (least..most).contains(&time));
-    let bed = Bed::with_fault(slow).await;
+    let fixture = Fixture::with_fault(slow).await;
     let started = Instant::now();
-    let answer = bed.send().await.unwrap();
+    let answer = fixture.send().await.unwrap();
     assert_eq!(answer.text().await.unwrap(), BODY);
     assert!(started.elapsed() >= least, "{:?}", started.elapsed());
 }
 
 #[tokio::test]
 async fn once_all_is_calm_every_call_passes_and_is_still_counted() {
-    let bed = Bed::with_fault(|fault| fault == Fault::ServerError).await;
-    bed.proxy.calm();
+    let fixture = Fixture::with_fault(|fault| fault == Fault::ServerError).await;
+    fixture.proxy.calm();
     for _ in 0..20 {
-        assert_eq!(bed.send().await.unwrap().status(), 200);
+        assert_eq!(fixture.send().await.unwrap().status(), 200);
     }
-    assert_eq!(bed.proxy.counts().calls[SEND], 20);
-    assert!(bed.proxy.counts().faults.is_empty());
+    assert_eq!(fixture.proxy.counts().calls[SEND], 20);
+    assert!(fixture.proxy.counts().faults.is_empty());
 }
 
 #[tokio::test]
 async fn a_delay_holds_every_call() {
     let delay = Duration::from_millis(50);
-    let bed = Bed::start(Conditions { faults: None, delay }).await;
+    let fixture = Fixture::start(Conditions { faults: None, delay }).await;
     let started = Instant::now();
-    bed.send().await.unwrap();
+    fixture.send().await.unwrap();
     assert!(started.elapsed() >= delay);
 }
 
