@@ -14,23 +14,19 @@ use account::{
 };
 use anyhow::{Context as _, ensure};
 use aws_config::SdkConfig;
-use deployment::description::Kind;
 use local::{
     build, dead_letters,
     process::{Line, Process},
     system::free_port,
+    task::Task,
 };
 use orders::event::ORDERS_TOPIC;
-use pubsub::health;
 use tokio::{
     sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
-    time::{sleep, timeout},
+    time::timeout,
 };
 
-const START_TIMEOUT: Duration = Duration::from_secs(30);
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
-/// Short, because the time to start is measured.
-const HEALTH_INTERVAL: Duration = Duration::from_millis(1);
 
 /// When each order was fulfilled, by the log of fulfilment.
 type Fulfilled = Arc<Mutex<HashMap<String, Instant>>>;
@@ -95,29 +91,14 @@ impl Rig {
 
     /// Starts a service, without the banner and without pauses, and waits until it is healthy.
     pub async fn start(&self, name: &str, way: Way) -> anyhow::Result<Service> {
-        let port = free_port(0)?;
-        let service = self.service(name)?;
-        let mut variables = service.variables.clone();
-        let changed: BTreeMap<&str, String> = BTreeMap::from([
-            ("AWS_ENDPOINT_URL", self.url(way).to_owned()),
-            ("PORT", port.to_string()),
-            ("HEALTH_PORT", port.to_string()),
-            ("BANNER", "off".to_owned()),
-            ("PACE_MS", "0".to_owned()),
-        ]);
-        variables.extend(changed.into_iter().map(|(name, value)| (name.to_owned(), value)));
-        let binary = build::binary(&self.binaries, name)?;
+        let mut service = self.service(name)?.clone();
+        let changed = [("AWS_ENDPOINT_URL", self.url(way)), ("BANNER", "off"), ("PACE_MS", "0")];
+        let changed = changed.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        service.variables.extend(changed);
         let started = Instant::now();
-        let process = Process::spawn(name, &binary, &variables, &self.lines)?;
-        let path = if service.kind == Kind::Web { "/ping" } else { "/" };
-        let answers = async {
-            while health::check(port, path).await.is_err() {
-                sleep(HEALTH_INTERVAL).await;
-            }
-        };
-        let healthy = timeout(START_TIMEOUT, answers).await;
-        healthy.with_context(|| format!("{name} does not become healthy"))?;
-        Ok(Service { process, port, took: started.elapsed() })
+        let task = Task::start(&service, free_port(0)?, &self.binaries, &self.lines)?;
+        task.healthy().await?;
+        Ok(Service { process: task.process, port: task.port, took: started.elapsed() })
     }
 
     /// Starts all services; the publisher is the first of them.

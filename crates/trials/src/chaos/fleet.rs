@@ -3,14 +3,8 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use account::provision::Service;
-use anyhow::Context as _;
 use deployment::description::Kind;
-use local::{
-    build,
-    process::{Line, Process},
-    system::free_port,
-};
-use pubsub::health;
+use local::{process::Line, system::free_port, task::Task};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tokio::{
     sync::mpsc::UnboundedSender,
@@ -20,7 +14,6 @@ use tokio::{
 
 use super::{arena::Arena, args::Args, customers::Progress};
 
-const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// What ECS gives a task between SIGTERM and SIGKILL: `StopTimeout` in the overrides.
 const STOP_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -32,16 +25,10 @@ pub struct Fleet {
 /// A process of a service.
 struct Replica {
     service: Service,
-    port: u16,
     /// Its kills, each after a number of accepted orders, in ascending order.
     kills: Vec<(u32, Signal)>,
-    process: Process,
-    start: Start,
-}
-
-/// How a process is started.
-struct Start {
-    binary: PathBuf,
+    task: Task,
+    binaries: PathBuf,
     lines: UnboundedSender<Line>,
 }
 
@@ -83,7 +70,7 @@ impl Fleet {
             }
         }
         for replica in &all {
-            replica.healthy().await?;
+            replica.task.healthy().await?;
         }
         Ok(Self { replicas: all })
     }
@@ -91,7 +78,7 @@ impl Fleet {
     /// The URLs of the publishers.
     pub fn urls(&self) -> Vec<String> {
         let publishers = self.replicas.iter().filter(|it| it.service.name == "publisher");
-        publishers.map(|replica| format!("http://127.0.0.1:{}", replica.port)).collect()
+        publishers.map(|replica| format!("http://127.0.0.1:{}", replica.task.port)).collect()
     }
 
     /// Kills as drawn, while orders are accepted.
@@ -125,7 +112,7 @@ impl Fleet {
     pub async fn stop(mut self) -> anyhow::Result<usize> {
         let mut unclean = 0;
         for replica in &mut self.replicas {
-            replica.process.terminate();
+            replica.task.process.terminate();
         }
         for replica in &mut self.replicas {
             unclean += usize::from(!replica.exited_cleanly().await?);
@@ -153,20 +140,17 @@ impl Replica {
         mut service: Service,
         kills: Vec<(u32, Signal)>,
     ) -> anyhow::Result<Self> {
-        let port = free_port(0)?;
         let changed = [
-            ("AWS_ENDPOINT_URL", arena.proxy.url.clone()),
-            ("PORT", port.to_string()),
-            ("HEALTH_PORT", port.to_string()),
+            ("AWS_ENDPOINT_URL", arena.proxy.url.as_str()),
             // SIGTERM waits for the poll, so polls are short.
-            ("RECEIVE_WAIT_SECONDS", "1".to_owned()),
-            ("BANNER", "off".to_owned()),
+            ("RECEIVE_WAIT_SECONDS", "1"),
+            ("BANNER", "off"),
         ];
-        service.variables.extend(changed.map(|(name, value)| (name.to_owned(), value)));
-        let binary = build::binary(&arena.binaries, &service.name)?;
-        let start = Start { binary, lines: arena.lines.clone() };
-        let process = start.spawn(&service)?;
-        Ok(Self { service, port, kills, process, start })
+        let changed = changed.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        service.variables.extend(changed);
+        let (binaries, lines) = (arena.binaries.clone(), arena.lines.clone());
+        let task = Task::start(&service, free_port(0)?, &binaries, &lines)?;
+        Ok(Self { service, kills, task, binaries, lines })
     }
 
     /// Kills the process, counts that, and starts it again.
@@ -174,45 +158,27 @@ impl Replica {
         match signal {
             Signal::Sigterm => {
                 counts.sigterm += 1;
-                self.process.terminate();
+                self.task.process.terminate();
                 counts.unclean += usize::from(!self.exited_cleanly().await?);
             }
             Signal::Sigkill => {
                 counts.sigkill += 1;
-                self.process.kill();
-                self.process.wait().await?;
+                self.task.process.kill();
+                self.task.process.wait().await?;
             }
         }
-        self.process = self.start.spawn(&self.service)?;
-        self.healthy().await
+        self.task = Task::start(&self.service, self.task.port, &self.binaries, &self.lines)?;
+        self.task.healthy().await
     }
 
     /// Waits for a process that got SIGTERM, as long as ECS would. False if it had to be killed, if
     /// it exited with another code than 0, or if it had crashed before.
     async fn exited_cleanly(&mut self) -> anyhow::Result<bool> {
-        if let Ok(status) = timeout(STOP_TIMEOUT, self.process.wait()).await {
+        if let Ok(status) = timeout(STOP_TIMEOUT, self.task.process.wait()).await {
             return Ok(status?.success());
         }
-        self.process.kill();
-        self.process.wait().await?;
+        self.task.process.kill();
+        self.task.process.wait().await?;
         Ok(false)
-    }
-
-    async fn healthy(&self) -> anyhow::Result<()> {
-        let path = if self.service.kind == Kind::Web { "/ping" } else { "/" };
-        let answers = async {
-            while health::check(self.port, path).await.is_err() {
-                sleep(Duration::from_millis(20)).await;
-            }
-        };
-        let name = &self.service.name;
-        let healthy = timeout(START_TIMEOUT, answers).await;
-        healthy.with_context(|| format!("{name} does not become healthy"))
-    }
-}
-
-impl Start {
-    fn spawn(&self, service: &Service) -> anyhow::Result<Process> {
-        Process::spawn(&service.name, &self.binary, &service.variables, &self.lines)
     }
 }
