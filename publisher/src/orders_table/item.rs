@@ -36,7 +36,7 @@ pub struct PlacedOrder {
 }
 
 impl PlacedOrder {
-    /// Its way so far.
+    /// Its progress so far.
     pub fn timeline(&self) -> Timeline {
         Timeline::of(self.placed_at, self.announced_at, &self.done_when, &self.reports)
     }
@@ -53,7 +53,8 @@ impl Watched for PlacedOrder {
     }
 
     fn is_settled(&self) -> bool {
-        self.timeline().is_done && age(self.changed_at()) >= SETTLE_AFTER
+        // The age comes first: a live order is asked often, and its timeline is made of texts.
+        age(self.changed_at()) >= SETTLE_AFTER && self.timeline().is_done
     }
 }
 
