@@ -1,6 +1,6 @@
 //! Takes orders over HTTP, stores them and announces them.
 
-use std::{net::Ipv4Addr, process::ExitCode, sync::Arc, time::Duration};
+use std::{net::IpAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use clap::Parser;
@@ -61,7 +61,10 @@ struct Settings {
     /// A line of text below the form's total
     #[arg(long, value_name = "TEXT", env = "OFFER", default_value = "")]
     offer: Arc<str>,
-    /// The port to listen on, on all addresses
+    /// The address to listen on
+    #[arg(long, value_name = "ADDRESS", env = "HOST", default_value = "0.0.0.0")]
+    host: IpAddr,
+    /// The port to listen on
     #[arg(long, env = "PORT", default_value_t = 5000)]
     port: u16,
     #[command(flatten)]
@@ -88,15 +91,14 @@ async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Resul
         flow: Flow::new(&aws, topic_arn, settings.queue_names),
         offer: settings.offer,
     };
-    let listener = listen(settings.port).await?;
+    let listener = listen(settings.host, settings.port).await?;
     tracing::info!(address = %listener.local_addr()?, "listening");
 
     let served = CancellationToken::new();
     let mut outbox = tokio::spawn(outbox.run(waiting, shutdown.clone(), served.clone()));
     let reports = subscribe::Settings::new(settings.status_queue_url).limited(settings.limits);
     let reports = subscribe::Settings { drain: DRAIN, ..reports };
-    let project =
-        move |notification| projection::project(notification, orders.clone(), live.clone());
+    let project = move |report, _| projection::project(report, orders.clone(), live.clone());
     let projection = subscribe(&aws, reports, shutdown.clone(), project);
     let server = axum::serve(listener, routes::router(app))
         .with_graceful_shutdown(shutdown.clone().cancelled_owned());
@@ -116,8 +118,8 @@ async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Resul
     outbox.await.context("outbox task failed")
 }
 
-async fn listen(port: u16) -> anyhow::Result<TcpListener> {
-    TcpListener::bind((Ipv4Addr::UNSPECIFIED, port))
-        .await
-        .map_err(|error| Misconfigured(format!("cannot listen on PORT {port}: {error}")).into())
+async fn listen(host: IpAddr, port: u16) -> anyhow::Result<TcpListener> {
+    let listener = TcpListener::bind((host, port)).await;
+    let refused = |error| format!("cannot listen on HOST {host}, PORT {port}: {error}");
+    listener.map_err(|error| Misconfigured(refused(error)).into())
 }

@@ -1,20 +1,15 @@
 //! Projects the workers' reports onto the orders.
 
 use orders::report::Report;
-use pubsub::{notification::Notification, subscribe::Failure};
+use pubsub::subscribe::Failure;
 
 use crate::{live::Live, orders_table::OrdersTable};
 
-/// Handles one message of the status queue.
+/// Handles one report from the status queue.
 ///
 /// Any task of the publisher may receive it. If this task has viewers of the order, they see the
 /// change at once; other tasks find it in the table.
-pub async fn project(
-    notification: Notification,
-    orders: OrdersTable,
-    live: Live,
-) -> Result<(), Failure> {
-    let report = Report::read(&notification)?;
+pub async fn project(report: Report, orders: OrdersTable, live: Live) -> Result<(), Failure> {
     let id = report.order_id;
     match orders.project(&report).await? {
         Some(placed) => {

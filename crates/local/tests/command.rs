@@ -9,7 +9,6 @@ use std::{
 };
 
 use anyhow::Context as _;
-use local::build;
 use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
@@ -159,20 +158,6 @@ fn copy_directory(from: &Path, to: &Path) -> Outcome {
         } else {
             fs::copy(entry.path(), target)?;
         }
-    }
-    Ok(())
-}
-
-#[tokio::test]
-async fn every_variable_that_help_names_is_in_the_table_of_settings() -> Outcome {
-    let settings = fs::read_to_string(build::copilot_directory().join("../docs/settings.md"))?;
-    let binaries = build::binaries().await?;
-    for service in ["publisher", "fulfilment", "promotion"] {
-        let help = Command::new(build::binary(&binaries, service)?).arg("--help").output()?;
-        let help = String::from_utf8(help.stdout)?;
-        let mut names = help.split("[env: ").skip(1).filter_map(|it| it.split(']').next());
-        let missing = names.find(|name| !settings.contains(&format!("| `{name}` |")));
-        assert_eq!(missing, None, "of {service}");
     }
     Ok(())
 }

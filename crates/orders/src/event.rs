@@ -5,7 +5,7 @@ use std::str::FromStr;
 use anyhow::{Context as _, anyhow};
 use pubsub::{
     notification::Notification,
-    subscribe::Failure,
+    subscribe::FromMessage,
     topic::{Attribute, Message},
 };
 use serde::Deserialize;
@@ -70,20 +70,14 @@ pub fn ping(body: String, id: String) -> Message {
     Message { body, attributes, group: id.clone(), deduplication_id: id }
 }
 
-impl Event {
-    /// Reads the event in a notification.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::Poison`] if it cannot be read: a retry could not read it either.
-    pub fn read(notification: &Notification) -> Result<Self, Failure> {
+impl FromMessage for Event {
+    fn from_message(notification: &Notification) -> anyhow::Result<Self> {
         // The Python original sends no type.
         match notification.attributes.get(EVENT_TYPE).map_or(ORDER_PLACED, String::as_str) {
             ORDER_PLACED => read_order(notification).map(Self::OrderPlaced),
             PING => Ok(Self::Ping(notification.message.clone())),
             unknown => Err(anyhow!("unknown event type {unknown:?}")),
         }
-        .map_err(Failure::Poison)
     }
 }
 
@@ -132,8 +126,8 @@ mod tests {
             message_id: "0190a6e2-5b7c-7cc0-98c4-dc0c0c07398f".to_owned(),
             ..Notification::default()
         };
-        match Event::read(&notification) {
-            Err(Failure::Poison(reason)) => format!("{reason:#} {reason:?}"),
+        match Event::from_message(&notification) {
+            Err(reason) => format!("{reason:#} {reason:?}"),
             read => panic!("{message} was read: {read:?}"),
         }
     }
@@ -176,6 +170,6 @@ mod tests {
             attributes: attributes.collect(),
             ..Notification::default()
         };
-        assert_eq!(Event::read(&notification).unwrap(), Event::Ping("Hello!".to_owned()));
+        assert_eq!(Event::from_message(&notification).unwrap(), Event::Ping("Hello!".to_owned()));
     }
 }

@@ -4,11 +4,11 @@
 //! the one with more steps says everything that the other says. So reports may arrive in any order,
 //! twice, or not at all except for the last.
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use jiff::{Timestamp, fmt::serde::timestamp::millisecond};
 use pubsub::{
     notification::Notification,
-    subscribe::Failure,
+    subscribe::{FromMessage, Json},
     topic::{Attribute, Message, Topic},
 };
 use serde::{Deserialize, Serialize};
@@ -107,19 +107,15 @@ impl From<Received> for Report {
     }
 }
 
-impl Report {
-    /// Reads the report in a notification.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::Poison`] if it cannot be read: a retry could not read it either.
-    pub fn read(notification: &Notification) -> Result<Self, Failure> {
-        // serde's own errors quote the input, and errors are logged.
-        let report: Option<Self> = serde_json::from_str(&notification.message).ok();
-        let complete = report.filter(|report| !report.steps.is_empty());
-        complete.context("the message is not a report").map_err(Failure::Poison)
+impl FromMessage for Report {
+    fn from_message(notification: &Notification) -> anyhow::Result<Self> {
+        let Json(report) = Json::<Self>::from_message(notification)?;
+        ensure!(!report.steps.is_empty(), "steps: a report has at least one");
+        Ok(report)
     }
+}
 
+impl Report {
     /// When the attempt began.
     pub fn started_at(&self) -> Timestamp {
         self.steps.first().map_or(Timestamp::UNIX_EPOCH, |step| step.at)
@@ -230,8 +226,9 @@ impl Drop for Progress {
 mod tests {
     use super::*;
 
-    fn read(message: &str) -> Result<Report, Failure> {
-        Report::read(&Notification { message: message.to_owned(), ..Notification::default() })
+    fn read(message: &str) -> anyhow::Result<Report> {
+        let message = message.to_owned();
+        Report::from_message(&Notification { message, ..Notification::default() })
     }
 
     fn report(service: &str, step: &str) -> Report {
@@ -259,7 +256,7 @@ mod tests {
         let without_steps = sent.replace(r#""steps":[{"#, r#""steps":[],"was":[{"#);
         let impossible_time = sent.replace(r#""at":0"#, r#""at":9223372036854775807"#);
         for message in ["", "{", "\"Ada Lovelace\"", &without_steps, &impossible_time] {
-            let Err(Failure::Poison(reason)) = read(message) else { panic!("{message} was read") };
+            let Err(reason) = read(message) else { panic!("{message} was read") };
             assert!(!format!("{reason:#}").contains("Ada"), "{reason:#}");
         }
     }

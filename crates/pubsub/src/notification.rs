@@ -21,6 +21,8 @@ pub struct Notification {
     pub message: String,
     /// The message attributes, without their types.
     pub attributes: BTreeMap<String, String>,
+    /// The message group, if the queue has groups. A FIFO queue keeps the order within a group.
+    pub group: Option<String>,
     /// How many times the message was received, including this time.
     pub attempt: u32,
 }
@@ -66,6 +68,7 @@ impl Notification {
                 attributes: (envelope.message_attributes.into_iter())
                     .map(|(name, attribute)| (name, attribute.value))
                     .collect(),
+                group: None,
                 attempt,
             },
             _ => Self {
@@ -73,6 +76,7 @@ impl Notification {
                 topic: None,
                 message: body,
                 attributes: sqs_attributes,
+                group: None,
                 attempt,
             },
         }
@@ -99,6 +103,7 @@ mod tests {
                 topic: Some("pubsub-test-publisher-ordersTopic".to_owned()),
                 message: r#"{"customer":"Ada"}"#.to_owned(),
                 attributes: BTreeMap::from([("amount".to_owned(), "120.00".to_owned())]),
+                group: None,
                 attempt: 2,
             }
         );
@@ -116,6 +121,7 @@ mod tests {
                     topic: None,
                     message: body.to_owned(),
                     attributes,
+                    group: None,
                     attempt: 1,
                 }
             );

@@ -4,6 +4,7 @@ use std::{error::Error as _, future::Future, process::ExitCode};
 
 use clap::{
     ArgMatches, Args as _, Command, Parser,
+    builder::StyledStr,
     error::{ContextKind, ContextValue, ErrorKind},
 };
 use tokio_util::sync::CancellationToken;
@@ -48,7 +49,18 @@ where
     S: Parser,
     F: Future<Output = anyhow::Result<()>>,
 {
-    let mut command = command::<S>();
+    execute(S::command(), health, async |matches, shutdown| {
+        serve(S::from_arg_matches(matches)?, shutdown).await
+    })
+}
+
+/// [`run`] with a command in place of a parser.
+pub(crate) fn execute(
+    service: Command,
+    health: Health,
+    serve: impl AsyncFnOnce(&ArgMatches, CancellationToken) -> anyhow::Result<()>,
+) -> ExitCode {
+    let mut command = command(service);
     let matches = match command.try_get_matches_from_mut(std::env::args_os()) {
         Ok(matches) => matches,
         Err(error) if error.use_stderr() => {
@@ -74,31 +86,30 @@ where
     }
 }
 
-async fn start<S, F>(
+async fn start(
     command: &Command,
     matches: &ArgMatches,
-    serve: impl FnOnce(S, CancellationToken) -> F,
-) -> anyhow::Result<()>
-where
-    S: Parser,
-    F: Future<Output = anyhow::Result<()>>,
-{
-    let settings = S::from_arg_matches(matches)?;
+    serve: impl AsyncFnOnce(&ArgMatches, CancellationToken) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let name = command.get_name();
     let telemetry = telemetry::start(name, matches)?;
     let version = command.get_version();
     tracing::info!(version, "{name} starts");
-    let served = serve(settings, shutdown::on_signal()?).await;
+    let served = serve(matches, shutdown::on_signal()?).await;
     telemetry.stop().await;
     served?;
     tracing::info!("{name} exited cleanly");
     Ok(())
 }
 
-fn command<S: Parser>() -> Command {
+/// What `--help` says of a service. Groups of arguments that are added later replace it.
+pub(crate) fn about<S: Parser>() -> StyledStr {
+    S::command().get_about().cloned().unwrap_or_default()
+}
+
+fn command(service: Command) -> Command {
     let healthcheck =
         Command::new(HEALTHCHECK).about("Check the health of the instance on this machine");
-    let service = S::command();
     let about = service.get_about().cloned().unwrap_or_default();
     let mut command = telemetry::Settings::augment_args(service)
         .about(about)

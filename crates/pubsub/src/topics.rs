@@ -15,7 +15,7 @@ use crate::{
 #[group(skip)] // groups share one namespace with those of the service
 pub struct Topics {
     /// The service's topics, as a JSON object of names and ARNs
-    #[arg(long, value_name = "JSON", env = env::TOPIC_ARNS)]
+    #[arg(long, value_name = "JSON", env = env::TOPIC_ARNS, default_value = "{}")]
     topic_arns: Arns,
 }
 
@@ -44,7 +44,8 @@ impl Topics {
         let arn = arns.get(name).or_else(|| arns.get(&format!("{name}.fifo")));
         arn.map(String::as_str).ok_or_else(|| {
             let known = arns.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-            Misconfigured(format!("{} has no topic {name:?}, only: {known}", env::TOPIC_ARNS))
+            let known = if known.is_empty() { "none" } else { &known };
+            Misconfigured(format!("{} has no topic {name:?}; it has: {known}", env::TOPIC_ARNS))
         })
     }
 }

@@ -8,7 +8,10 @@ use orders::{
     order::{CustomerName, Order},
     report::Reporter,
 };
-use pubsub::{notification::Notification, subscribe::Failure};
+use pubsub::{
+    notification::Notification,
+    subscribe::{Failure, Handler},
+};
 use tokio::time::sleep;
 
 #[cfg(test)]
@@ -18,7 +21,6 @@ mod tests;
 const STEPS: [&str; 3] = ["picked", "packed", "shipped"];
 
 /// The handler of fulfilment.
-#[derive(Clone)]
 pub struct Fulfilment {
     /// Publishes reports.
     pub reporter: Reporter,
@@ -28,23 +30,20 @@ pub struct Fulfilment {
     pub banner: bool,
 }
 
-impl Fulfilment {
-    /// Handles a message: fulfils an order, or logs a ping.
-    ///
-    /// It is idempotent: its only effect is the report, and a duplicate report changes nothing.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::Poison`] if the message cannot be read, and [`Failure::Retry`] if the report
-    /// cannot be published.
-    pub async fn handle(self, notification: Notification) -> Result<(), Failure> {
-        match Event::read(&notification)? {
+/// Fulfils orders, and logs pings.
+///
+/// It is idempotent: its only effect is the report, and a duplicate report changes nothing.
+impl Handler<Event> for Fulfilment {
+    async fn handle(&self, event: Event, notification: Notification) -> Result<(), Failure> {
+        match event {
             Event::OrderPlaced(order) => self.fulfil(&order, notification.attempt).await?,
             Event::Ping(message) => tracing::info!(ping = message, "received a ping"),
         }
         Ok(())
     }
+}
 
+impl Fulfilment {
     async fn fulfil(&self, order: &Order, attempt: u32) -> anyhow::Result<()> {
         let mut progress = self.reporter.begin(order, attempt);
         if self.banner {

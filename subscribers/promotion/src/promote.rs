@@ -1,7 +1,10 @@
 //! The business logic of promotion.
 
 use orders::{event::Event, order::Order, report::Reporter};
-use pubsub::{notification::Notification, subscribe::Failure};
+use pubsub::{
+    notification::Notification,
+    subscribe::{Failure, Handler},
+};
 
 use crate::coupons_table::CouponsTable;
 
@@ -9,7 +12,6 @@ use crate::coupons_table::CouponsTable;
 mod tests;
 
 /// The handler of promotion.
-#[derive(Clone)]
 pub struct Promotion {
     /// Publishes reports.
     pub reporter: Reporter,
@@ -17,24 +19,21 @@ pub struct Promotion {
     pub coupons: CouponsTable,
 }
 
-impl Promotion {
-    /// Handles a message: grants a coupon for an order, or ignores a ping.
-    ///
-    /// The subscription's filter policy selects the orders, so the code does not check their
-    /// totals. It is idempotent: a redelivery reports the coupon that the first delivery stored.
-    ///
-    /// # Errors
-    ///
-    /// [`Failure::Poison`] if the message cannot be read, and [`Failure::Retry`] if the coupon
-    /// cannot be stored or reported.
-    pub async fn handle(self, notification: Notification) -> Result<(), Failure> {
-        match Event::read(&notification)? {
+/// Grants a coupon for each order, and ignores pings.
+///
+/// The subscription's filter policy selects the orders, so the code does not check their totals.
+/// It is idempotent: a redelivery reports the coupon that the first delivery stored.
+impl Handler<Event> for Promotion {
+    async fn handle(&self, event: Event, notification: Notification) -> Result<(), Failure> {
+        match event {
             Event::OrderPlaced(order) => self.promote(&order, notification.attempt).await?,
             Event::Ping(_) => tracing::debug!("ignored a ping"),
         }
         Ok(())
     }
+}
 
+impl Promotion {
     async fn promote(&self, order: &Order, attempt: u32) -> anyhow::Result<()> {
         let progress = self.reporter.begin(order, attempt);
         let coupon = self.coupons.grant(order.id).await?;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
 use orders::event::Event;
-use pubsub::{notification::Notification, subscribe::Failure};
+use pubsub::{notification::Notification, subscribe::FromMessage};
 use serde::Serialize;
 
 /// A message that failed every attempt.
@@ -49,10 +49,10 @@ fn subject(message: &Message, attempt: u32) -> String {
         .collect();
     let body = message.body.clone().unwrap_or_default();
     let id = message.message_id.as_deref().unwrap_or_default();
-    match Event::read(&Notification::read(body, id, attributes, attempt)) {
+    match Event::from_message(&Notification::read(body, id, attributes, attempt)) {
         Ok(Event::OrderPlaced(order)) => format!("order {}", order.id),
         Ok(Event::Ping(_)) => "a ping".to_owned(),
         // Reasons do not quote the message.
-        Err(Failure::Poison(why) | Failure::Retry(why)) => format!("unreadable: {why:#}"),
+        Err(why) => format!("unreadable: {why:#}"),
     }
 }

@@ -10,36 +10,15 @@ use tracing::Instrument as _;
 use super::{
     back_off::full_jitter,
     failure::Failure,
+    handler::Call,
     in_flight::Admission,
     received::{Lease, MessageId, Received},
     spans,
     worker::Worker,
 };
-use crate::notification::Notification;
 
 const RETRY_BASE: Duration = Duration::from_secs(2);
 const RETRY_MAX: Duration = Duration::from_secs(15 * 60);
-
-/// A function that handles a message.
-pub trait Handler: Send + Sync + 'static {
-    fn call(
-        &self,
-        notification: Notification,
-    ) -> impl Future<Output = Result<(), Failure>> + Send + 'static;
-}
-
-impl<H, F> Handler for H
-where
-    H: Fn(Notification) -> F + Send + Sync + 'static,
-    F: Future<Output = Result<(), Failure>> + Send + 'static,
-{
-    fn call(
-        &self,
-        notification: Notification,
-    ) -> impl Future<Output = Result<(), Failure>> + Send + 'static {
-        self(notification)
-    }
-}
 
 /// The messages to delete, and those to release with the delay of their retry.
 #[derive(Clone)]
@@ -48,26 +27,45 @@ pub struct Outgoing {
     pub releases: mpsc::Sender<(Lease, Duration)>,
 }
 
+/// When a message that was not processed becomes visible again.
+pub struct Redelivered {
+    pub visible_in: Duration,
+}
+
 /// Handles a received message, and sends it to be deleted or released.
+///
+/// # Errors
+///
+/// If it was not processed.
 pub async fn handle(
     worker: &Worker,
     outgoing: &Outgoing,
-    handler: Arc<impl Handler>,
+    handler: &Arc<impl Call>,
     message: Received,
-) {
+    admission: Admission,
+) -> Result<(), Redelivered> {
     let lease = message.lease.clone();
-    match worker.in_flight.admit(&lease, &worker.ending) {
+    match admission {
+        Admission::Delete => {
+            outgoing.delete(lease.id).await;
+            Ok(())
+        }
         // The task of the running handler deletes or releases it.
-        Admission::Adopted => {}
-        Admission::Delete => outgoing.delete(lease.id).await,
-        Admission::Poison => outgoing.release(lease.clone(), worker.after_poison(&lease)).await,
+        Admission::Adopted => Err(Redelivered { visible_in: worker.attributes.visibility }),
+        Admission::Poison => {
+            let visible_in = worker.after_poison(&lease);
+            outgoing.release(lease, visible_in).await;
+            Err(Redelivered { visible_in })
+        }
         Admission::Handle(cancelled) => {
             let span = spans::process(worker.queue.name(), &message);
+            worker.in_flight.begin(&lease.id);
+            let handler = Arc::clone(handler);
             // The call is inside the future too, because it may panic before it returns its future.
             let work = async move { handler.call(message.notification).await };
             let work = work.instrument(span.clone());
             let outcome = run(work, worker.settings.handler_deadline, cancelled).await;
-            settle(worker, outgoing, lease, outcome).instrument(span).await;
+            settle(worker, outgoing, lease, outcome).instrument(span).await
         }
     }
 }
@@ -108,54 +106,52 @@ async fn run(
     }
 }
 
-async fn settle(worker: &Worker, outgoing: &Outgoing, lease: Lease, outcome: Outcome) {
-    let (message_id, attempt) = (&lease.id, lease.attempt);
-    match outcome {
+async fn settle(
+    worker: &Worker,
+    outgoing: &Outgoing,
+    lease: Lease,
+    outcome: Outcome,
+) -> Result<(), Redelivered> {
+    let visible_in = match outcome {
         Outcome::Done => {
-            if worker.in_flight.processed(message_id) {
+            if worker.in_flight.processed(&lease.id) {
                 outgoing.delete(lease.id).await;
             }
-            return;
+            return Ok(());
         }
         Outcome::Failed(reason) => {
-            let reason = format!("{reason:#}");
+            let (reason, attempt) = (format!("{reason:#}"), lease.attempt);
             let last = worker.attributes.max_receives.is_some_and(|max| attempt >= max);
             let next = if last { "no retries left" } else { "it will be retried" };
-            tracing::warn!(message.id = %message_id, attempt, reason, "handler failed; {next}");
+            tracing::warn!(message.id = %lease.id, attempt, reason, "handler failed; {next}");
+            worker.after_failure(&lease)
         }
         Outcome::Poison(reason) => {
-            let reason = format!("{reason:#}");
-            tracing::error!(message.id = %message_id, attempt, reason, "poison message");
-            worker.in_flight.remember_poison(message_id);
-            if let Some(lease) = worker.in_flight.remove(message_id) {
-                let visible_in = worker.after_poison(&lease);
-                outgoing.release(lease, visible_in).await;
-            }
-            return;
+            let (reason, attempt) = (format!("{reason:#}"), lease.attempt);
+            tracing::error!(message.id = %lease.id, attempt, reason, "poison message");
+            worker.in_flight.remember_poison(&lease.id);
+            worker.after_poison(&lease)
         }
-        Outcome::Cancelled if worker.ending.is_cancelled() => {
-            if let Some(lease) = worker.in_flight.remove(message_id) {
-                outgoing.release(lease, Duration::ZERO).await;
-            }
-            return;
-        }
+        Outcome::Cancelled if worker.ending.is_cancelled() => Duration::ZERO,
         Outcome::Cancelled => {
-            tracing::warn!(message.id = %message_id, attempt, "lease lost; handler cancelled");
+            let attempt = lease.attempt;
+            tracing::warn!(message.id = %lease.id, attempt, "lease lost; handler cancelled");
+            worker.after_failure(&lease)
         }
+    };
+    if let Some(newest) = worker.in_flight.remove(&lease.id) {
+        outgoing.release(newest, visible_in).await;
     }
-    if let Some(lease) = worker.in_flight.remove(message_id) {
-        let visible_in = worker.after_failure(&lease);
-        outgoing.release(lease, visible_in).await;
-    }
+    Err(Redelivered { visible_in })
 }
 
 impl Outgoing {
-    async fn delete(&self, id: MessageId) {
+    pub async fn delete(&self, id: MessageId) {
         // The channel is closed only if the process exits. The message is redelivered then.
         let _ = self.deletions.send(id).await;
     }
 
-    async fn release(&self, lease: Lease, visible_in: Duration) {
+    pub async fn release(&self, lease: Lease, visible_in: Duration) {
         let _ = self.releases.send((lease, visible_in)).await;
     }
 }
@@ -172,7 +168,7 @@ impl Worker {
     }
 
     /// How long until a poison message becomes visible again.
-    fn after_poison(&self, lease: &Lease) -> Duration {
+    pub fn after_poison(&self, lease: &Lease) -> Duration {
         match self.attributes.max_receives {
             Some(max) if lease.attempt <= max => Duration::ZERO,
             // Without a dead-letter queue, it would be redelivered in a tight loop.

@@ -46,10 +46,8 @@ struct Held {
 }
 
 enum Work {
-    Handling {
-        since: Instant,
-        cancel: CancellationToken,
-    },
+    /// The handler runs, or waits for its turn in its group; then `since` is `None`.
+    Handling { since: Option<Instant>, cancel: CancellationToken },
     /// The handler succeeded; the message is not yet deleted.
     Processed,
 }
@@ -62,7 +60,8 @@ enum Settled {
 
 /// What to do with a received message.
 pub enum Admission {
-    /// Call the handler, and cancel it when the token is cancelled.
+    /// Call the handler when it is its turn, after [`InFlight::begin`], and cancel it when the
+    /// token is cancelled.
     Handle(CancellationToken),
     /// Nothing: the message is already in flight, and now has this lease.
     Adopted,
@@ -99,7 +98,7 @@ impl InFlight {
             Some(Settled::Processed) => (Work::Processed, Admission::Delete),
             None => {
                 let cancel = ending.child_token();
-                let work = Work::Handling { since: now, cancel: cancel.clone() };
+                let work = Work::Handling { since: None, cancel: cancel.clone() };
                 (work, Admission::Handle(cancel))
             }
         };
@@ -111,6 +110,14 @@ impl InFlight {
         };
         table.held.insert(lease.id.clone(), held);
         admission
+    }
+
+    /// Records that the handler of a message starts.
+    pub fn begin(&self, id: &MessageId) {
+        if let Some(Held { work: Work::Handling { since, .. }, .. }) = self.lock().held.get_mut(id)
+        {
+            *since = Some(Instant::now());
+        }
     }
 
     /// Records that the handler succeeded. False if the lease was lost meanwhile: then the message
@@ -216,10 +223,10 @@ impl InFlight {
 }
 
 impl Held {
-    /// How long the handler has been running; `None` after it has succeeded.
+    /// How long the handler has been running; `None` before it starts and after it has succeeded.
     fn age(&self, now: Instant) -> Option<Duration> {
         match self.work {
-            Work::Handling { since, .. } => Some(now.duration_since(since)),
+            Work::Handling { since, .. } => since.map(|since| now.duration_since(since)),
             Work::Processed => None,
         }
     }

@@ -16,8 +16,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     back_off::full_jitter,
-    handle::{Handler, Outgoing, handle},
+    group::{by_group, handle_in_order},
+    handle::{Outgoing, handle},
+    handler::Call,
     queue::BATCH,
+    received::Received,
     spans,
     worker::Worker,
 };
@@ -42,7 +45,7 @@ pub struct Intake<H> {
     extra: TaskTracker,
 }
 
-impl<H: Handler> Intake<H> {
+impl<H: Call> Intake<H> {
     pub fn new(
         worker: &Arc<Worker>,
         handlers: &TaskTracker,
@@ -138,7 +141,9 @@ impl<H: Handler> Intake<H> {
     async fn poll(&self, mut room: OwnedSemaphorePermit) -> Result<Poll, ()> {
         let worker = &self.worker;
         worker.liveness.poll_started();
-        let receive = worker.queue.receive(room.num_permits(), worker.attributes.visibility);
+        let is_fifo = worker.queue.is_fifo();
+        let max = if is_fifo && worker.due.is_now() { 1 } else { room.num_permits() };
+        let receive = worker.queue.receive(max, worker.attributes.visibility);
         // Messages that arrive after the drain stay hidden until their visibility timeout ends.
         let Some(received) = worker.ending.run_until_cancelled(receive).await else {
             return Err(());
@@ -149,17 +154,38 @@ impl<H: Handler> Intake<H> {
         })?;
         spans::receive(worker.queue.name(), &messages);
         let poll = Poll { full: messages.len() == BATCH, empty: messages.is_empty() };
-        for message in messages {
-            // Each message holds a permit; dropping `room` frees the rest.
-            let Some(permit) = room.split(1) else { break };
-            let (worker, outgoing) = (Arc::clone(&self.worker), self.outgoing.clone());
-            let handler = Arc::clone(&self.handler);
-            self.handlers.spawn(async move {
-                handle(&worker, &outgoing, handler, message).await;
-                drop(permit);
-            });
+        if is_fifo {
+            for group in by_group(messages) {
+                let Some(permits) = room.split(group.len()) else { break };
+                self.handle_in_order(group, permits);
+            }
+        } else {
+            for message in messages {
+                // Each message holds a permit; dropping `room` frees the rest.
+                let Some(permit) = room.split(1) else { break };
+                self.handle(message, permit);
+            }
         }
         Ok(poll)
+    }
+
+    fn handle(&self, message: Received, permit: OwnedSemaphorePermit) {
+        let (worker, outgoing) = (Arc::clone(&self.worker), self.outgoing.clone());
+        let handler = Arc::clone(&self.handler);
+        self.handlers.spawn(async move {
+            let admission = worker.in_flight.admit(&message.lease, &worker.ending);
+            // What is not processed is redelivered.
+            let _ = handle(&worker, &outgoing, &handler, message, admission).await;
+            drop(permit);
+        });
+    }
+
+    fn handle_in_order(&self, group: Vec<Received>, permits: OwnedSemaphorePermit) {
+        let (worker, outgoing) = (Arc::clone(&self.worker), self.outgoing.clone());
+        let (handler, shutdown) = (Arc::clone(&self.handler), self.shutdown.clone());
+        self.handlers.spawn(async move {
+            handle_in_order(&worker, &outgoing, &handler, &shutdown, group, permits).await;
+        });
     }
 }
 

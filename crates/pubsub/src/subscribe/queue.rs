@@ -82,6 +82,11 @@ impl Queue {
         self.url.rsplit('/').next().unwrap_or_default()
     }
 
+    /// Whether the queue keeps the order of messages within a group.
+    pub fn is_fifo(&self) -> bool {
+        self.url.ends_with(".fifo")
+    }
+
     /// False for a minute after SQS denied it: retries then wait for the visibility timeout.
     pub fn may_change_visibility(&self) -> bool {
         self.denied_at().is_none_or(|at| at.elapsed() >= DENIAL_PAUSE)
@@ -107,6 +112,7 @@ impl Queue {
             .max_number_of_messages(i32::try_from(max.min(BATCH)).unwrap_or(1))
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
             .message_system_attribute_names(MessageSystemAttributeName::AwsTraceHeader)
+            .message_system_attribute_names(MessageSystemAttributeName::MessageGroupId)
             .message_attribute_names("All")
             .send()
             .await?;

@@ -48,6 +48,7 @@ impl Received {
             // A `traceparent` from the sender is more precise.
             notification.attributes.entry(TRACEPARENT.to_owned()).or_insert(traceparent);
         }
+        notification.group = system.remove(&MessageSystemAttributeName::MessageGroupId);
         let lease = Lease { id, receipt_handle: message.receipt_handle?, attempt };
         Some(Self { lease, notification })
     }

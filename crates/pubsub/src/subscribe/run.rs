@@ -1,6 +1,6 @@
 //! Runs a subscription from its start to the end of its drain.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use aws_config::SdkConfig;
 use tokio::{
@@ -12,13 +12,13 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
     acknowledge, batch,
-    failure::Failure,
-    handle::{Handler, Outgoing},
+    handle::Outgoing,
+    handler::{Call, FromMessage, Handler, Typed},
     intake, lease, release,
     settings::Settings,
     worker::Worker,
 };
-use crate::{health, notification::Notification};
+use crate::health;
 
 /// How much of the drain is reserved for the last deletes and releases.
 const FLUSH: Duration = Duration::from_secs(5);
@@ -29,9 +29,6 @@ const MAX_WAITING: usize = 100;
 /// Receives from a queue and calls `handler` for each message, until `shutdown` is cancelled. Then
 /// it drains, for at most [`Settings::drain`], and returns.
 ///
-/// The handler's future is dropped if it exceeds [`Settings::handler_deadline`], if the lease of
-/// its message is lost, or if the drain times out. A panic counts as [`Failure::Retry`].
-///
 /// To stop, cancel `shutdown`. Dropping this future is not a clean shutdown: messages that are not
 /// deleted yet stay hidden until their visibility timeouts end.
 ///
@@ -40,16 +37,22 @@ const MAX_WAITING: usize = 100;
 /// [`Misconfigured`](crate::env::Misconfigured) if it cannot listen on the health port. It is not
 /// an error if the queue is unavailable or denies access: the health check fails with the reason,
 /// and the worker keeps trying.
-pub async fn subscribe<F>(
+pub async fn subscribe<E: FromMessage>(
     aws: &SdkConfig,
-    settings: impl Into<Settings>,
+    settings: Settings,
     shutdown: CancellationToken,
-    handler: impl Fn(Notification) -> F + Send + Sync + 'static,
-) -> anyhow::Result<()>
-where
-    F: Future<Output = Result<(), Failure>> + Send + 'static,
-{
-    let settings = settings.into();
+    handler: impl Handler<E>,
+) -> anyhow::Result<()> {
+    subscribe_untyped(aws, settings, shutdown, Typed::new(handler)).await
+}
+
+/// [`subscribe`] with a handler that reads the messages itself.
+pub async fn subscribe_untyped(
+    aws: &SdkConfig,
+    settings: Settings,
+    shutdown: CancellationToken,
+    handler: impl Call,
+) -> anyhow::Result<()> {
     let health = match settings.health_port {
         Some(port) => Some(health::listen("HEALTH_PORT", port).await?),
         None => None,
@@ -69,7 +72,7 @@ where
 }
 
 /// Polls until `shutdown` is cancelled, then drains.
-pub async fn run(worker: Arc<Worker>, shutdown: CancellationToken, handler: Arc<impl Handler>) {
+pub async fn run(worker: Arc<Worker>, shutdown: CancellationToken, handler: Arc<impl Call>) {
     // Dropping the set aborts its tasks.
     let mut renewal = JoinSet::new();
     renewal.spawn(lease::renew_forever(Arc::clone(&worker)));

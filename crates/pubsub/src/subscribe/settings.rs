@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::{env, program::Health};
+use crate::{env, limits::between, program::Health};
 
 /// The health check of a worker: on the port in [`WorkerSettings`], with the path `/`.
 pub const HEALTH: Health = Health { port: "health_port", path: "/" };
@@ -12,7 +12,7 @@ pub const HEALTH: Health = Health { port: "health_port", path: "/" };
 /// The longest wait that SQS allows.
 const MAX_RECEIVE_WAIT_SECONDS: u64 = 20;
 /// How many messages of a standard queue SQS allows in flight.
-const MAX_IN_FLIGHT: u32 = 120_000;
+const MAX_IN_FLIGHT: u64 = 120_000;
 const DEFAULT_IN_FLIGHT: u32 = 100;
 
 /// The settings of a worker, as a group of `clap` arguments.
@@ -35,22 +35,13 @@ pub struct WorkerSettings {
 #[group(skip)]
 pub struct Limits {
     /// The most messages in flight at once
-    #[arg(
-        long,
-        value_name = "MESSAGES",
-        env = "MAX_IN_FLIGHT",
-        default_value_t = DEFAULT_IN_FLIGHT,
-        value_parser = clap::value_parser!(u32).range(1..=i64::from(MAX_IN_FLIGHT))
-    )]
+    #[arg(long, value_name = "MESSAGES", env = "MAX_IN_FLIGHT")]
+    #[arg(default_value_t = DEFAULT_IN_FLIGHT, value_parser = between::<u32>(1, MAX_IN_FLIGHT))]
     pub max_in_flight: u32,
     /// How long a receive waits for messages; shorter waits cost more requests
-    #[arg(
-        long,
-        value_name = "SECONDS",
-        env = "RECEIVE_WAIT_SECONDS",
-        default_value_t = MAX_RECEIVE_WAIT_SECONDS,
-        value_parser = clap::value_parser!(u64).range(..=MAX_RECEIVE_WAIT_SECONDS)
-    )]
+    #[arg(long, value_name = "SECONDS", env = "RECEIVE_WAIT_SECONDS")]
+    #[arg(default_value_t = MAX_RECEIVE_WAIT_SECONDS)]
+    #[arg(value_parser = between::<u64>(0, MAX_RECEIVE_WAIT_SECONDS))]
     pub receive_wait_seconds: u64,
 }
 

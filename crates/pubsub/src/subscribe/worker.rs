@@ -7,6 +7,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    due::Due,
     in_flight::InFlight,
     liveness::Liveness,
     queue::{Queue, QueueAttributes},
@@ -19,6 +20,8 @@ pub struct Worker {
     pub attributes: QueueAttributes,
     pub in_flight: InFlight,
     pub liveness: Liveness,
+    /// Failed messages of a FIFO queue.
+    pub due: Due,
     pub settings: Settings,
     /// One for each message that may be in flight.
     pub permits: Arc<Semaphore>,
@@ -35,6 +38,7 @@ impl Worker {
             in_flight: InFlight::new(attributes.visibility, settings.handler_deadline),
             permits: Arc::new(Semaphore::new(settings.max_in_flight)),
             liveness: Liveness::new(),
+            due: Due::default(),
             ending: CancellationToken::new(),
             queue,
             attributes,

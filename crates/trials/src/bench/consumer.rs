@@ -68,7 +68,7 @@ impl Consumer {
                 let settings = Settings::new(queue.to_owned());
                 let settings = Settings { max_in_flight, linger, ..settings };
                 let aws = aws.clone();
-                let handle = move |_| wait(handler);
+                let handle = move |(), _| wait(handler);
                 tasks.spawn(async move {
                     subscribe(&aws, settings, CancellationToken::new(), handle).await
                 });

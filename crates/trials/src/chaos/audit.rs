@@ -12,7 +12,7 @@ use orders::{
     order::Amount,
     report::{Report, State},
 };
-use pubsub::notification::Notification;
+use pubsub::{notification::Notification, subscribe::FromMessage as _};
 
 use super::{arena::Arena, customers::Accepted, quiet};
 
@@ -226,7 +226,7 @@ async fn announcements(arena: &Arena) -> anyhow::Result<BTreeMap<String, usize>>
         for message in messages {
             let body = message.body.unwrap_or_default();
             let read = Notification::read(body, "", BTreeMap::new(), 1);
-            if let Ok(Event::OrderPlaced(order)) = Event::read(&read) {
+            if let Ok(Event::OrderPlaced(order)) = Event::from_message(&read) {
                 *counts.entry(order.id.to_string()).or_insert(0) += 1;
             }
         }

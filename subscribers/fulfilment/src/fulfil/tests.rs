@@ -1,55 +1,25 @@
-//! Messages in, reports out, on an AWS account in this process.
+//! Messages in, reports out, with the real runtime and without AWS.
 
-use std::path::Path;
-
-use account::embedded::EmbeddedAccount;
 use orders::{
     event,
     order::{Amount, OrderId},
     report::{Report, STATUS_TOPIC, State},
 };
-use pubsub::topic::{Attribute, Topic};
+use pubsub::{
+    subscribe::FromMessage as _,
+    testing::{Attempt, Delivered, TestAccount, TestWorker, message},
+};
 
 use super::*;
 
-/// Fulfilment, and the queue that its reports go to.
-struct Fixture {
-    fulfilment: Fulfilment,
-    sqs: aws_sdk_sqs::Client,
-    reports_url: String,
-    _account: EmbeddedAccount,
+async fn start(account: &TestAccount, pace: Duration) -> TestWorker {
+    let reporter = Reporter::new("fulfilment", account.topic(STATUS_TOPIC));
+    account.start(Fulfilment { reporter, pace, banner: true }).await
 }
 
-impl Fixture {
-    async fn new(pace: Duration) -> Self {
-        let copilot = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../copilot");
-        let account = EmbeddedAccount::of_files(&copilot).await.unwrap();
-        let aws = account.target.config().await;
-        let service = |name| account.account.service(name).unwrap();
-        let topic = service("fulfilment").topic_arn(STATUS_TOPIC).unwrap();
-        let topic = Topic::new(&aws, topic.to_owned());
-        Self {
-            fulfilment: Fulfilment {
-                reporter: Reporter::new("fulfilment", topic),
-                pace,
-                banner: false,
-            },
-            sqs: aws_sdk_sqs::Client::new(&aws),
-            reports_url: service("publisher").variable("STATUS_QUEUE_URL").unwrap().to_owned(),
-            _account: account,
-        }
-    }
-
-    /// The reports so far, in the order in which they arrived.
-    async fn reports(&self) -> Vec<Report> {
-        let receive = self.sqs.receive_message().queue_url(&self.reports_url);
-        let received = receive.max_number_of_messages(10).send().await.unwrap();
-        let bodies = received.messages().iter().filter_map(|message| message.body());
-        let read = |body: &str| {
-            Report::read(&Notification::read(body.to_owned(), "", Default::default(), 1)).unwrap()
-        };
-        bodies.map(read).collect()
-    }
+fn reports(account: &TestAccount) -> Vec<Report> {
+    let published = account.published(STATUS_TOPIC);
+    published.iter().map(|message| Report::from_message(message).unwrap()).collect()
 }
 
 fn order() -> Order {
@@ -60,60 +30,67 @@ fn order() -> Order {
     }
 }
 
-/// A published message, as a subscriber receives it.
-fn received(message: pubsub::topic::Message) -> Notification {
-    let attributes = message.attributes.into_iter().map(|(name, value)| match value {
-        Attribute::Text(value) | Attribute::Number(value) => (name.to_owned(), value),
-    });
-    Notification {
-        message: message.body,
-        attributes: attributes.collect(),
-        attempt: 2,
-        ..Notification::default()
-    }
-}
-
 fn steps(report: &Report) -> Vec<&str> {
     report.steps.iter().map(|step| step.name.as_str()).collect()
 }
 
-#[tokio::test]
+fn acknowledged_at_once() -> Delivered {
+    Delivered { attempts: vec![Attempt::Succeeded], acknowledged: true }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_order_is_reported_as_fulfilled_with_all_steps_in_one_message() {
-    let fixture = Fixture::new(Duration::ZERO).await;
-    let order = order();
-    fixture.fulfilment.clone().handle(received(event::order_placed(&order))).await.unwrap();
-    let reports = fixture.reports().await;
+    let (account, order) = (TestAccount::default(), order());
+    let worker = start(&account, Duration::ZERO).await;
+    let delivered = worker.deliver(event::order_placed(&order)).await;
+    assert_eq!(delivered, acknowledged_at_once());
+    let reports = reports(&account);
     assert_eq!(reports.len(), 1, "{reports:?}");
-    assert_eq!((reports[0].order_id, reports[0].attempt), (order.id, 2));
+    assert_eq!((reports[0].order_id, reports[0].attempt), (order.id, 1));
     assert_eq!(reports[0].state, State::Done);
     assert_eq!(steps(&reports[0]), ["started", "picked", "packed", "shipped", "fulfilled"]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn with_a_pace_each_step_is_reported_when_it_is_reached() {
-    let fixture = Fixture::new(Duration::from_millis(1)).await;
-    fixture.fulfilment.clone().handle(received(event::order_placed(&order()))).await.unwrap();
-    let reports = fixture.reports().await;
-    let mut counts: Vec<_> = reports.iter().map(|report| report.steps.len()).collect();
-    counts.sort_unstable();
-    assert_eq!(counts, [1, 2, 3, 5], "{reports:?}");
+    let account = TestAccount::default();
+    let worker = start(&account, Duration::from_secs(1)).await;
+    worker.deliver(event::order_placed(&order())).await;
+    let counts: Vec<_> = reports(&account).iter().map(|report| report.steps.len()).collect();
+    assert_eq!(counts, [1, 2, 3, 5]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
+async fn an_order_is_retried_until_its_completion_is_reported() {
+    let account = TestAccount::default();
+    let worker = start(&account, Duration::ZERO).await;
+    // The client sends a request up to three times.
+    account.fail_publishing(3);
+    let delivered = worker.deliver(event::order_placed(&order())).await;
+    let [Attempt::Retry(reason), Attempt::Succeeded] = &delivered.attempts[..] else {
+        panic!("{delivered:?}");
+    };
+    assert!(reason.starts_with("reporting completion: "), "{reason}");
+    let last = reports(&account).pop().unwrap();
+    assert_eq!((last.attempt, last.state), (2, State::Done));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_ping_is_not_reported() {
-    let fixture = Fixture::new(Duration::ZERO).await;
-    let ping = event::ping("Hello!".to_owned(), "abcde".to_owned());
-    fixture.fulfilment.clone().handle(received(ping)).await.unwrap();
-    assert_eq!(fixture.reports().await, []);
+    let account = TestAccount::default();
+    let worker = start(&account, Duration::ZERO).await;
+    let delivered = worker.deliver(event::ping("Hello!".to_owned(), "abcde".to_owned())).await;
+    assert_eq!(delivered, acknowledged_at_once());
+    assert_eq!(reports(&account), []);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_message_that_is_not_an_order_is_poison() {
-    let fixture = Fixture::new(Duration::ZERO).await;
-    let broken = Notification { message: "{".to_owned(), ..Notification::default() };
-    let outcome = fixture.fulfilment.clone().handle(broken).await;
-    assert!(matches!(outcome, Err(Failure::Poison(_))), "{outcome:?}");
-    assert_eq!(fixture.reports().await, []);
+    let account = TestAccount::default();
+    let delivered = start(&account, Duration::ZERO).await.deliver(message("{")).await;
+    assert!(matches!(delivered.attempts[..], [Attempt::Poison(_)]), "{delivered:?}");
+    assert!(!delivered.acknowledged);
+    assert_eq!(reports(&account), []);
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! One coupon for each order, on an AWS account in this process.
+//! One coupon for each order: the real runtime, and the coupons table of an AWS account in this
+//! process.
 
 use std::{collections::HashSet, path::Path};
 
@@ -7,70 +8,90 @@ use futures_util::future::join_all;
 use orders::{
     event,
     order::{Amount, OrderId},
-    report::STATUS_TOPIC,
+    report::{Attachment, Report, STATUS_TOPIC},
 };
-use pubsub::topic::Topic;
+use pubsub::{
+    subscribe::FromMessage as _,
+    testing::{Attempt, TestAccount, TestWorker, message},
+    topic::Message,
+};
 
 use super::*;
 
 /// How often one message is delivered.
 const DELIVERIES: usize = 50;
 
-async fn promotion(account: &EmbeddedAccount) -> Promotion {
-    let aws = account.target.config().await;
-    let service = account.account.service("promotion").unwrap();
-    let topic = service.topic_arn(STATUS_TOPIC).unwrap().to_owned();
-    let table = service.variable("COUPONS_TABLE_NAME").unwrap().to_owned();
-    Promotion {
-        reporter: Reporter::new("promotion", Topic::new(&aws, topic)),
-        coupons: CouponsTable::new(&aws, table),
+/// Promotion, with a queue and topics in memory.
+struct Fixture {
+    worker: TestWorker,
+    topics: TestAccount,
+    coupons: CouponsTable,
+    _tables: EmbeddedAccount,
+}
+
+impl Fixture {
+    async fn new() -> Self {
+        let copilot = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../copilot");
+        let tables = EmbeddedAccount::of_files(&copilot).await.unwrap();
+        let service = tables.account.service("promotion").unwrap();
+        let table = service.variable("COUPONS_TABLE_NAME").unwrap().to_owned();
+        let coupons = CouponsTable::new(&tables.target.config().await, table);
+        let topics = TestAccount::default();
+        let reporter = Reporter::new("promotion", topics.topic(STATUS_TOPIC));
+        let worker = topics.start(Promotion { reporter, coupons: coupons.clone() }).await;
+        Self { worker, topics, coupons, _tables: tables }
+    }
+
+    /// What the reports have for the customers.
+    fn attachments(&self) -> Vec<Attachment> {
+        let published = self.topics.published(STATUS_TOPIC);
+        let reports = published.iter().map(|message| Report::from_message(message).unwrap());
+        reports.flat_map(|report| report.attachments).collect()
     }
 }
 
-async fn account() -> EmbeddedAccount {
-    let copilot = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../copilot");
-    EmbeddedAccount::of_files(&copilot).await.unwrap()
-}
-
-/// An order as its event arrives. The filter policy is decided before: any total earns a coupon.
-fn received(id: OrderId, cents: u64) -> Notification {
+/// The filter policy selects the orders, so any total earns a coupon.
+fn order_placed(id: OrderId, cents: u64) -> Message {
     let amount = Amount::from_cents(cents).unwrap();
-    let order = Order { id, customer: "Ada Lovelace".parse().unwrap(), amount };
-    let message = event::order_placed(&order).body;
-    Notification { message, attempt: 1, ..Notification::default() }
+    event::order_placed(&Order { id, customer: "Ada Lovelace".parse().unwrap(), amount })
 }
 
 #[tokio::test]
 async fn an_order_has_one_coupon_however_often_its_message_is_delivered() {
-    let account = account().await;
-    let promotion = promotion(&account).await;
+    let promotion = Fixture::new().await;
     let id = OrderId::new();
-    let deliveries = (0..DELIVERIES).map(|_| promotion.clone().handle(received(id, 8_000)));
-    for outcome in join_all(deliveries).await {
-        outcome.unwrap();
+    let deliveries = (0..DELIVERIES).map(|_| promotion.worker.deliver(order_placed(id, 8_000)));
+    for delivered in join_all(deliveries).await {
+        assert!(delivered.acknowledged, "{delivered:?}");
     }
-    let grants = (0..DELIVERIES).map(|_| promotion.coupons.grant(id));
-    let codes: HashSet<String> =
-        join_all(grants).await.into_iter().map(|coupon| coupon.unwrap().code).collect();
+    let attachments = promotion.attachments();
+    assert_eq!(attachments.len(), DELIVERIES);
+    let codes: HashSet<_> = attachments.into_iter().filter_map(|it| it.code).collect();
     assert_eq!(codes.len(), 1, "{codes:?}");
-    let another = promotion.coupons.grant(OrderId::new()).await.unwrap();
-    assert!(!codes.contains(&another.code));
+    let stored = promotion.coupons.grant(id).await.unwrap().code;
+    assert_eq!(codes, HashSet::from([stored]));
+    let another = promotion.coupons.grant(OrderId::new()).await.unwrap().code;
+    assert!(!codes.contains(&another));
 }
 
 #[tokio::test]
 async fn which_orders_earn_a_coupon_is_not_decided_here() {
-    let account = account().await;
-    promotion(&account).await.handle(received(OrderId::new(), 1)).await.unwrap();
-    let table = account.account.service("promotion").unwrap().variable("COUPONS_TABLE_NAME");
-    let dynamodb = aws_sdk_dynamodb::Client::new(&account.target.config().await);
-    let coupons = dynamodb.scan().table_name(table.unwrap()).send().await.unwrap();
-    assert_eq!(coupons.count, 1);
+    let promotion = Fixture::new().await;
+    promotion.worker.deliver(order_placed(OrderId::new(), 1)).await;
+    assert_eq!(promotion.attachments().len(), 1);
+}
+
+#[tokio::test]
+async fn a_ping_earns_nothing() {
+    let promotion = Fixture::new().await;
+    let ping = event::ping("Hello!".to_owned(), "abcde".to_owned());
+    assert!(promotion.worker.deliver(ping).await.acknowledged);
+    assert_eq!(promotion.attachments(), []);
 }
 
 #[tokio::test]
 async fn a_message_that_is_not_an_order_is_poison() {
-    let account = account().await;
-    let broken = Notification { message: "{".to_owned(), ..Notification::default() };
-    let outcome = promotion(&account).await.handle(broken).await;
-    assert!(matches!(outcome, Err(Failure::Poison(_))), "{outcome:?}");
+    let promotion = Fixture::new().await;
+    let delivered = promotion.worker.deliver(message("{")).await;
+    assert!(matches!(delivered.attempts[..], [Attempt::Poison(_)]), "{delivered:?}");
 }

@@ -13,7 +13,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{failure::Failure, run::run, settings::Settings, worker::Worker};
+use super::{failure::Failure, handler::Call, run::run, settings::Settings, worker::Worker};
 use crate::notification::Notification;
 
 mod scripted_sqs;
@@ -32,9 +32,10 @@ mod permits;
 
 mod health;
 
-use scripted_sqs::{
-    ATTRIBUTES, CHANGE, DELETE, Fault, MAX_RECEIVES, RECEIVE, ScriptedSqs, VISIBILITY,
-};
+mod groups;
+
+use crate::testing::queue::{ATTRIBUTES, CHANGE, DELETE, MAX_RECEIVES, RECEIVE, VISIBILITY};
+use scripted_sqs::{Fault, ScriptedSqs};
 
 /// A worker under test.
 struct Subscription {
@@ -43,6 +44,16 @@ struct Subscription {
     shutdown: CancellationToken,
     ended: JoinHandle<()>,
     handled: Handled,
+}
+
+impl<F, H> Call for H
+where
+    H: Fn(Notification) -> F + Send + Sync + 'static,
+    F: Future<Output = Result<(), Failure>> + Send,
+{
+    fn call(&self, notification: Notification) -> impl Future<Output = Result<(), Failure>> + Send {
+        self(notification)
+    }
 }
 
 /// The handlers that were started: the id of the message, and the time.
