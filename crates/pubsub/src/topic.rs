@@ -29,6 +29,8 @@ const BATCH_MAX_MESSAGES: usize = 10;
 const BATCH_MAX_BYTES: usize = 256 * 1024;
 /// More concurrent requests would only make batches smaller.
 const MAX_REQUESTS: u32 = 4;
+/// How the ARNs of FIFO topics end.
+const FIFO: &str = ".fifo";
 /// How many messages wait for a batch. Further callers wait for a place.
 const MAX_WAITING: usize = 100;
 
@@ -69,7 +71,8 @@ struct Request {
 }
 
 impl Topic {
-    /// The topic with this ARN. If it ends in `.fifo`, deduplication ids are sent.
+    /// The topic with this ARN. If it ends in `.fifo`, deduplication ids are sent, and messages are
+    /// published in the order of the calls.
     ///
     /// # Panics
     ///
@@ -116,7 +119,9 @@ impl Topic {
 }
 
 async fn publish_pending(sns: Client, arn: String, mut requests: mpsc::Receiver<Request>) {
-    let free = Arc::new(Semaphore::new(MAX_REQUESTS as usize));
+    // With one request after another, a FIFO topic gets the messages in the order of the calls.
+    let max_requests = if arn.ends_with(FIFO) { 1 } else { MAX_REQUESTS };
+    let free = Arc::new(Semaphore::new(max_requests as usize));
     let mut waiting = Vec::with_capacity(BATCH_MAX_MESSAGES);
     loop {
         let Ok(permit) = free.clone().acquire_owned().await else {
@@ -132,7 +137,7 @@ async fn publish_pending(sns: Client, arn: String, mut requests: mpsc::Receiver<
                 biased;
                 received = requests.recv_many(&mut waiting, room) => if received == 0 { break },
                 // No other request is in progress.
-                _ = free.acquire_many(MAX_REQUESTS - 1) => break,
+                _ = free.acquire_many(max_requests - 1) => break,
             }
         }
         let batch: Vec<Request> = waiting.drain(..fitting(&waiting)).collect();
@@ -154,7 +159,7 @@ fn fitting(waiting: &[Request]) -> usize {
 }
 
 async fn publish_batch(sns: &Client, arn: &str, batch: Vec<Request>) {
-    let fifo = arn.ends_with(".fifo");
+    let fifo = arn.ends_with(FIFO);
     let (messages, mut answers): (Vec<_>, Vec<_>) =
         batch.into_iter().map(|request| (request.message, Some(request.answer))).unzip();
     let entries = messages.into_iter().enumerate().map(|(id, it)| it.entry(id, fifo));

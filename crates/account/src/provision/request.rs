@@ -54,7 +54,9 @@ impl Clients {
             Request::QueuePolicy(urls, policy) => {
                 Box::pin(set_policy(self.sqs.clone(), urls, policy))
             }
-            Request::Topic(name) => Box::pin(make_topic(self.sns.clone(), name)),
+            Request::Topic(name, attributes) => {
+                Box::pin(make_topic(self.sns.clone(), name, attributes))
+            }
             Request::Subscription { topic, queue, filter } => {
                 Box::pin(subscribe(self.sns.clone(), topic, queue, filter))
             }
@@ -236,8 +238,14 @@ async fn set_policy(
 }
 
 /// For a topic that exists, `CreateTopic` returns its ARN.
-async fn make_topic(client: aws_sdk_sns::Client, name: String) -> anyhow::Result<Made> {
-    let answer = client.create_topic().name(&name).send().await;
+async fn make_topic(
+    client: aws_sdk_sns::Client,
+    name: String,
+    attributes: BTreeMap<&'static str, String>,
+) -> anyhow::Result<Made> {
+    let attributes = attributes.into_iter().map(|(name, value)| (name.to_owned(), value));
+    let creation = client.create_topic().name(&name).set_attributes(Some(attributes.collect()));
+    let answer = creation.send().await;
     let answer = answer.with_context(|| format!("creating the topic {name}"))?;
     let arn = answer.topic_arn.context("the topic has no ARN")?;
     Ok(Made::topic(&name, arn))

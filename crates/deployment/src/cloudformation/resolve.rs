@@ -104,7 +104,7 @@ fn imagined(request: &Request<'_>) -> Made {
     match request {
         Request::Table(name, _) => Made::table(name, arn("dynamodb", name)),
         Request::Queue(name, _) => Made::queue(name, name.clone(), arn("sqs", name)),
-        Request::Topic(name) => Made::topic(name, arn("sns", name)),
+        Request::Topic(name, _) => Made::topic(name, arn("sns", name)),
         Request::QueuePolicy(..) | Request::Subscription { .. } | Request::Nothing => {
             Made::nothing()
         }

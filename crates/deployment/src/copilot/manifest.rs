@@ -15,6 +15,7 @@ use crate::{
 
 pub mod container;
 pub mod count;
+pub mod fifo;
 pub mod http;
 pub mod messages;
 pub mod operation;
@@ -78,10 +79,14 @@ impl Manifest {
     pub fn applied(&self, environment: &str) -> Self {
         let mut base = self.clone();
         base.environments = Entries::default();
-        match self.environments.iter().find(|(name, _)| name.value == environment) {
+        let mut applied = match self.environments.iter().find(|(name, _)| name.value == environment)
+        {
             Some((_, over)) => base.overlaid(over.clone()),
             None => base,
-        }
+        };
+        applied.publish.iter_mut().for_each(Publish::name_fifo_topics);
+        applied.subscribe.iter_mut().for_each(|it| it.value.name_fifo_topics());
+        applied
     }
 
     /// The topics that it owns.
@@ -137,6 +142,10 @@ impl Manifest {
             ("delay", queue.is_some_and(|queue| queue.delay.is_some())),
             ("ephemeral", storage.is_some_and(|storage| storage.ephemeral.is_some())),
             ("exec", self.exec.as_ref().is_some_and(|exec| exec.value)),
+            (
+                "fifo",
+                queue.is_some_and(|it| it.fifo.as_ref().is_some_and(|fifo| fifo.value.is_on())),
+            ),
             ("health_check", image.is_some()),
             ("on_demand", !spot),
             ("publish", self.publish.as_ref().is_some_and(|it| !it.topics.is_empty())),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{
     addons::Addons,
-    manifest::{Manifest, service_type::ServiceType},
+    manifest::{Manifest, fifo::TopicFifo, service_type::ServiceType},
 };
 use crate::{
     cloudformation::{
@@ -134,13 +134,17 @@ fn topics(manifest: &Manifest) -> BTreeMap<String, Value> {
     let topics = manifest.topics();
     let resources = topics.flat_map(|topic| {
         let id = topic.name.value.logical_id();
+        let is_fifo = topic.fifo.as_ref().is_some_and(TopicFifo::is_on);
+        let fifo = is_fifo.then_some(["FifoTopic", "ContentBasedDeduplication"]);
+        let present: Vec<&str> =
+            ["TopicName", "KmsMasterKeyId"].into_iter().chain(fifo.into_iter().flatten()).collect();
         let policy = Value::map([
             ("Topics", Value::list(vec![Value::reference(&id)])),
             ("PolicyDocument", Value::map([("Statement", Value::list(vec![Value::null()]))])),
         ]);
         [
             (format!("{id}Policy"), Value::map([("Properties", policy)])),
-            (id, properties(&["TopicName", "KmsMasterKeyId"], &TOPIC_PROPERTIES)),
+            (id, properties(&present, &TOPIC_PROPERTIES)),
         ]
     });
     resources.collect()

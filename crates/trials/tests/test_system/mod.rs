@@ -1,7 +1,7 @@
 //! The whole system for one test: its own AWS account, the real binaries, free ports.
 #![expect(dead_code, reason = "each suite uses a part of it")]
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use account::provision::{ENVIRONMENT, Queue};
 use anyhow::{Context as _, ensure};
@@ -39,9 +39,14 @@ impl TestSystem {
 
     /// Starts a system whose services also get `variables`.
     pub async fn start_with(variables: &[(&str, &str)]) -> anyhow::Result<Self> {
+        Self::start_from(build::copilot_directory(), variables).await
+    }
+
+    /// Starts the system that the Copilot files in `copilot` describe.
+    pub async fn start_from(copilot: PathBuf, variables: &[(&str, &str)]) -> anyhow::Result<Self> {
         let (log, lines) = Log::new();
         let settings = Settings {
-            copilot: build::copilot_directory(),
+            copilot,
             binaries: build::binaries().await?,
             environment: ENVIRONMENT.to_owned(),
             endpoint_url: None,

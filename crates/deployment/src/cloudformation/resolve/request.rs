@@ -10,7 +10,11 @@ use crate::{
         expression::{Data, Text, Value},
         filter_policy::FilterPolicy,
         stack::{Declared, ResourceId},
-        template::{Resource, messaging::Queue, table::Table},
+        template::{
+            Resource,
+            messaging::{DeduplicationScope, Queue, ThroughputLimit},
+            table::Table,
+        },
     },
     mistake::Mistake,
 };
@@ -24,8 +28,8 @@ pub enum Request<'a> {
     Queue(String, BTreeMap<&'static str, String>),
     /// A policy for the queues with these URLs.
     QueuePolicy(Vec<String>, String),
-    /// A topic with this name.
-    Topic(String),
+    /// A topic with this name and these attributes.
+    Topic(String, BTreeMap<&'static str, String>),
     /// A subscription.
     Subscription {
         /// The topic's ARN.
@@ -62,6 +66,12 @@ impl<'a> Request<'a> {
     }
 }
 
+/// The attributes that have a value.
+fn set<T: ToString>(attributes: [(&'static str, Option<T>); 2]) -> BTreeMap<&'static str, String> {
+    let set = attributes.into_iter();
+    set.filter_map(|(name, value)| Some((name, value?.to_string()))).collect()
+}
+
 /// Reads the texts of one resource.
 struct Reader<'a> {
     known: &'a Known<'a>,
@@ -81,7 +91,14 @@ impl Reader<'_> {
                 let urls = self.texts(&policy.queues)?;
                 Request::QueuePolicy(urls, self.json(&policy.policy_document)?.to_string())
             }
-            Resource::Topic(topic) => Request::Topic(self.name(topic.topic_name.as_ref())?),
+            Resource::Topic(topic) => {
+                let name = self.name(topic.topic_name.as_ref())?;
+                let attributes = [
+                    ("FifoTopic", topic.fifo_topic),
+                    ("ContentBasedDeduplication", topic.content_based_deduplication),
+                ];
+                Request::Topic(name, set(attributes))
+            }
             Resource::Subscription(it) => Request::Subscription {
                 topic: self.text(&it.topic_arn)?,
                 queue: self.text(&it.endpoint)?,
@@ -120,6 +137,16 @@ impl Reader<'_> {
         let mut attributes: BTreeMap<_, _> = (seconds.into_iter())
             .filter_map(|(name, value)| Some((name, value?.to_string())))
             .collect();
+        attributes.extend(set([
+            ("FifoQueue", queue.fifo_queue),
+            ("ContentBasedDeduplication", queue.content_based_deduplication),
+        ]));
+        let (scope, limit) = (queue.deduplication_scope, queue.fifo_throughput_limit);
+        let texts = [
+            ("DeduplicationScope", scope.map(DeduplicationScope::text)),
+            ("FifoThroughputLimit", limit.map(ThroughputLimit::text)),
+        ];
+        attributes.extend(set(texts));
         if let Some(policy) = &queue.redrive_policy {
             let policy = json!({
                 "deadLetterTargetArn": self.text(&policy.dead_letter_target_arn)?,

@@ -26,12 +26,40 @@ pub struct Queue {
     pub receive_message_wait_time_seconds: Option<Within<0, 20>>,
     /// Where messages go that failed every attempt.
     pub redrive_policy: Option<RedrivePolicy>,
+    /// Whether it keeps the order of messages within a group.
+    pub fifo_queue: Option<bool>,
+    /// Whether messages with the same text are duplicates.
+    pub content_based_deduplication: Option<bool>,
+    /// Among which messages duplicates are dropped.
+    pub deduplication_scope: Option<DeduplicationScope>,
+    /// What the limit of its throughput applies to.
+    pub fifo_throughput_limit: Option<ThroughputLimit>,
     #[serde(rename = "SqsManagedSseEnabled")]
     _encryption: Option<bool>,
     #[serde(rename = "KmsMasterKeyId")]
     _key: Option<Text>,
     #[serde(rename = "Tags")]
     _tags: Option<Value>,
+}
+
+/// Among which messages of a FIFO queue duplicates are dropped.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum DeduplicationScope {
+    /// Those of a group.
+    MessageGroup,
+    /// All.
+    Queue,
+}
+
+/// What the limit of a FIFO queue's throughput applies to.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub enum ThroughputLimit {
+    /// The whole queue.
+    PerQueue,
+    /// Each group.
+    PerMessageGroupId,
 }
 
 /// Where messages go that failed every attempt.
@@ -60,6 +88,10 @@ pub struct QueuePolicy {
 pub struct Topic {
     /// Its physical name.
     pub topic_name: Option<Text>,
+    /// Whether it keeps the order of messages within a group.
+    pub fifo_topic: Option<bool>,
+    /// Whether messages with the same text are duplicates.
+    pub content_based_deduplication: Option<bool>,
     #[serde(rename = "KmsMasterKeyId")]
     _key: Option<Text>,
     #[serde(rename = "Tags")]
@@ -90,6 +122,26 @@ impl Queue {
     /// A queue with this name and default settings.
     pub fn named(name: Text) -> Self {
         Self { queue_name: Some(name), ..Self::default() }
+    }
+}
+
+impl DeduplicationScope {
+    /// The value of the attribute `DeduplicationScope`.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::MessageGroup => "messageGroup",
+            Self::Queue => "queue",
+        }
+    }
+}
+
+impl ThroughputLimit {
+    /// The value of the attribute `FifoThroughputLimit`.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::PerQueue => "perQueue",
+            Self::PerMessageGroupId => "perMessageGroupId",
+        }
     }
 }
 

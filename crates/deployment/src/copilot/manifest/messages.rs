@@ -5,7 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::Spanned;
 
-use super::overlay::{Overlay, overlay};
+use super::{
+    fifo::{self, QueueFifo, TopicFifo},
+    overlay::{Overlay, overlay},
+};
 use crate::{
     cloudformation::filter_policy::FilterPolicy, copilot::duration::Seconds, mistake::Wrong,
     within::Within, yaml::wrong,
@@ -28,6 +31,8 @@ pub struct Publish {
 pub struct Topic {
     /// Its name, unique within the service.
     pub name: Spanned<TopicName>,
+    /// Whether it keeps the order of messages within a group.
+    pub fifo: Option<TopicFifo>,
 }
 
 /// The topics that a worker receives from, and its queue.
@@ -65,6 +70,8 @@ pub struct Queue {
     pub timeout: Option<Seconds<0, 43_200>>,
     /// The queue for messages that failed every attempt.
     pub dead_letter: Option<DeadLetter>,
+    /// Whether it keeps the order of messages within a group.
+    pub fifo: Option<Spanned<QueueFifo>>,
 }
 
 /// The queue for messages that failed every attempt.
@@ -79,7 +86,7 @@ pub struct DeadLetter {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TopicName(pub String);
 
-overlay!(Queue: merges(), replaces(retention, delay, timeout, dead_letter));
+overlay!(Queue: merges(), replaces(retention, delay, timeout, dead_letter, fifo));
 
 impl Overlay for Subscribe {
     fn overlaid(self, over: Self) -> Self {
@@ -88,6 +95,11 @@ impl Overlay for Subscribe {
 }
 
 impl TopicName {
+    /// The name that Copilot gives to a FIFO topic.
+    fn fifo(&self) -> Self {
+        Self(format!("{}{}", self.0, fifo::SUFFIX))
+    }
+
     /// The logical id of the topic in its owner's template.
     pub fn logical_id(&self) -> String {
         format!("{}SNSTopic", self.letters())
@@ -100,6 +112,15 @@ impl TopicName {
 }
 
 impl Publish {
+    /// Gives FIFO topics the names that Copilot gives them.
+    pub(super) fn name_fifo_topics(&mut self) {
+        for topic in &mut self.topics {
+            if topic.fifo.as_ref().is_some_and(TopicFifo::is_on) {
+                topic.name.value = topic.name.value.fifo();
+            }
+        }
+    }
+
     /// Two topics with the same logical id would be one resource.
     pub(super) fn check(&self) -> Result<(), Wrong> {
         let mut seen = BTreeMap::new();
@@ -119,6 +140,15 @@ impl Publish {
 }
 
 impl Subscribe {
+    /// All topics of a FIFO queue are FIFO; this gives them their names.
+    pub(super) fn name_fifo_topics(&mut self) {
+        if self.queue.fifo.as_ref().is_some_and(|fifo| fifo.value.is_on()) {
+            for subscription in self.topics.iter_mut().flatten() {
+                subscription.name.value = subscription.name.value.fifo();
+            }
+        }
+    }
+
     /// Without a topic, Copilot creates no queue.
     pub(super) fn check(subscribe: &Spanned<Self>) -> Result<(), Wrong> {
         let topics = subscribe.value.topics.as_deref().unwrap_or_default();
@@ -126,6 +156,7 @@ impl Subscribe {
             let what = "subscribe: without topics Copilot ignores all of it, including the queue";
             return Err((subscribe.referenced, what.to_owned()));
         }
+        subscribe.value.queue.fifo.as_ref().map_or(Ok(()), QueueFifo::check)?;
         let mut seen = BTreeSet::new();
         for subscription in topics {
             let topic = &subscription.name.value;

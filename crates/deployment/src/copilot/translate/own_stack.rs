@@ -16,6 +16,7 @@ use crate::{
     copilot::{
         manifest::{
             Manifest,
+            fifo::{self, QueueFifo},
             messages::{self, DeadLetter},
             service_type::ServiceType,
         },
@@ -40,12 +41,14 @@ pub fn of(names: &Names<'_>, files: &ServiceFiles) -> Stack {
     let manifest = &files.manifest;
     let mut resources = Resources::new();
     let mut outputs = BTreeMap::new();
-    for messages::Topic { name } in manifest.topics() {
+    for messages::Topic { name, fifo } in manifest.topics() {
         let (id, place) = (name.value.logical_id(), name.referenced);
         let name = names.physical(&name.value.0);
         let output = Output::exported(reference(&id), literal(name.clone()));
         outputs.insert(id.clone(), Declared::new(output, &files.file, place));
-        resources.insert(id, (Resource::Topic(Topic::named(literal(name))), place));
+        let mut topic = Topic::named(literal(name));
+        fifo.iter().for_each(|fifo| fifo.apply(&mut topic));
+        resources.insert(id, (Resource::Topic(topic), place));
     }
     if files.service_type == ServiceType::Worker {
         add_queues(names, manifest, &mut resources);
@@ -66,7 +69,11 @@ fn add_queues(names: &Names<'_>, manifest: &Manifest, resources: &mut Resources)
     let subscribe = manifest.subscribe.as_ref();
     let place = subscribe.map_or(Location::UNKNOWN, |it| it.referenced);
     let settings = (subscribe.map(|it| it.value.queue.clone())).unwrap_or_default();
-    let mut queue = Queue::named(literal(names.physical(EVENTS_QUEUE)));
+    let fifo = settings.fifo.map(|fifo| fifo.value).filter(QueueFifo::is_on);
+    let suffix = fifo.as_ref().map_or("", |_| fifo::SUFFIX);
+    let name = |id: &str| literal(names.physical(id) + suffix);
+    let mut queue = Queue::named(name(EVENTS_QUEUE));
+    fifo.iter().for_each(|fifo| fifo.apply(&mut queue));
     queue.message_retention_period = settings.retention.map(|it| Within(it.0));
     queue.delay_seconds = settings.delay.map(|it| Within(it.0));
     queue.visibility_timeout = settings.timeout.map(|it| Within(it.0));
@@ -75,7 +82,8 @@ fn add_queues(names: &Names<'_>, manifest: &Manifest, resources: &mut Resources)
             dead_letter_target_arn: arn(DEAD_LETTER_QUEUE),
             max_receive_count: tries,
         });
-        let mut dead_letters = Queue::named(literal(names.physical(DEAD_LETTER_QUEUE)));
+        let mut dead_letters = Queue::named(name(DEAD_LETTER_QUEUE));
+        dead_letters.fifo_queue = queue.fifo_queue;
         dead_letters.message_retention_period = Some(Within(DEAD_LETTER_RETENTION_SECONDS));
         let resource = Resource::Queue(dead_letters);
         resources.insert(DEAD_LETTER_QUEUE.to_owned(), (resource, place));

@@ -136,3 +136,23 @@ fn overrides_that_remove_something_or_apply_to_nothing_are_found() {
     let what = "publish.topics replaces the whole list, and leaves ordersTopic out";
     found_in(PUBLISHER, &[("  test:", topics, "  test:", what)]);
 }
+
+#[test]
+fn settings_of_fifo_queues_that_copilot_or_sqs_refuse_are_found() {
+    let queue = "retention: 96h";
+    let fifo = |settings: &str| format!("retention: 96h\n    fifo: {settings}");
+    let line = "    fifo:";
+    let what = "high_throughput excludes deduplication_scope";
+    let refused = fifo("{high_throughput: true, deduplication_scope: queue}");
+    found_in(FULFILMENT, &[(queue, &refused, line, what)]);
+    let refused = fifo("{throughput_limit: perMessageGroupId}");
+    found_in(FULFILMENT, &[(queue, &refused, line, "needs `deduplication_scope: messageGroup`")]);
+    let refused = fifo("{high_througput: true}");
+    found_in(FULFILMENT, &[(queue, &refused, line, "high_througput")]);
+    // A FIFO queue receives from FIFO topics only, and a standard queue from none.
+    let missing = "publisher has no topic \"ordersTopic.fifo\"";
+    found_in(FULFILMENT, &[(queue, &fifo("true"), "    - name: ordersTopic", missing)]);
+    let topic = (PUBLISHER, "- name: ordersTopic", "- name: ordersTopic\n      fifo: true");
+    let missing = "publisher has no topic \"ordersTopic\"";
+    found(&[topic], FULFILMENT, "    - name: ordersTopic", missing);
+}
