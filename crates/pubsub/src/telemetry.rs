@@ -1,25 +1,26 @@
 //! Logs and traces.
 //!
-//! Each log event is one line on standard output, with its trace id. `RUST_LOG` filters them, with
-//! `info` as the default. Spans are exported to the collector in `OTEL_EXPORTER_OTLP_ENDPOINT`, if
+//! Each log event is one line on standard output, with its trace id: text for a person, or JSON for a
+//! program, as `LOG_FORMAT` says. `RUST_LOG` filters them, with `info` as the default. Spans are exported to the collector in `OTEL_EXPORTER_OTLP_ENDPOINT`, if
 //! it is set.
 
 use std::{fmt, io::IsTerminal as _};
 
-use clap::{ArgMatches, Args, FromArgMatches as _};
+use clap::{ArgMatches, Args, FromArgMatches as _, ValueEnum};
 use opentelemetry::trace::{TraceContextExt as _, TraceId, TracerProvider as _};
 use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
-use tracing::dispatcher;
+use tracing::{Event, Subscriber, dispatcher};
 use tracing_opentelemetry::get_otel_context;
 use tracing_subscriber::{
     EnvFilter, Layer as _,
     field::RecordFields,
     filter::{FilterExt as _, filter_fn},
     fmt::{
-        FormatFields,
-        format::{DefaultFields, Writer},
+        FmtContext, FormatEvent, FormatFields,
+        format::{DefaultFields, Format, Json, JsonFields, Writer, format},
     },
     layer::SubscriberExt as _,
+    registry::LookupSpan,
     util::SubscriberInitExt as _,
 };
 
@@ -32,9 +33,21 @@ pub(crate) struct Settings {
     /// What to log, such as info or info,pubsub=debug
     #[arg(long, value_name = "FILTER", env = "RUST_LOG", default_value = "info")]
     log: EnvFilter,
+    /// How a log line is written
+    #[arg(long, value_name = "FORMAT", env = "LOG_FORMAT", default_value = "text")]
+    log_format: LogFormat,
     /// Where to export spans, over HTTP, such as http://localhost:4318; unset exports none
     #[arg(long, value_name = "URL", env = export::ENDPOINT)]
     otlp_endpoint: Option<String>,
+}
+
+/// How a log line is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// As text for a person.
+    Text,
+    /// As a JSON object.
+    Json,
 }
 
 /// Exports spans in batches in the background.
@@ -48,7 +61,7 @@ pub(crate) struct Telemetry(SdkTracerProvider);
 ///
 /// [`Misconfigured`](crate::env::Misconfigured) if the endpoint is not a URL.
 pub(crate) fn start(name: &str, matches: &ArgMatches) -> anyhow::Result<Telemetry> {
-    let Settings { log, otlp_endpoint } = Settings::from_arg_matches(matches)?;
+    let Settings { log, log_format, otlp_endpoint } = Settings::from_arg_matches(matches)?;
     let mut provider = SdkTracerProvider::builder()
         .with_resource(Resource::builder().with_service_name(name.to_owned()).build());
     if let Some(endpoint) = otlp_endpoint.filter(|endpoint| !endpoint.is_empty()) {
@@ -57,14 +70,21 @@ pub(crate) fn start(name: &str, matches: &ArgMatches) -> anyhow::Result<Telemetr
     }
     let provider = provider.build();
     let lines = tracing_subscriber::fmt::layer()
-        .fmt_fields(WithTrace(DefaultFields::new()))
         .with_target(false)
         .with_ansi(std::io::stdout().is_terminal())
         // If standard output and standard error are closed, reporting a failed write would panic,
         // also in the task that listens for SIGTERM.
-        .log_internal_errors(false)
-        // Each line has all its fields itself, so its spans are not repeated.
-        .with_filter(log.and(filter_fn(|metadata| metadata.is_event())));
+        .log_internal_errors(false);
+    let lines = match log_format {
+        LogFormat::Text => lines.fmt_fields(WithTrace(DefaultFields::new())).boxed(),
+        LogFormat::Json => {
+            let json = format().json().with_target(false).flatten_event(true);
+            let json = json.with_current_span(false).with_span_list(false);
+            lines.fmt_fields(JsonFields::new()).event_format(JsonWithTrace(json)).boxed()
+        }
+    };
+    // Each line has all its fields itself, so its spans are not repeated.
+    let lines = lines.with_filter(log.and(filter_fn(|metadata| metadata.is_event())));
     // Exports only our spans: those of the libraries describe the libraries.
     let spans = tracing_opentelemetry::layer()
         .with_tracer(provider.tracer(name.to_owned()))
@@ -102,6 +122,29 @@ impl<'writer> FormatFields<'writer> for WithTrace {
             Some(id) => write!(writer, " trace.id={id}"),
             None => Ok(()),
         }
+    }
+}
+
+/// Adds the trace id to a line of JSON.
+struct JsonWithTrace(Format<Json>);
+
+impl<S> FormatEvent<S, JsonFields> for JsonWithTrace
+where
+    S: Subscriber + for<'lookup> LookupSpan<'lookup>,
+{
+    fn format_event(
+        &self,
+        context: &FmtContext<'_, S, JsonFields>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let Some(id) = trace_id() else {
+            return self.0.format_event(context, writer, event);
+        };
+        let mut line = String::new();
+        self.0.format_event(context, Writer::new(&mut line), event)?;
+        let fields = line.trim_end().strip_suffix('}').unwrap_or_default();
+        writeln!(writer, r#"{fields},"trace.id":"{id}"}}"#)
     }
 }
 
