@@ -7,5 +7,7 @@ pub mod task;
 pub mod dead_letters;
 
 pub mod build;
+pub mod guard;
 pub mod log;
+pub mod port;
 pub mod process;

@@ -1,8 +1,8 @@
 //! `local`: the system on this machine, without AWS and without containers.
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use deployment::Mistake;
 use local::dead_letters;
 use pubsub::env::Misconfigured;
@@ -11,18 +11,20 @@ mod up;
 
 mod aws;
 
-mod printer;
+mod sample_orders;
+
+mod terminal;
 
 /// Wrong usage, or a mistake in a file: running it again would not help.
 const EXIT_USAGE: u8 = 64;
 
 /// The whole system on this machine: an AWS account, the publisher and its subscribers.
 ///
-/// Without a command, it starts all of them and prints the page's URL; Ctrl-C stops them. The AWS
+/// Without a command, it starts all of them and prints where the page is; Ctrl-C stops them. The AWS
 /// account is in this process and in memory, unless AWS_ENDPOINT_URL names another endpoint, such
 /// as MiniStack or moto. Its resources are those that the files under copilot/ describe.
 #[derive(Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
+#[command(version)]
 struct Arguments {
     #[command(subcommand)]
     command: Option<Command>,
@@ -32,8 +34,14 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Start the system (the default)
-    Up(up::Args),
+    /// Start the system (the default); it takes the options below
+    #[command(disable_help_flag = true, override_usage = "local up [OPTIONS]")]
+    Up {
+        #[arg(hide = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        options: Vec<OsString>,
+    },
+    /// Send sample orders to the running system
+    Orders(sample_orders::Args),
     /// Run the AWS account alone, with all topics, queues and tables, for the AWS CLI
     Aws(aws::Args),
     /// List, show, redrive or purge messages that failed every attempt
@@ -41,7 +49,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match parse(std::env::args_os().collect()) {
         Ok(arguments) => arguments,
         Err(error) => {
             let _ = error.print();
@@ -58,11 +66,29 @@ fn main() -> ExitCode {
     }
 }
 
+/// Parses the command line. `up` is the default, so its options mean the same before and after the
+/// word, and without it.
+fn parse(mut words: Vec<OsString>) -> Result<Arguments, clap::Error> {
+    let arguments = Arguments::try_parse_from(&words)?;
+    let Some(Command::Up { options }) = &arguments.command else {
+        return Ok(arguments);
+    };
+    words.remove(words.len() - options.len() - 1);
+    let again = Arguments::try_parse_from(&words)?;
+    match again.command {
+        None => Ok(again),
+        // Such as `up aws`.
+        Some(_) => Err(Arguments::command()
+            .error(ErrorKind::ArgumentConflict, "`up` takes no further command")),
+    }
+}
+
 #[tokio::main]
 async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
-    match arguments.command.unwrap_or(Command::Up(arguments.up)) {
-        Command::Up(args) => up::run(args).await,
-        Command::Aws(args) => aws::run(args).await,
-        Command::DeadLetters(args) => dead_letters::command::run(args).await,
+    match arguments.command {
+        None | Some(Command::Up { .. }) => up::run(arguments.up).await,
+        Some(Command::Orders(args)) => sample_orders::run(args).await,
+        Some(Command::Aws(args)) => aws::run(args).await,
+        Some(Command::DeadLetters(args)) => dead_letters::command::run(args).await,
     }
 }

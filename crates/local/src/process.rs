@@ -1,5 +1,5 @@
 //! A service as a child process. It has exactly the variables it is given, and is killed when its
-//! handle is dropped.
+//! handle is dropped. If this process is killed, the [guard](crate::guard) ends it.
 
 use std::{
     collections::BTreeMap,
@@ -19,6 +19,8 @@ use tokio::{
     sync::mpsc::UnboundedSender,
     task::JoinHandle,
 };
+
+use crate::guard;
 
 /// A line that a service logged, to its standard output or error.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +44,8 @@ pub struct Process {
 impl Process {
     /// Starts `binary`. Its lines go to `lines`.
     ///
-    /// It inherits no variables, so that it needs none but those that Copilot sets. It leads its
-    /// own process group, so that Ctrl-C in a terminal does not reach it directly.
+    /// It inherits no variables, so that it needs none but those that Copilot sets. It is in the
+    /// process group of the guard, so that Ctrl-C in a terminal does not reach it directly.
     ///
     /// # Errors
     ///
@@ -60,7 +62,7 @@ impl Process {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
-            .process_group(0)
+            .process_group(guard::group()?)
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("starting {}", binary.display()))?;

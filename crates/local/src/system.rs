@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     future::{Future, poll_fn},
-    net::{Ipv4Addr, TcpListener},
+    net::{IpAddr, Ipv4Addr},
     path::PathBuf,
     process::ExitStatus,
     task::Poll,
@@ -18,11 +18,15 @@ use account::{
 use anyhow::Context as _;
 use deployment::{Deployment, copilot, description::Kind};
 use pubsub::env::Misconfigured;
-use tokio::{sync::mpsc::UnboundedSender, time::timeout};
+use tokio::{
+    sync::mpsc::UnboundedSender,
+    time::{Instant, timeout, timeout_at},
+};
 
 use crate::{
+    port,
     process::{Line, Process},
-    task::Task,
+    task::{self, Task},
 };
 
 /// The port of the AWS endpoint unless another is asked for, as other local endpoints have it.
@@ -45,6 +49,10 @@ pub struct Settings {
     pub aws_port: u16,
     /// The port of the page; 0 for a free one.
     pub port: u16,
+    /// The address of the page. Everything else listens on loopback.
+    pub host: IpAddr,
+    /// The services that are not started here.
+    pub without: Vec<String>,
     /// Variables that override those of every service.
     pub variables: BTreeMap<String, String>,
 }
@@ -74,14 +82,20 @@ impl System {
     /// the endpoint or the operating system refused.
     pub async fn start(settings: Settings, lines: UnboundedSender<Line>) -> anyhow::Result<Self> {
         let deployment = copilot::read(&settings.copilot, &settings.environment)?;
-        let port = free_port(settings.port)?;
+        check_names(&deployment, &settings.without)?;
+        let port = port::free(settings.port, settings.host)?;
         let (mut account, target, endpoint) =
             account(&deployment, settings.endpoint_url, settings.aws_port).await?;
         let mut ports = BTreeMap::new();
         for service in &mut account.services {
-            let port = if service.kind == Kind::Web { port } else { free_port(0)? };
-            ports.insert(service.name.clone(), port);
             service.variables.extend(settings.variables.clone());
+            let port = if service.kind == Kind::Web {
+                service.variables.insert(task::HOST.to_owned(), settings.host.to_string());
+                port
+            } else {
+                port::free(0, Ipv4Addr::LOCALHOST.into())?
+            };
+            ports.insert(service.name.clone(), port);
         }
         let mut system = Self {
             account,
@@ -93,8 +107,8 @@ impl System {
             binaries: settings.binaries,
             lines,
         };
-        for name in system.names() {
-            system.start_service(&name)?;
+        for name in system.names().iter().filter(|name| !settings.without.contains(name)) {
+            system.start_service(name)?;
         }
         Ok(system)
     }
@@ -123,6 +137,51 @@ impl System {
         Ok(())
     }
 
+    /// The environment that the process of the service `name` gets.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such service.
+    pub fn variables(&self, name: &str) -> anyhow::Result<BTreeMap<String, String>> {
+        let service = self.account.service(name).context("no such service")?;
+        let port = self.ports.get(name).context("a service without a port")?;
+        Ok(task::variables(service, *port))
+    }
+
+    /// Replaces the processes of services by new ones, which may have other binaries, and waits until
+    /// those are healthy. The old ones drain first, all at once and for at most `drain`, because a
+    /// new one needs the same port.
+    ///
+    /// # Errors
+    ///
+    /// If a new process does not start or does not become healthy.
+    pub async fn replace_services(
+        &mut self,
+        names: &[String],
+        drain: Duration,
+    ) -> anyhow::Result<()> {
+        let mut old: Vec<_> = names.iter().filter_map(|name| self.tasks.remove(name)).collect();
+        old.iter_mut().for_each(|task| task.process.terminate());
+        let deadline = Instant::now() + drain;
+        for task in &mut old {
+            if timeout_at(deadline, task.process.wait()).await.is_err() {
+                task.process.kill();
+                task.process.wait().await?;
+            }
+        }
+        for name in names {
+            self.start_service(name)?;
+        }
+        for name in names {
+            let task = self.tasks.get_mut(name).context("it was started")?;
+            tokio::select! {
+                healthy = task.healthy() => healthy?,
+                status = task.process.wait() => anyhow::bail!("{name} exited with {}", status?),
+            }
+        }
+        Ok(())
+    }
+
     /// The process of the service `name`.
     ///
     /// # Errors
@@ -133,7 +192,8 @@ impl System {
         Ok(&mut task.with_context(|| format!("there is no service {name}"))?.process)
     }
 
-    /// Waits until the page answers. A worker that is not ready yet loses nothing: its queue waits.
+    /// Waits until the page answers, unless its service was left out. A worker that is not ready yet
+    /// loses nothing: its queue waits.
     ///
     /// # Errors
     ///
@@ -142,11 +202,24 @@ impl System {
         let mut services = self.account.services.iter();
         let web = services.find(|service| service.kind == Kind::Web);
         let healthy = web.and_then(|web| self.tasks.get(&web.name)).map(Task::healthy);
-        async move { healthy.context("no service has a page")?.await }
+        async move {
+            match healthy {
+                Some(healthy) => healthy.await,
+                None => Ok(()),
+            }
+        }
     }
 
     /// Waits until a service exits, and returns its name and how it exited.
+    ///
+    /// It is not part of the system any more: [`System::stop`] does not judge how it exited.
     pub async fn exited(&mut self) -> (String, anyhow::Result<ExitStatus>) {
+        let exited = self.next_exit().await;
+        self.tasks.remove(&exited.0);
+        exited
+    }
+
+    async fn next_exit(&mut self) -> (String, anyhow::Result<ExitStatus>) {
         let processes = self.tasks.values_mut().map(|task| &mut task.process);
         let mut waits: Vec<_> = processes
             .map(|process| Box::pin(async { (process.name.clone(), process.wait().await) }))
@@ -190,6 +263,14 @@ impl System {
     }
 }
 
+/// Refuses a name that no service has.
+fn check_names(deployment: &Deployment, names: &[String]) -> Result<(), Misconfigured> {
+    let mut unknown = names.iter().filter(|name| deployment.service(name).is_none());
+    let Some(unknown) = unknown.next() else { return Ok(()) };
+    let known: Vec<_> = deployment.services.iter().map(|service| service.name.as_str()).collect();
+    Err(Misconfigured(format!("no service is called {unknown:?}; there are {}", known.join(", "))))
+}
+
 /// An account at the endpoint that is given, or else at one in this process.
 async fn account(
     deployment: &Deployment,
@@ -200,22 +281,9 @@ async fn account(
         let target = Target { endpoint_url, region: endpoint::region() };
         return Ok((provision_deployment(deployment, &target).await?, target, None));
     }
+    let port = port::free(port, Ipv4Addr::LOCALHOST.into())?;
     let settings = endpoint::Settings::loopback(port);
     let EmbeddedAccount { endpoint, target, account } =
         EmbeddedAccount::start(deployment, &settings).await?;
     Ok((account, target, Some(endpoint)))
-}
-
-/// `wanted`, or if that is 0 a port that was free a moment ago.
-///
-/// # Errors
-///
-/// [`Misconfigured`] if it is in use.
-pub fn free_port(wanted: u16) -> anyhow::Result<u16> {
-    let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, wanted)).map_err(|error| {
-        Misconfigured(format!(
-            "port {wanted} cannot be used ({error}): stop what listens there, or choose another"
-        ))
-    })?;
-    Ok(listener.local_addr().context("reading the port")?.port())
 }

@@ -21,6 +21,11 @@ const START_TIMEOUT: Duration = Duration::from_secs(30);
 /// Short, because the benchmark measures the time to start.
 const HEALTH_INTERVAL: Duration = Duration::from_millis(1);
 
+/// The variable with the address that a web service listens on.
+pub const HOST: &str = "HOST";
+/// Only this machine can reach it.
+const LOOPBACK: &str = "127.0.0.1";
+
 /// A running task. Its process is killed when this is dropped.
 #[derive(Debug)]
 pub struct Task {
@@ -45,13 +50,7 @@ impl Task {
         lines: &UnboundedSender<Line>,
     ) -> anyhow::Result<Self> {
         let binary = build::binary(binaries, &service.name)?;
-        let mut variables: BTreeMap<String, String> = service.variables.clone();
-        let variable = match service.kind {
-            Kind::Web => "PORT",
-            Kind::Worker => "HEALTH_PORT",
-        };
-        variables.insert(variable.to_owned(), port.to_string());
-        let process = Process::spawn(&service.name, &binary, &variables, lines)?;
+        let process = Process::spawn(&service.name, &binary, &variables(service, port), lines)?;
         Ok(Self { process, port, health_path: service.health_path.clone() })
     }
 
@@ -72,4 +71,19 @@ impl Task {
             healthy.with_context(|| format!("{name} does not become healthy"))
         }
     }
+}
+
+/// The environment of a task of `service` that listens on `port`.
+pub fn variables(service: &Service, port: u16) -> BTreeMap<String, String> {
+    let mut variables = service.variables.clone();
+    match service.kind {
+        Kind::Web => {
+            variables.insert("PORT".to_owned(), port.to_string());
+            variables.entry(HOST.to_owned()).or_insert_with(|| LOOPBACK.to_owned());
+        }
+        Kind::Worker => {
+            variables.insert("HEALTH_PORT".to_owned(), port.to_string());
+        }
+    }
+    variables
 }

@@ -1,8 +1,8 @@
 //! `local` and `local up`: starts everything, prints the logs, and stops everything.
 
 use std::{
-    collections::BTreeMap,
     env,
+    net::{IpAddr, Ipv4Addr},
     path::PathBuf,
     process::{ExitCode, ExitStatus},
     time::Duration,
@@ -10,37 +10,60 @@ use std::{
 
 use account::provision::ENVIRONMENT;
 use anyhow::Context as _;
-use hyper::Uri;
 use local::{
-    build,
-    system::{DEFAULT_AWS_PORT, Settings, System, free_port},
+    build, guard, port,
+    system::{DEFAULT_AWS_PORT, Settings, System},
 };
 use pubsub::{
     env::Misconfigured,
     shutdown::{self, Signals},
 };
-use tokio::{sync::mpsc::unbounded_channel, time::sleep};
+use tokio::time::sleep;
 
-use crate::printer;
+mod edits;
+
+mod endpoint;
+
+mod outside;
+
+mod variables;
+
+use crate::terminal::{Lines, READY, Ready, Style, Terminal};
+use edits::Edits;
 
 /// Keeps a service that exits again and again from filling the terminal.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
-
-/// Settings for a laptop, unless the environment says otherwise: fulfilment takes its time, so that
-/// it can be watched, and shows the customer's name.
-const LAPTOP: [(&str, &str); 2] = [("PACE_MS", "1000"), ("BANNER", "on")];
-/// The variables that reach the services if they are set.
-const PASSED_ON: [&str; 2] = ["OTEL_", "RUST_LOG"];
+/// How long a service may drain before its new binary replaces it. A browser may hold a connection
+/// for longer, and at-least-once delivery covers the rest.
+const REPLACE_DRAIN: Duration = Duration::from_secs(2);
 
 /// The options of `up`.
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     /// The port of the page; 0 takes a free one
     #[arg(long, env = "PORT", default_value_t = 5000)]
     port: u16,
+    /// The address of the page; 0.0.0.0 is reachable from other machines
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::from(Ipv4Addr::LOCALHOST))]
+    host: IpAddr,
     /// The port of the AWS endpoint; 0 takes a free one [default: 4566, or a free one if in use]
     #[arg(long)]
     aws_port: Option<u16>,
+    /// Do not start this service, to run it in a debugger; may be repeated
+    #[arg(long, value_name = "SERVICE")]
+    without: Vec<String>,
+    /// Write the variables of the one service that was left out to this file
+    #[arg(long, value_name = "PATH", requires = "without")]
+    env_file: Option<PathBuf>,
+    /// Do not build and replace a service when its sources change
+    #[arg(long)]
+    no_watch: bool,
+    /// Show only warnings and errors of the services
+    #[arg(long)]
+    quiet: bool,
+    /// Print each event as a JSON object
+    #[arg(long, conflicts_with = "quiet")]
+    json: bool,
     #[command(flatten)]
     files: Files,
 }
@@ -63,65 +86,42 @@ impl Files {
     }
 }
 
-/// The AWS endpoint that the environment names, if any.
-///
-/// # Errors
-///
-/// [`Misconfigured`] if it is not a URL.
-pub fn endpoint_url() -> Result<Option<String>, Misconfigured> {
-    const VARIABLE: &str = "AWS_ENDPOINT_URL";
-    let Some(url) = env::var(VARIABLE).ok().filter(|url| !url.is_empty()) else {
-        return Ok(None);
-    };
-    let is_url =
-        (url.parse::<Uri>()).is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")));
-    if is_url {
-        return Ok(Some(url));
-    }
-    Err(Misconfigured(format!(
-        "{VARIABLE} is {url:?}, but should be a URL such as http://127.0.0.1:4566"
-    )))
-}
-
 /// Runs the system until Ctrl-C or SIGTERM.
 ///
 /// # Errors
 ///
 /// If it cannot start, or a service did not exit cleanly.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    if args.env_file.is_some() && args.without.len() > 1 {
+        return Err(Misconfigured("--env-file takes one --without".to_owned()).into());
+    }
     let Signals { asked, insisted } = shutdown::signals()?;
-    let (lines, received) = unbounded_channel();
-    let printer = tokio::spawn(printer::print(received));
-    let settings = Settings {
-        copilot: args.files.copilot(),
-        binaries: build::binaries().await?,
-        environment: args.files.environment,
-        endpoint_url: endpoint_url()?,
-        aws_port: args.aws_port.unwrap_or_else(default_aws_port),
-        port: args.port,
-        variables: variables(),
+    let style = if args.json { Style::Json } else { Style::Text { quiet: args.quiet } };
+    let terminal = Terminal::start(style);
+    let lines = terminal.lines();
+    let started = asked.run_until_cancelled(start(&args, &lines)).await;
+    let Some(started) = started else {
+        // Dropping what has started kills it.
+        return Ok(ExitCode::from(shutdown::INTERRUPTED));
     };
-    let foreign = settings.endpoint_url.clone();
-    let mut system =
-        System::start(settings, lines.clone()).await.map_err(|error| match foreign {
-            Some(url) => error.context(format!(
-                "AWS_ENDPOINT_URL is {url}; unset it to use an account in this process"
-            )),
-            None => error,
-        })?;
-    let outcome = tokio::select! {
-        () = asked.cancelled() => Ok(None),
-        outcome = watch(&mut system, &lines) => outcome,
+    let (mut system, edits) = match started {
+        Ok(started) => started,
+        Err(error) => {
+            drop(lines);
+            terminal.finish().await;
+            return Err(error);
+        }
     };
+    let outcome = asked.run_until_cancelled(watch(&mut system, &args, edits, &lines)).await;
     if asked.is_cancelled() && !system.is_embedded() {
-        let what = "stopping: workers let their long polls end, which takes up to 20 s";
-        printer::say(&lines, what.to_owned());
+        lines.say("stopping: workers let their long polls end");
     }
     // Dropping the system kills the remaining processes.
     let stopped = insisted.run_until_cancelled(system.stop()).await;
+    guard::dismiss();
     drop(lines);
-    printer.await.context("printing")?;
-    let exited = outcome?;
+    let _ = insisted.run_until_cancelled(terminal.finish()).await;
+    let exited = outcome.transpose()?;
     let Some(stopped) = stopped else {
         return Ok(ExitCode::from(shutdown::INTERRUPTED));
     };
@@ -129,42 +129,115 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(exited.map_or(ExitCode::SUCCESS, exit_code))
 }
 
+/// Builds and starts everything, and begins to watch the sources.
+async fn start(args: &Args, lines: &Lines) -> anyhow::Result<(System, Option<Edits>)> {
+    let endpoint_url = endpoint::from_environment()?;
+    if let Some(url) = &endpoint_url {
+        endpoint::answers(url).await?;
+    }
+    let binaries = build::binaries().await?;
+    let copilot = args.files.copilot();
+    let settings = Settings {
+        copilot: copilot.clone(),
+        binaries: binaries.clone(),
+        environment: args.files.environment.clone(),
+        endpoint_url: endpoint_url.clone(),
+        aws_port: args.aws_port.unwrap_or_else(default_aws_port),
+        port: args.port,
+        host: args.host,
+        without: args.without.clone(),
+        variables: variables::of_every_service(),
+    };
+    let system = System::start(settings, lines.0.clone()).await;
+    let system = system.map_err(|error| endpoint::blame(error, endpoint_url.as_deref()))?;
+    if let Some(file) = &args.env_file {
+        outside::write(&system, args.without.first().context("nothing is left out")?, file)?;
+    }
+    if args.no_watch || env::var_os("CARGO").is_none() {
+        return Ok((system, None));
+    }
+    let services = system.names().into_iter().filter(|name| !args.without.contains(name));
+    let services = services.collect();
+    let edits = Edits::watch(&binaries, &copilot, services, lines.clone(), !args.json).await;
+    // The system is worth having without this, as when the limit of watched files is reached.
+    let edits = edits.inspect_err(|error| lines.warn(format!("edits are not noticed: {error:#}")));
+    Ok((system, edits.ok()))
+}
+
 /// Where `local dead-letters` looks for the account.
 fn default_aws_port() -> u16 {
-    if free_port(DEFAULT_AWS_PORT).is_ok() { DEFAULT_AWS_PORT } else { 0 }
+    let loopback = Ipv4Addr::LOCALHOST.into();
+    if port::free(DEFAULT_AWS_PORT, loopback).is_ok() { DEFAULT_AWS_PORT } else { 0 }
 }
 
-/// The variables that every service gets from here.
-fn variables() -> BTreeMap<String, String> {
-    let laptop = LAPTOP.map(|(name, default)| {
-        (name.to_owned(), env::var(name).unwrap_or_else(|_| default.to_owned()))
-    });
-    let passed_on = |name: &str| PASSED_ON.iter().any(|prefix| name.starts_with(prefix));
-    let set = env::vars().filter(|(name, value)| passed_on(name) && !value.is_empty());
-    set.chain(laptop).collect()
-}
-
-/// Waits until the page answers, prints its URL, and then restarts services that exit, as ECS does.
+/// Waits until the page answers, shows the screen, and then restarts services that exit, as ECS
+/// does, and replaces those that were built.
 ///
 /// A service that exits before that would exit again, so its status is returned.
-async fn watch(system: &mut System, lines: &printer::Lines) -> anyhow::Result<Option<ExitStatus>> {
+async fn watch(
+    system: &mut System,
+    args: &Args,
+    mut edits: Option<Edits>,
+    lines: &Lines,
+) -> anyhow::Result<ExitStatus> {
     let healthy = system.healthy();
     tokio::select! {
         healthy = healthy => healthy?,
         (name, status) = system.exited() => {
             let status = status?;
-            printer::say(lines, format!("{name} exited before the page answered: {status}"));
-            return Ok(Some(status));
+            lines.say(format!("{name} exited before the page answered: {status}"));
+            return Ok(status);
         }
     }
-    let (page, aws) = (&system.url, &system.target.endpoint_url);
-    printer::say(lines, format!("AWS is at {aws}; Ctrl-C stops everything"));
-    printer::say(lines, format!("the page is at {page}"));
+    lines.event(&serde_json::to_value(ready(system, args, edits.is_some()))?);
+    for name in &args.without {
+        match &args.env_file {
+            Some(file) => lines.say(format!("the variables of {name} are in {}", file.display())),
+            None => outside::print(system, name, lines)?,
+        }
+    }
     loop {
-        let (name, status) = system.exited().await;
-        printer::say(lines, format!("{name} exited ({}); restarting it", status?));
-        sleep(RESTART_DELAY).await;
-        system.start_service(&name)?;
+        let built = async {
+            let built = match &mut edits {
+                Some(edits) => edits.built().await,
+                None => None,
+            };
+            match built {
+                Some(built) => built,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            (name, status) = system.exited() => {
+                lines.say(format!("{name} exited ({}); restarting it", status?));
+                sleep(RESTART_DELAY).await;
+                system.start_service(&name)?;
+            }
+            names = built => {
+                let replaced = system.replace_services(&names, REPLACE_DRAIN).await;
+                let names = names.join(", ");
+                match replaced {
+                    Ok(()) => lines.say(format!("replaced {names}")),
+                    Err(error) => lines.warn(format!("replacing {names}: {error:#}")),
+                }
+            }
+        }
+    }
+}
+
+fn ready(system: &System, args: &Args, watches: bool) -> Ready {
+    let is_outside = |name: &String| args.without.contains(name);
+    let (without, services) = system.names().into_iter().partition(is_outside);
+    let under_cargo = env::var_os("CARGO").is_some();
+    Ready {
+        message: READY.to_owned(),
+        page: system.url.clone(),
+        aws: system.target.endpoint_url.clone(),
+        is_embedded: system.is_embedded(),
+        services,
+        without,
+        watches,
+        command: if under_cargo { "cargo run -p local -- " } else { "local " }.to_owned(),
     }
 }
 

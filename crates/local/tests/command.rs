@@ -2,76 +2,93 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
     net::TcpListener,
     path::Path,
-    process::{Child, Command, Output, Stdio},
+    process::{Command, Output},
+    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
-use nix::{
-    sys::signal::{Signal, kill},
-    unistd::Pid,
-};
 
-type Outcome = anyhow::Result<()>;
+mod running;
+
+use running::{Outcome, Running, local};
 
 /// Wrong usage, or a mistake in a file.
 const EXIT_USAGE: Option<i32> = Some(64);
-
-fn local() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
-    command.env_remove("AWS_ENDPOINT_URL");
-    command
-}
 
 fn complaint(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).trim_end().to_owned()
 }
 
 #[test]
-fn the_last_line_prints_the_url_and_ctrl_c_stops_everything_cleanly() -> Outcome {
-    let mut child = local().args(["--port", "0"]).stdout(Stdio::piped()).spawn()?;
-    let output = child.stdout.take().context("its output is piped")?;
-    let mut lines = BufReader::new(output).lines();
-    let page = loop {
-        let line = lines.next().context("it exited before it printed the URL")??;
-        if let Some((_, url)) = line.split_once("the page is at ") {
-            break url.to_owned();
-        }
-    };
-    assert!(page.starts_with("http://localhost:"), "{page}");
-    kill(pid(&child)?, Signal::SIGINT)?;
-    let rest = lines.collect::<Result<Vec<_>, _>>()?;
+fn the_screen_prints_the_url_and_ctrl_c_stops_everything_cleanly() -> Outcome {
+    let mut local = Running::start(&[], &[])?;
+    let status = local.stop()?;
     for service in ["publisher", "fulfilment", "promotion"] {
         let goodbye = format!("{service} exited cleanly");
-        assert!(rest.iter().any(|line| line.contains(&goodbye)), "{service}: {rest:#?}");
+        let lines = local.of_service(service);
+        assert!(lines.iter().any(|line| line.contains(&goodbye)), "{service}: {lines:#?}");
     }
-    assert!(child.wait()?.success());
+    assert!(status.success());
     Ok(())
 }
 
 #[test]
-fn a_port_in_use_is_one_sentence_and_exit_code_64() -> Outcome {
-    let taken = TcpListener::bind("0.0.0.0:0")?;
+fn the_options_of_up_mean_the_same_before_the_word_after_it_and_without_it() -> Outcome {
+    let taken = TcpListener::bind("127.0.0.1:0")?;
     let port = taken.local_addr()?.port().to_string();
-    for arguments in [vec!["--port", &port], vec!["--port", "0", "--aws-port", &port]] {
-        let output = local().args(arguments).output()?;
+    for arguments in
+        [vec!["--port", &port], vec!["--port", &port, "up"], vec!["up", "--port", &port]]
+    {
+        let output = local().args(&arguments).output()?;
         assert_eq!(output.status.code(), EXIT_USAGE, "{}", complaint(&output));
-        assert!(complaint(&output).contains(&port), "{}", complaint(&output));
-        assert_eq!(complaint(&output).lines().count(), 1);
+        assert!(complaint(&output).contains(&format!("port {port} ")), "{}", complaint(&output));
     }
+    let output = local().args(["up", "aws"]).output()?;
+    assert_eq!(output.status.code(), EXIT_USAGE, "{}", complaint(&output));
+    let help = local().args(["up", "--help"]).output()?;
+    assert!(String::from_utf8(help.stdout)?.contains("--aws-port"));
     Ok(())
 }
 
 #[test]
-fn an_endpoint_that_does_not_answer_is_named_with_its_variable() -> Outcome {
-    // Nothing listens on port 1.
-    let nowhere = "http://127.0.0.1:1";
-    let output = local().args(["--port", "0"]).env("AWS_ENDPOINT_URL", nowhere).output()?;
+fn a_port_in_use_is_one_sentence_that_names_the_process_and_exit_code_64() -> Outcome {
+    for host in ["0.0.0.0:0", "127.0.0.1:0"] {
+        let taken = TcpListener::bind(host)?;
+        let port = taken.local_addr()?.port().to_string();
+        let of_page = ["--port", &port, "--aws-port", "0"];
+        for arguments in [of_page, ["--port", "0", "--aws-port", &port]] {
+            let output = local().args(arguments).output()?;
+            let complaint = complaint(&output);
+            assert_eq!(output.status.code(), EXIT_USAGE, "{complaint}");
+            assert!(complaint.contains(&format!("port {port} is in use")), "{complaint}");
+            let us = format!("(process {})", std::process::id());
+            assert!(complaint.contains(&us), "{complaint}");
+            assert_eq!(complaint.lines().count(), 1);
+        }
+    }
+    Ok(())
+}
+
+/// Starts `local` on an endpoint that does not work, and returns what it says about it.
+fn refused_endpoint(url: &str) -> anyhow::Result<String> {
+    let started = Instant::now();
+    let output = local().args(["--port", "0"]).env("AWS_ENDPOINT_URL", url).output()?;
     assert_eq!(output.status.code(), Some(1));
-    let expected = format!("AWS_ENDPOINT_URL is {nowhere}; unset it");
-    assert!(complaint(&output).contains(&expected), "{}", complaint(&output));
+    assert!(started.elapsed() < Duration::from_secs(6), "it took {:?}", started.elapsed());
+    Ok(complaint(&output))
+}
+
+#[test]
+fn an_endpoint_that_does_not_answer_is_named_with_its_variable_at_once() -> Outcome {
+    // Accepts connections, and never says anything.
+    let silent = TcpListener::bind("127.0.0.1:0")?;
+    // Nothing listens on port 1.
+    for url in ["http://127.0.0.1:1".to_owned(), format!("http://{}", silent.local_addr()?)] {
+        let complaint = refused_endpoint(&url)?;
+        assert!(complaint.contains(&format!("AWS_ENDPOINT_URL is {url}; unset it")), "{complaint}");
+    }
     Ok(())
 }
 
@@ -94,26 +111,20 @@ fn a_mistake_in_a_manifest_is_one_sentence_with_file_line_and_key() -> Outcome {
 }
 
 #[test]
-fn the_local_account_obeys_the_manifest() -> Outcome {
+fn the_local_account_obeys_the_manifest_and_a_variable_overrides_it() -> Outcome {
     let copy = tempfile::tempdir()?;
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../copilot");
     copy_directory(&source, copy.path())?;
     let manifest = copy.path().join("fulfilment/manifest.yml");
     let text = fs::read_to_string(&manifest)?;
     fs::write(&manifest, text.replace("RUST_LOG: info", "RUST_LOG: \"off\""))?;
-    let mut child = local()
-        .args(["--port", "0", "--copilot"])
-        .arg(copy.path())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let output = child.stdout.take().context("its output is piped")?;
-    let mut lines = BufReader::new(output).lines().map_while(Result::ok);
-    let before: Vec<_> = lines.by_ref().take_while(|it| !it.contains("the page is at")).collect();
-    kill(pid(&child)?, Signal::SIGTERM)?;
-    let after: Vec<_> = lines.collect();
-    assert!(child.wait()?.success());
-    let said = before.iter().chain(&after).any(|line| line.starts_with("fulfilment"));
-    assert!(!said, "fulfilment logs although its manifest turns that off: {before:?} {after:?}");
+    let copy = copy.path().to_str().context("not UTF-8")?;
+    for (variables, is_silent) in [(vec![], true), (vec![("RUST_LOG", "info")], false)] {
+        let mut local = Running::start(&["--copilot", copy], &variables)?;
+        assert!(local.stop()?.success());
+        let lines = local.of_service("fulfilment");
+        assert_eq!(lines.is_empty(), is_silent, "{variables:?}: {lines:#?}");
+    }
     Ok(())
 }
 
@@ -142,10 +153,6 @@ async fn each_binary_has_help_and_refuses_unknown_arguments() -> Outcome {
         assert_eq!(health.status.code(), Some(1), "nothing runs there");
     }
     Ok(())
-}
-
-fn pid(child: &Child) -> anyhow::Result<Pid> {
-    Ok(Pid::from_raw(child.id().try_into()?))
 }
 
 fn copy_directory(from: &Path, to: &Path) -> Outcome {

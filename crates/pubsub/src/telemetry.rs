@@ -41,12 +41,11 @@ pub(crate) struct Settings {
     otlp_endpoint: Option<String>,
 }
 
-/// How a log line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum LogFormat {
-    /// As text for a person.
+    // For a person.
     Text,
-    /// As a JSON object.
+    // An object for each line, for a program.
     Json,
 }
 

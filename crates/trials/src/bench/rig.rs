@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
+    net::Ipv4Addr,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
@@ -15,9 +16,8 @@ use account::{
 use anyhow::{Context as _, ensure};
 use aws_config::SdkConfig;
 use local::{
-    build, dead_letters,
+    build, dead_letters, port,
     process::{Line, Process},
-    system::free_port,
     task::Task,
 };
 use orders::event::ORDERS_TOPIC;
@@ -96,7 +96,8 @@ impl Rig {
         let changed = changed.map(|(name, value)| (name.to_owned(), value.to_owned()));
         service.variables.extend(changed);
         let started = Instant::now();
-        let task = Task::start(&service, free_port(0)?, &self.binaries, &self.lines)?;
+        let port = port::free(0, Ipv4Addr::LOCALHOST.into())?;
+        let task = Task::start(&service, port, &self.binaries, &self.lines)?;
         task.healthy().await?;
         Ok(Service { process: task.process, port: task.port, took: started.elapsed() })
     }

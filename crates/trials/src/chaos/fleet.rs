@@ -1,10 +1,10 @@
 //! The services as processes, which are killed with SIGTERM or SIGKILL and started again.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
 
 use account::provision::Service;
 use deployment::description::Kind;
-use local::{process::Line, system::free_port, task::Task};
+use local::{port, process::Line, task::Task};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use tokio::{
     sync::mpsc::UnboundedSender,
@@ -149,7 +149,8 @@ impl Replica {
         let changed = changed.map(|(name, value)| (name.to_owned(), value.to_owned()));
         service.variables.extend(changed);
         let (binaries, lines) = (arena.binaries.clone(), arena.lines.clone());
-        let task = Task::start(&service, free_port(0)?, &binaries, &lines)?;
+        let task =
+            Task::start(&service, port::free(0, Ipv4Addr::LOCALHOST.into())?, &binaries, &lines)?;
         Ok(Self { service, kills, task, binaries, lines })
     }
 

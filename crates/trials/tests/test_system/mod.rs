@@ -1,7 +1,7 @@
 //! The whole system for one test: its own AWS account, the real binaries, free ports.
 #![expect(dead_code, reason = "each suite uses a part of it")]
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, net::Ipv4Addr, path::PathBuf, time::Duration};
 
 use account::provision::{ENVIRONMENT, Queue};
 use anyhow::{Context as _, ensure};
@@ -52,6 +52,8 @@ impl TestSystem {
             endpoint_url: None,
             aws_port: 0,
             port: 0,
+            host: Ipv4Addr::LOCALHOST.into(),
+            without: Vec::new(),
             // Short polls, so that stopping is quick; and the log lines that tests wait for.
             variables: [("RECEIVE_WAIT_SECONDS", "1"), ("RUST_LOG", "info,promotion=debug")]
                 .iter()

@@ -1,0 +1,160 @@
+//! Notices changed sources, and builds the services again.
+//!
+//! This is on whenever cargo runs this program, because it costs nothing while nobody edits, and
+//! because what a person expects of a saved file is to see it.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use local::build::{self, Rebuilt, Sources};
+use notify::{
+    EventKind, RecommendedWatcher, RecursiveMode, Watcher as _,
+    event::{AccessKind, AccessMode},
+};
+use tokio::{
+    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    task::JoinHandle,
+    time::timeout,
+};
+
+use crate::terminal::Lines;
+
+/// An editor writes a file in several steps, and a person may save several files.
+const QUIET: Duration = Duration::from_millis(100);
+
+/// The files of the workspace itself that change what is built.
+const WORKSPACE_FILES: [&str; 2] = ["Cargo.toml", "Cargo.lock"];
+
+/// Watches, and builds in the background. Dropping it stops that.
+pub struct Edits {
+    _watcher: RecommendedWatcher,
+    builder: JoinHandle<()>,
+    built: UnboundedReceiver<Vec<String>>,
+}
+
+impl Edits {
+    /// Watches the sources of these services, whose binaries are in `binaries`, and the files in
+    /// `copilot`.
+    ///
+    /// # Errors
+    ///
+    /// If the sources cannot be watched.
+    pub async fn watch(
+        binaries: &Path,
+        copilot: &Path,
+        services: Vec<String>,
+        lines: Lines,
+        in_colour: bool,
+    ) -> anyhow::Result<Self> {
+        let sources = build::sources().await?;
+        let (changed, changes) = unbounded_channel();
+        let watcher = watcher(&sources, copilot, changed)?;
+        let (results, built) = unbounded_channel();
+        let builder = Builder {
+            binaries: binaries.to_owned(),
+            workspace: sources.workspace,
+            services,
+            lines,
+            in_colour,
+        };
+        let builder = tokio::spawn(builder.run(changes, results));
+        Ok(Self { _watcher: watcher, builder, built })
+    }
+
+    /// Waits until services have new binaries, and returns their names.
+    pub async fn built(&mut self) -> Option<Vec<String>> {
+        self.built.recv().await
+    }
+}
+
+impl Drop for Edits {
+    fn drop(&mut self) {
+        self.builder.abort();
+    }
+}
+
+fn watcher(
+    sources: &Sources,
+    copilot: &Path,
+    changed: UnboundedSender<PathBuf>,
+) -> anyhow::Result<RecommendedWatcher> {
+    let workspace = sources.workspace.clone();
+    let report = move |event: notify::Result<notify::Event>| {
+        let Ok(event) = event else { return };
+        let is_written = match event.kind {
+            EventKind::Access(kind) => kind == AccessKind::Close(AccessMode::Write),
+            kind => kind.is_create() || kind.is_modify() || kind.is_remove(),
+        };
+        for path in event.paths.into_iter().filter(|path| is_written && is_source(path, &workspace))
+        {
+            let _ = changed.send(path);
+        }
+    };
+    let mut watcher = notify::recommended_watcher(report).context("watching the sources")?;
+    let recursive = sources.folders.iter().map(PathBuf::as_path).chain([copilot]);
+    let folders = recursive.map(|folder| (folder, RecursiveMode::Recursive));
+    for (folder, mode) in folders.chain([(&*sources.workspace, RecursiveMode::NonRecursive)]) {
+        watcher.watch(folder, mode).with_context(|| format!("watching {}", folder.display()))?;
+    }
+    Ok(watcher)
+}
+
+/// Whether it is a file that is built, and not one that an editor keeps beside it.
+fn is_source(path: &Path, workspace: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    if path.parent() == Some(workspace) {
+        return WORKSPACE_FILES.contains(&&*name);
+    }
+    // `4913` is how vim tries whether it may write.
+    let is_temporary = name.starts_with(['.', '#']) || name.ends_with(['~', '#']) || name == "4913";
+    !is_temporary && !name.ends_with(".swp") && !name.ends_with(".tmp") && !path.is_dir()
+}
+
+/// Builds after each change.
+struct Builder {
+    binaries: PathBuf,
+    workspace: PathBuf,
+    services: Vec<String>,
+    lines: Lines,
+    in_colour: bool,
+}
+
+impl Builder {
+    async fn run(
+        self,
+        mut changes: UnboundedReceiver<PathBuf>,
+        results: UnboundedSender<Vec<String>>,
+    ) {
+        while let Some(first) = changes.recv().await {
+            while let Ok(Some(_)) = timeout(QUIET, changes.recv()).await {}
+            let file = first.strip_prefix(&self.workspace).unwrap_or(&first).display().to_string();
+            if self.is_for_a_restart(&first) {
+                self.lines.say(format!("{file} changed: start this again to use it"));
+                continue;
+            }
+            self.lines.say(format!("{file} changed: building"));
+            match build::rebuild(&self.binaries, &self.services, self.in_colour).await {
+                Ok(Rebuilt::Services(services)) if services.is_empty() => {
+                    self.lines.say("no service has changed");
+                }
+                Ok(Rebuilt::Services(services)) => drop(results.send(services)),
+                Ok(Rebuilt::Failed(why)) => {
+                    self.lines.warn(format!("it does not build; the services stay\n{why}"));
+                }
+                Err(error) => self.lines.warn(format!("it cannot be built: {error:#}")),
+            }
+        }
+    }
+
+    /// Whether the file belongs to this program, which cannot replace itself, or to the account.
+    fn is_for_a_restart(&self, path: &Path) -> bool {
+        let parts = ["copilot", "crates/local", "crates/account", "crates/deployment"];
+        parts.iter().any(|part| path.starts_with(self.workspace.join(part)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

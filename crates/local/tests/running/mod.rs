@@ -1,0 +1,134 @@
+//! `local` as a process, on free ports, whose output a test reads.
+#![allow(dead_code, reason = "each suite uses a part of it")]
+
+use std::{
+    io::{BufRead as _, BufReader},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc::{Receiver, channel},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+
+/// Longer than anything takes on a busy machine.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+pub type Outcome = anyhow::Result<()>;
+
+/// The command, on free ports and without the variables of a developer.
+pub fn local() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_local"));
+    for name in ["AWS_ENDPOINT_URL", "PORT", "RUST_LOG", "BANNER", "PACE_MS"] {
+        command.env_remove(name);
+    }
+    command
+}
+
+/// A running `local`. Dropping it stops it.
+pub struct Running {
+    pub page: String,
+    /// What it printed so far.
+    pub printed: Vec<String>,
+    child: Child,
+    lines: Receiver<String>,
+}
+
+impl Running {
+    /// Starts it with these arguments and variables, and waits until its page answers.
+    pub fn start(arguments: &[&str], variables: &[(&str, &str)]) -> anyhow::Result<Self> {
+        let mut command = local();
+        command.args(["--port", "0", "--aws-port", "0"]).args(arguments);
+        command.envs(variables.iter().copied());
+        Self::of(command)
+    }
+
+    /// The same for a command.
+    pub fn of(mut command: Command) -> anyhow::Result<Self> {
+        let mut child = command.stdout(Stdio::piped()).spawn()?;
+        let output = BufReader::new(child.stdout.take().context("its output is piped")?);
+        let (sender, lines) = channel();
+        thread::spawn(move || {
+            output.lines().map_while(Result::ok).try_for_each(|it| sender.send(it))
+        });
+        let mut running = Self { page: String::new(), printed: Vec::new(), child, lines };
+        let line = running.wait_for(|line| line.contains("http://localhost:"))?;
+        let url = line.split("http://localhost:").nth(1).unwrap_or_default();
+        let port: String = url.chars().take_while(char::is_ascii_digit).collect();
+        running.page = format!("127.0.0.1:{port}");
+        // In JSON all is in this line.
+        if !line.starts_with('{') {
+            running.wait_for(|line| line.contains("Ctrl-C stops everything"))?;
+        }
+        Ok(running)
+    }
+
+    /// Waits for a line, which it may have printed already, and returns it.
+    pub fn wait_for(&mut self, wanted: impl Fn(&str) -> bool) -> anyhow::Result<String> {
+        if let Some(line) = self.printed.iter().find(|line| wanted(line)) {
+            return Ok(line.clone());
+        }
+        let deadline = Instant::now() + TIMEOUT;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let line = self.lines.recv_timeout(left);
+            let line = line.with_context(|| format!("it printed only {:#?}", self.printed))?;
+            self.printed.push(line.clone());
+            if wanted(&line) {
+                return Ok(line);
+            }
+        }
+    }
+
+    /// Sends a signal.
+    pub fn signal(&self, signal: Signal) -> Outcome {
+        Ok(kill(pid(&self.child)?, signal)?)
+    }
+
+    /// Waits until it has exited and its last line was read.
+    pub fn wait(&mut self) -> anyhow::Result<ExitStatus> {
+        let status = self.child.wait()?;
+        self.printed.extend(self.lines.iter());
+        Ok(status)
+    }
+
+    /// Presses Ctrl-C, and waits for the end.
+    pub fn stop(&mut self) -> anyhow::Result<ExitStatus> {
+        self.signal(Signal::SIGINT)?;
+        self.wait()
+    }
+
+    /// The lines of a service.
+    pub fn of_service(&self, name: &str) -> Vec<&String> {
+        let is_its = |line: &&String| line.split_whitespace().nth(1) == Some(name);
+        self.printed.iter().filter(is_its).collect()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let (Ok(None), Ok(pid)) = (self.child.try_wait(), pid(&self.child)) {
+            let _ = kill(pid, Signal::SIGTERM);
+            let _ = self.child.wait();
+        }
+    }
+}
+
+pub fn pid(child: &Child) -> anyhow::Result<Pid> {
+    Ok(Pid::from_raw(child.id().try_into()?))
+}
+
+/// Waits until `done`.
+pub fn eventually(what: &str, mut done: impl FnMut() -> bool) -> Outcome {
+    let deadline = Instant::now() + TIMEOUT;
+    while !done() {
+        anyhow::ensure!(Instant::now() < deadline, "it never happened: {what}");
+        thread::sleep(LOOK_EVERY);
+    }
+    Ok(())
+}
