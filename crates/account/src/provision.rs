@@ -1,7 +1,8 @@
 //! Creates the resources of a deployment at any AWS endpoint, and computes the environment
 //! variables of each service.
 //!
-//! Doing it again changes nothing, except that queues and subscriptions get new settings.
+//! Doing it again changes the queues and subscriptions to what the files say now. It deletes none:
+//! a queue may hold messages.
 
 use std::{collections::BTreeMap, path::Path};
 

@@ -2,13 +2,17 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use account::{
     endpoint::{self, Endpoint},
     provision::{Account, ENVIRONMENT, Target, provision},
 };
+use anyhow::Context as _;
+use aws_sdk_sqs::types::QueueAttributeName;
 use deployment::{copilot, description::Kind};
 
 fn directory() -> PathBuf {
@@ -62,6 +66,57 @@ async fn no_service_sends_spans_to_a_sidecar_that_does_not_exist_here() {
         let service = account.service(&description.name).unwrap();
         assert!(!service.variables.contains_key("OTEL_EXPORTER_OTLP_ENDPOINT"));
     }
+}
+
+/// A copy of the real files. Promotion's manifest lacks the lines from the one that contains `first`
+/// up to the one that contains `last`.
+fn without(first: &str, last: &str) -> anyhow::Result<tempfile::TempDir> {
+    let copy = tempfile::tempdir()?;
+    let status =
+        Command::new("cp").arg("-R").arg(directory().join(".")).arg(copy.path()).status()?;
+    assert!(status.success());
+    let manifest = copy.path().join("promotion/manifest.yml");
+    let text = fs::read_to_string(&manifest)?;
+    let lines: Vec<_> = text.lines().collect();
+    let at = |part: &str| lines.iter().position(|line| line.contains(part)).context("no such line");
+    let kept = [&lines[..at(first)?], &lines[at(last)? + 1..]].concat();
+    fs::write(manifest, kept.join("\n"))?;
+    Ok(copy)
+}
+
+#[tokio::test]
+async fn a_filter_policy_that_the_manifest_has_no_more_is_removed() -> anyhow::Result<()> {
+    let (_endpoint, target, account) = account().await?;
+    let queue = account.service("promotion").and_then(|it| it.queue.clone()).context("a queue")?;
+    let topic = account.service("publisher").context("a publisher")?.topic_arn("ordersTopic")?;
+    let copy = without("filter_policy:", "- 80")?;
+    provision(copy.path(), &target).await?;
+    let config = target.config().await;
+    let publish = aws_sdk_sns::Client::new(&config).publish().topic_arn(topic);
+    publish.message("an order of 5").send().await?;
+    let sqs = aws_sdk_sqs::Client::new(&config);
+    let received = sqs.receive_message().queue_url(queue.url).send().await?;
+    assert_eq!(received.messages().len(), 1, "promotion still filters");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_setting_of_a_queue_that_the_manifest_has_no_more_gets_its_default() -> anyhow::Result<()>
+{
+    let (_endpoint, target, account) = account().await?;
+    let queue = account.service("promotion").and_then(|it| it.queue.clone()).context("a queue")?;
+    let sqs = aws_sdk_sqs::Client::new(&target.config().await);
+    let timeout = async || {
+        let name = QueueAttributeName::VisibilityTimeout;
+        let read = sqs.get_queue_attributes().queue_url(&queue.url).attribute_names(name.clone());
+        let attributes = read.send().await?.attributes.unwrap_or_default();
+        anyhow::Ok(attributes.get(&name).cloned().unwrap_or_default())
+    };
+    assert_eq!(timeout().await?, "60");
+    let copy = without("timeout: 60s", "timeout: 60s")?;
+    provision(copy.path(), &target).await?;
+    assert_eq!(timeout().await?, "30", "the default of SQS");
+    Ok(())
 }
 
 #[tokio::test]

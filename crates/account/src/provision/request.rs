@@ -1,6 +1,7 @@
-//! One request to AWS, which does no harm when it is repeated.
+//! One request to AWS. Repeated, it changes an existing resource to what the files say now, also
+//! where they say nothing any more.
 
-use std::{collections::BTreeMap, future::Future, pin::Pin};
+use std::{future::Future, pin::Pin};
 
 use anyhow::Context as _;
 use aws_config::SdkConfig;
@@ -14,7 +15,8 @@ use deployment::cloudformation::{
     template::table::{self as template, Index, Key, Table},
 };
 
-const FILTER_POLICY: &str = "FilterPolicy";
+mod queue;
+mod subscription;
 
 /// Clients for the three AWS services that a local account needs.
 #[derive(Clone, Debug)]
@@ -49,7 +51,7 @@ impl Clients {
                 Box::pin(make_table(self.dynamodb.clone(), name, creation, time_to_live))
             }
             Request::Queue(name, attributes) => {
-                Box::pin(make_queue(self.sqs.clone(), name, attributes))
+                Box::pin(queue::make(self.sqs.clone(), name, attributes))
             }
             Request::QueuePolicy(urls, policy) => {
                 Box::pin(set_policy(self.sqs.clone(), urls, policy))
@@ -58,7 +60,7 @@ impl Clients {
                 Box::pin(make_topic(self.sns.clone(), name, attributes))
             }
             Request::Subscription { topic, queue, filter } => {
-                Box::pin(subscribe(self.sns.clone(), topic, queue, filter))
+                Box::pin(subscription::make(self.sns.clone(), topic, queue, filter))
             }
             Request::Nothing => Box::pin(async { Ok(Made::nothing()) }),
         })
@@ -171,55 +173,6 @@ async fn make_table(
     Ok(Made::table(&name, arn))
 }
 
-/// A queue that exists gets the attributes.
-async fn make_queue(
-    client: aws_sdk_sqs::Client,
-    name: String,
-    attributes: BTreeMap<&'static str, String>,
-) -> anyhow::Result<Made> {
-    let what = || format!("creating the queue {name}");
-    let attributes = Some(
-        (attributes.into_iter())
-            .map(|(name, value)| (QueueAttributeName::from(name), value))
-            .collect::<std::collections::HashMap<_, _>>(),
-    );
-    let answer = client
-        .create_queue()
-        .queue_name(&name)
-        .set_attributes(attributes.clone().filter(|it| !it.is_empty()))
-        .send()
-        .await;
-    let existed = match &answer {
-        Ok(_) => false,
-        Err(error) => error.as_service_error().is_some_and(|error| error.is_queue_name_exists()),
-    };
-    let url = if existed {
-        let found = client.get_queue_url().queue_name(&name).send().await;
-        let url = found.with_context(what)?.queue_url.context("the queue has no URL")?;
-        client
-            .set_queue_attributes()
-            .queue_url(&url)
-            .set_attributes(attributes)
-            .send()
-            .await
-            .with_context(what)?;
-        url
-    } else {
-        answer.with_context(what)?.queue_url.context("the queue has no URL")?
-    };
-    let read = client
-        .get_queue_attributes()
-        .queue_url(&url)
-        .attribute_names(QueueAttributeName::QueueArn)
-        .send()
-        .await
-        .with_context(what)?;
-    let arn = (read.attributes)
-        .and_then(|mut attributes| attributes.remove(&QueueAttributeName::QueueArn))
-        .context("the queue has no ARN")?;
-    Ok(Made::queue(&name, url, arn))
-}
-
 async fn set_policy(
     client: aws_sdk_sqs::Client,
     urls: Vec<String>,
@@ -249,36 +202,4 @@ async fn make_topic(
     let answer = answer.with_context(|| format!("creating the topic {name}"))?;
     let arn = answer.topic_arn.context("the topic has no ARN")?;
     Ok(Made::topic(&name, arn))
-}
-
-/// A subscription that exists gets the filter policy.
-async fn subscribe(
-    client: aws_sdk_sns::Client,
-    topic: String,
-    queue: String,
-    filter: Option<String>,
-) -> anyhow::Result<Made> {
-    let what = || format!("subscribing {queue} to {topic}");
-    let answer = client
-        .subscribe()
-        .topic_arn(&topic)
-        .protocol("sqs")
-        .endpoint(&queue)
-        .return_subscription_arn(true)
-        .set_attributes(filter.clone().map(|policy| [(FILTER_POLICY.to_owned(), policy)].into()))
-        .send()
-        .await;
-    let subscription = answer.with_context(what)?.subscription_arn;
-    // If it existed, it still has its old filter policy.
-    if let Some(policy) = filter {
-        let change = client.set_subscription_attributes();
-        change
-            .set_subscription_arn(subscription)
-            .attribute_name(FILTER_POLICY)
-            .attribute_value(policy)
-            .send()
-            .await
-            .with_context(what)?;
-    }
-    Ok(Made::nothing())
 }
