@@ -4,7 +4,10 @@
 //! from a dead-letter queue, and it has no dead-letter queue of its own, so the extra receive is
 //! harmless.
 
-use std::{collections::HashSet, time::Duration};
+use std::{
+    collections::HashSet,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, bail};
 use aws_sdk_sqs::{
@@ -28,6 +31,8 @@ pub use letter::DeadLetter;
 
 /// Long enough to read many pages. If this process is killed, the messages are hidden no longer.
 const LOOK_VISIBILITY_SECONDS: i32 = 30;
+/// After this, what a killed process looked at is visible again.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(LOOK_VISIBILITY_SECONDS as u64 + 2);
 /// Long enough to send and delete ten messages on a slow link.
 const MOVE_VISIBILITY_SECONDS: i32 = 60;
 /// Any wait above 0 makes SQS ask all servers of the queue.
@@ -47,8 +52,13 @@ pub struct DeadLetters {
 /// The outcome of a redrive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Redriven {
-    /// This many messages were moved.
-    Moved(usize),
+    /// Messages were moved.
+    Moved {
+        /// How many.
+        moved: usize,
+        /// How many were there too, but in flight to another reader all the time.
+        left: usize,
+    },
     /// SQS is moving them.
     Started,
 }
@@ -81,8 +91,18 @@ impl DeadLetters {
     ///
     /// If the endpoint does not answer.
     pub async fn count(&self) -> anyhow::Result<usize> {
-        let (visible, held) = depth(&self.sqs, &self.url).await?;
+        let (visible, held) = self.depth().await?;
         Ok(visible + held)
+    }
+
+    /// Approximately how many are visible, and how many are in flight: another reader shows or
+    /// moves them.
+    ///
+    /// # Errors
+    ///
+    /// If the endpoint does not answer.
+    pub async fn depth(&self) -> anyhow::Result<(usize, usize)> {
+        depth(&self.sqs, &self.url).await
     }
 
     /// Receives all of them, and puts them back; oldest first.
@@ -113,7 +133,8 @@ impl DeadLetters {
     /// one. A message is deleted only after it was sent, so an interruption may duplicate a message
     /// but never loses one.
     ///
-    /// Messages that arrive meanwhile stay, or a poison message would be redriven forever.
+    /// Messages that arrive meanwhile stay, or a poison message would be redriven forever. Messages
+    /// in flight are waited for, for at most as long as [`DeadLetters::look`] hides them.
     ///
     /// # Errors
     ///
@@ -122,19 +143,21 @@ impl DeadLetters {
         if self.start_move_task().await? {
             return Ok(Redriven::Started);
         }
-        let (expected, _) = depth(&self.sqs, &self.url).await?;
-        let mut moved = 0;
+        let expected = self.count().await?;
+        let (mut moved, mut progress) = (0, Instant::now());
         while moved < expected {
             let page = self.receive(MOVE_VISIBILITY_SECONDS).await?;
-            if page.is_empty() {
+            if page.is_empty() && (progress.elapsed() > LOOK_TIMEOUT || self.count().await? == 0) {
                 break;
             }
             for message in page {
                 self.send_back(message).await?;
                 moved += 1;
+                progress = Instant::now();
             }
         }
-        Ok(Redriven::Moved(moved))
+        let left = (expected - moved.min(expected)).min(self.count().await?);
+        Ok(Redriven::Moved { moved, left })
     }
 
     /// Deletes all of them.

@@ -2,6 +2,7 @@
 
 use std::process::{Output, Stdio};
 
+use anyhow::Context as _;
 use local::build;
 use serde_json::Value;
 use tokio::process::Command;
@@ -75,5 +76,18 @@ async fn purging_asks_first_and_deletes_with_yes() -> Outcome {
     for service in ["fulfilment", "promotion"] {
         assert!(printed(&unknown).contains(service), "{}", printed(&unknown));
     }
+    test.system.stop().await
+}
+
+#[tokio::test]
+async fn what_another_reader_looks_at_is_counted_and_not_called_absent() -> Outcome {
+    let test = TestSystem::start().await?;
+    test.send_to_dead_letters("promotion", "poison").await?;
+    let url = test.queue("promotion")?.dead_letter_url.context("no dead-letter queue")?;
+    let hide = aws_sdk_sqs::Client::new(&test.aws).receive_message().queue_url(url);
+    assert_eq!(hide.visibility_timeout(60).send().await?.messages().len(), 1);
+    let shown = printed(&dead_letters(&test, &["show", "promotion"]).await?);
+    assert!(shown.contains("1 more are in flight"), "{shown}");
+    assert!(!shown.contains("no dead letters"), "{shown}");
     test.system.stop().await
 }

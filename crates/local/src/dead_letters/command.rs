@@ -73,6 +73,7 @@ enum Action {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let deployment = copilot::read(&build::copilot_directory(), &args.environment)?;
     let sqs = Client::new(&account().await?);
+    let mut code = ExitCode::SUCCESS;
     let text = match &args.action {
         Action::List { service } => list(&deployment, &sqs, service.as_deref(), args.json).await?,
         Action::Show { service, bodies } => {
@@ -81,7 +82,14 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
         Action::Redrive { service } => {
             let letters = find(&deployment, &sqs, service).await?;
-            redriven(letters.redrive().await?, args.json)
+            if let (_, held @ 1..) = letters.depth().await? {
+                anstream::eprintln!("{held} are in flight to another reader; waiting for them");
+            }
+            let redriven = letters.redrive().await?;
+            if matches!(redriven, Redriven::Moved { left: 1.., .. }) {
+                code = ExitCode::FAILURE;
+            }
+            text(redriven, args.json)
         }
         Action::Purge { service, yes } => {
             let letters = find(&deployment, &sqs, service).await?;
@@ -89,7 +97,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     };
     writeln!(anstream::stdout(), "{text}").context("printing")?;
-    Ok(ExitCode::SUCCESS)
+    Ok(code)
 }
 
 /// The account that the environment names: a local endpoint, or AWS in a region. If it names none,
@@ -165,7 +173,8 @@ async fn show(letters: &DeadLetters, bodies: bool, json: bool) -> anyhow::Result
     if json {
         return Ok(serde_json::to_string(&found)?);
     }
-    if found.is_empty() {
+    let held = letters.depth().await?.1;
+    if found.is_empty() && held == 0 {
         return Ok("no dead letters".to_owned());
     }
     let mut text = format!("{:<36}  {:>8}  {:>8}  about", "message", "sent", "receives");
@@ -182,14 +191,22 @@ async fn show(letters: &DeadLetters, bodies: bool, json: bool) -> anyhow::Result
             text += &format!("\n    {}", body.escape_debug());
         }
     }
+    if held > 0 {
+        text += &format!("\n{held} more are in flight to another reader: try again in 30 s");
+    }
     Ok(text)
 }
 
-fn redriven(redriven: Redriven, json: bool) -> String {
+fn text(redriven: Redriven, json: bool) -> String {
     match (redriven, json) {
-        (Redriven::Moved(count), false) => format!("{count} sent back"),
+        (Redriven::Moved { moved, left: 0 }, false) => format!("{moved} sent back"),
+        (Redriven::Moved { moved, left }, false) => {
+            format!("{moved} sent back; {left} are in flight to another reader: try again later")
+        }
         (Redriven::Started, false) => "SQS is sending them back".to_owned(),
-        (Redriven::Moved(count), true) => json!({"moved": count}).to_string(),
+        (Redriven::Moved { moved, left }, true) => {
+            json!({"moved": moved, "left": left}).to_string()
+        }
         (Redriven::Started, true) => json!({"started": true}).to_string(),
     }
 }

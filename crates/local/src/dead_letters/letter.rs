@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
-use orders::event::Event;
-use pubsub::{notification::Notification, subscribe::FromMessage};
+use orders::{event::Event, report::Report};
+use pubsub::{notification::Notification, subscribe::FromMessage as _};
 use serde::Serialize;
 
 /// A message that failed every attempt.
@@ -16,7 +16,7 @@ pub struct DeadLetter {
     pub sent_at_ms: u64,
     /// How many times it was received, including to show it.
     pub receive_count: u32,
-    /// An order's id, or why the message cannot be read, without quoting it.
+    /// An order's id, whose report it is, or why the message cannot be read, without quoting it.
     pub subject: String,
     /// The message itself, with what a customer typed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -49,7 +49,12 @@ fn subject(message: &Message, attempt: u32) -> String {
         .collect();
     let body = message.body.clone().unwrap_or_default();
     let id = message.message_id.as_deref().unwrap_or_default();
-    match Event::from_message(&Notification::read(body, id, attributes, attempt)) {
+    let notification = Notification::read(body, id, attributes, attempt);
+    // The publisher receives reports.
+    if let Ok(report) = Report::from_message(&notification) {
+        return format!("report of {} about order {}", report.service, report.order_id);
+    }
+    match Event::from_message(&notification) {
         Ok(Event::OrderPlaced(order)) => format!("order {}", order.id),
         Ok(Event::Ping(_)) => "a ping".to_owned(),
         // Reasons do not quote the message.

@@ -8,6 +8,7 @@ use account::{
     provision::Target,
     proxy::{Conditions, Fault, Plan, Proxy},
 };
+use serde_json::json;
 
 /// A dead-letter queue, and the queue that its messages came from.
 struct TestQueues {
@@ -75,7 +76,7 @@ async fn a_redrive_keeps_body_and_attributes() {
     for index in 0..12 {
         queues.add(&format!("message {index}")).await;
     }
-    assert_eq!(queues.letters.redrive().await.unwrap(), Redriven::Moved(12));
+    assert_eq!(queues.letters.redrive().await.unwrap(), Redriven::Moved { moved: 12, left: 0 });
     assert_eq!(queues.counts().await, (12, 0));
     let receive = queues.sqs.receive_message().queue_url(&queues.letters.source_url);
     let received = receive.message_attribute_names("All").send().await.unwrap();
@@ -83,6 +84,31 @@ async fn a_redrive_keeps_body_and_attributes() {
     assert_eq!(message.body.as_deref(), Some("message 0"));
     let attributes = message.message_attributes.as_ref().unwrap();
     assert_eq!(attributes["note"].string_value.as_deref(), Some("kept"));
+}
+
+#[tokio::test]
+async fn a_redrive_waits_for_what_another_reader_looks_at() {
+    let queues = TestQueues::start().await;
+    queues.add("one message").await;
+    let hide = queues.sqs.receive_message().queue_url(&queues.letters.url);
+    let hidden = hide.visibility_timeout(2).send().await.unwrap();
+    assert_eq!(hidden.messages().len(), 1);
+    let redriven = queues.letters.redrive().await.unwrap();
+    assert_eq!(redriven, Redriven::Moved { moved: 1, left: 0 });
+    assert_eq!(queues.counts().await, (1, 0));
+}
+
+#[tokio::test]
+async fn a_report_is_shown_as_one() {
+    let queues = TestQueues::start().await;
+    let id = "0190a6e2-5b7c-7cc0-98c4-dc0c0c07398f";
+    let report = json!({
+        "order_id": id, "service": "promotion", "attempt": 1, "state": "done",
+        "steps": [{ "name": "started", "at": 1 }],
+    });
+    queues.add(&report.to_string()).await;
+    let letters = queues.letters.look().await.unwrap();
+    assert_eq!(letters[0].subject, format!("report of promotion about order {id}"));
 }
 
 /// The first plan by which `operation` fails three times, as often as the SDK tries, and by which
