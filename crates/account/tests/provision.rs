@@ -68,8 +68,8 @@ async fn no_service_sends_spans_to_a_sidecar_that_does_not_exist_here() {
     }
 }
 
-/// A copy of the real files. Promotion's manifest lacks the lines from the one that contains `first`
-/// up to the one that contains `last`.
+/// A copy of the real files. Promotion's manifest lacks the lines from the one that contains
+/// `first` up to the one that contains `last`.
 fn without(first: &str, last: &str) -> anyhow::Result<tempfile::TempDir> {
     let copy = tempfile::tempdir()?;
     let status =

@@ -20,9 +20,9 @@ const EXIT_USAGE: u8 = 64;
 
 /// The whole system on this machine: an AWS account, the publisher and its subscribers.
 ///
-/// Without a command, it starts all of them and prints where the page is; Ctrl-C stops them. The AWS
-/// account is in this process and in memory, unless AWS_ENDPOINT_URL names another endpoint, such
-/// as MiniStack or moto. Its resources are those that the files under copilot/ describe.
+/// Without a command, it starts all of them and prints where the page is; Ctrl-C stops them. The
+/// AWS account is in this process and in memory, unless AWS_ENDPOINT_URL names another endpoint,
+/// such as MiniStack or moto. Its resources are those that the files under copilot/ describe.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {

@@ -164,8 +164,8 @@ impl Count {
         let Self { sent, accepted, failed, .. } = self;
         let mut text = if is_terminal { "\n".to_owned() } else { String::new() };
         text += &format!(
-            "{sent} orders: {accepted} accepted, {failed} failed; half were answered within {:.1} ms, \
-             99 % within {:.1} ms",
+            "{sent} orders: {accepted} accepted, {failed} failed; \
+             half were answered within {:.1} ms, 99 % within {:.1} ms",
             at(50),
             at(99)
         );

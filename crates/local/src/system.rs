@@ -148,9 +148,9 @@ impl System {
         Ok(task::variables(service, *port))
     }
 
-    /// Replaces the processes of services by new ones, which may have other binaries, and waits until
-    /// those are healthy. The old ones drain first, all at once and for at most `drain`, because a
-    /// new one needs the same port.
+    /// Replaces the processes of services by new ones, which may have other binaries, and waits
+    /// until those are healthy. The old ones drain first, all at once and for at most `drain`,
+    /// because a new one needs the same port.
     ///
     /// # Errors
     ///
@@ -192,8 +192,8 @@ impl System {
         Ok(&mut task.with_context(|| format!("there is no service {name}"))?.process)
     }
 
-    /// Waits until the page answers, unless its service was left out. A worker that is not ready yet
-    /// loses nothing: its queue waits.
+    /// Waits until the page answers, unless its service was left out. A worker that is not ready
+    /// yet loses nothing: its queue waits.
     ///
     /// # Errors
     ///

@@ -25,11 +25,9 @@ mod line;
 
 mod screen;
 
-use event::{Event, Level};
+use event::{Event, Level, OURSELVES};
 pub use screen::{READY, Ready};
 
-/// The name for lines of this program.
-pub const OURSELVES: &str = "local";
 /// How long the last lines may take. A terminal that is read takes them in milliseconds.
 const LAST_LINES: Duration = Duration::from_secs(2);
 

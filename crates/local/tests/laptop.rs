@@ -213,7 +213,10 @@ fn a_saved_source_is_built_and_its_service_is_replaced_and_nothing_is_lost() -> 
     let workspace = Workspace::new()?;
     let mut local = workspace.run()?;
     let before = order(&local.page, "20")?;
-    let of = |name: &str, fresh| json!({"reason": "compiler-artifact", "fresh": fresh, "executable": format!("/x/{name}")});
+    let of = |name: &str, fresh| {
+        let executable = format!("/target/debug/{name}");
+        json!({"reason": "compiler-artifact", "fresh": fresh, "executable": executable})
+    };
     workspace.answers(&[of("publisher", true), of("promotion", false)], 0)?;
     workspace.save()?;
     local.wait_for(|line| line.contains("promotion/src/main.rs changed: building"))?;

@@ -1,8 +1,8 @@
 //! Logs and traces.
 //!
-//! Each log event is one line on standard output, with its trace id: text for a person, or JSON for a
-//! program, as `LOG_FORMAT` says. `RUST_LOG` filters them, with `info` as the default. Spans are exported to the collector in `OTEL_EXPORTER_OTLP_ENDPOINT`, if
-//! it is set.
+//! Each log event is one line on standard output, with its trace id: text for a person, or JSON for
+//! a program, as `LOG_FORMAT` says. `RUST_LOG` filters them, with `info` as the default. Spans are
+//! exported to the collector in `OTEL_EXPORTER_OTLP_ENDPOINT`, if it is set.
 
 use std::{fmt, io::IsTerminal as _};
 

@@ -4,6 +4,9 @@ use jiff::Timestamp;
 use local::process::Line;
 use serde_json::{Map, Value, json};
 
+/// The name for lines of this program.
+pub const OURSELVES: &str = "local";
+
 /// How important an event is; the most important is the least.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {

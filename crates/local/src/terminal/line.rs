@@ -7,10 +7,7 @@ use jiff::tz::TimeZone;
 use serde_json::Value;
 use unicode_width::UnicodeWidthChar as _;
 
-use super::{
-    OURSELVES,
-    event::{Event, Level},
-};
+use super::event::{Event, Level, OURSELVES};
 
 /// The field that says which order an event concerns.
 const ORDER: &str = "order.id";

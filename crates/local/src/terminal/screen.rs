@@ -6,7 +6,7 @@ use anstyle::Style;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{OURSELVES, event::Event};
+use super::event::{Event, OURSELVES};
 
 /// The message of the event that is shown as this screen.
 pub const READY: &str = "ready";

@@ -2,8 +2,9 @@
 
 use std::{collections::BTreeMap, env};
 
-/// For a laptop, unless the environment says otherwise. Fulfilment takes its time, so that it can be
-/// watched, and shows the customer's name. Polls are short, so that a service stops within a second.
+/// For a laptop, unless the environment says otherwise. Fulfilment takes its time, so that it can
+/// be watched, and shows the customer's name. Polls are short, so that a service stops within a
+/// second.
 const LAPTOP: [(&str, &str); 3] =
     [("PACE_MS", "1000"), ("BANNER", "on"), ("RECEIVE_WAIT_SECONDS", "1")];
 /// Makes the services log JSON.
