@@ -1,0 +1,33 @@
+//! `cargo run -p local`, the services that it builds, and `cargo test` compile each dependency once.
+
+use std::{collections::BTreeSet, path::Path, process::Command};
+
+mod running;
+
+use running::Outcome;
+
+/// The dependencies that `selection` compiles, with version and features.
+fn compiled(selection: &[&str]) -> anyhow::Result<BTreeSet<String>> {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut tree = Command::new(env!("CARGO"));
+    tree.args(["tree", "--offline", "--locked", "--prefix", "none", "--format", "{p} {f}"]);
+    let output = tree.args(["--no-dedupe"]).args(selection).current_dir(&workspace).output()?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    anyhow::ensure!(output.status.success(), "{complaint}");
+    let workspace = workspace.canonicalize()?.display().to_string();
+    let printed = String::from_utf8(output.stdout)?;
+    Ok(printed.lines().filter(|line| !line.contains(&workspace)).map(str::to_owned).collect())
+}
+
+#[test]
+fn the_same_features_are_enabled_everywhere() -> Outcome {
+    let tests = compiled(&["--workspace", "--edges", "normal,build,dev"])?;
+    let local = compiled(&["--package", "local", "--edges", "normal,build"])?;
+    let services = ["--workspace", "--exclude", "trials", "--edges", "normal,build"];
+    for compiled in [local, compiled(&services)?] {
+        let again: Vec<_> = compiled.difference(&tests).collect();
+        let advice = "add their features to crates/local/Cargo.toml, or see `cargo tree`";
+        anyhow::ensure!(again.is_empty(), "compiled more than once: {again:#?}\n{advice}");
+    }
+    Ok(())
+}
