@@ -58,12 +58,19 @@ fn main() -> ExitCode {
     };
     match run(arguments) {
         Ok(code) => code,
+        // As with `local dead-letters list | grep --quiet`: the reader has seen enough.
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             anstream::eprintln!("local: {error:#}");
             let to_fix = error.is::<Mistake>() || error.is::<Misconfigured>();
             if to_fix { ExitCode::from(EXIT_USAGE) } else { ExitCode::FAILURE }
         }
     }
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<std::io::Error>();
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }
 
 /// Parses the command line. `up` is the default, so its options mean the same before and after the
