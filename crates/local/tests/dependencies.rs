@@ -1,4 +1,5 @@
-//! `cargo run -p local`, the services that it builds, and `cargo test` compile each dependency once.
+//! `cargo run -p local`, the services that it builds, and `cargo test` compile each dependency
+//! once.
 
 use std::{collections::BTreeSet, path::Path, process::Command};
 

@@ -1,9 +1,10 @@
 //! What `local` offers a person who works on the services.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::{Read as _, Write as _},
-    net::TcpStream,
+    net::{IpAddr, Ipv4Addr, TcpStream},
     os::unix::fs::PermissionsExt as _,
     path::Path,
     process::{Command, Stdio},
@@ -50,6 +51,31 @@ fn each_event_of_an_order_is_a_line_with_its_id_and_the_banner_is_one_of_them() 
     ] {
         let found = local.printed.iter().find(|line| line.contains(event)).context(event)?;
         assert!(found.contains(&format!("{event} {id}")), "{found}");
+    }
+    Ok(())
+}
+
+/// The addresses that something listens on with this port.
+fn listens(port: u16) -> anyhow::Result<BTreeSet<IpAddr>> {
+    let all = listeners::get_all().map_err(|error| anyhow::anyhow!("{error}"))?;
+    let sockets = all.into_iter().map(|it| it.socket);
+    Ok(sockets.filter(|socket| socket.port() == port).map(|socket| socket.ip()).collect())
+}
+
+#[test]
+fn other_machines_reach_the_page_only_if_host_says_so() -> Outcome {
+    for (arguments, address) in
+        [(vec![], Ipv4Addr::LOCALHOST), (vec!["--host", "0.0.0.0"], Ipv4Addr::UNSPECIFIED)]
+    {
+        let arguments = [vec!["--json"], arguments].concat();
+        let mut local = Running::start(&arguments, &[])?;
+        let page = local.page.rsplit(':').next().context("no port")?.parse()?;
+        assert_eq!(listens(page)?, [IpAddr::from(address)].into());
+        let ready = local.wait_for(|line| line.contains(r#""message":"ready""#))?;
+        let aws = serde_json::from_str::<Value>(&ready)?["aws"].as_str().map(str::to_owned);
+        let aws = aws.as_deref().and_then(|it| it.rsplit(':').next()).context("no AWS")?.parse()?;
+        assert_eq!(listens(aws)?, [IpAddr::from(Ipv4Addr::LOCALHOST)].into());
+        assert!(local.stop()?.success());
     }
     Ok(())
 }
