@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use anstyle::{AnsiColor, Style};
 use jiff::tz::TimeZone;
 use serde_json::Value;
-use unicode_width::UnicodeWidthChar as _;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use super::event::{Event, Level, OURSELVES};
 
@@ -36,11 +36,9 @@ pub fn text(event: &Event, columns: Option<usize>) -> String {
         line.push(Style::new(), " ");
     }
     let mut message = event.message.split('\n');
-    line.push(Style::new(), message.next().unwrap_or_default());
-    if let Some(id) = event.fields.get(ORDER) {
-        line.push(Style::new(), " ");
-        line.push(Style::new(), &value(id));
-    }
+    let id = event.fields.get(ORDER).map_or(String::new(), |id| format!(" {}", value(id)));
+    line.push_before(message.next().unwrap_or_default(), &id);
+    line.push(Style::new(), &id);
     let (last, others): (Vec<_>, Vec<_>) =
         event.fields.iter().partition(|(name, _)| *name == TRACE);
     for (name, fact) in others.into_iter().chain(last).filter(|(name, _)| *name != ORDER) {
@@ -116,6 +114,17 @@ impl Cut {
             }
         }
         let _ = write!(self.text, "{style:#}");
+    }
+
+    /// Adds a text, shortened so that `next` has its place after it.
+    fn push_before(&mut self, text: &str, next: &str) {
+        let room = self.left.map_or(usize::MAX, |left| left.saturating_sub(next.width() + 1));
+        if text.width() <= room || next.is_empty() {
+            return self.push(Style::new(), text);
+        }
+        let mut short = Self::to(Some(room));
+        short.push(Style::new(), text);
+        self.push(Style::new(), &short.text);
     }
 
     fn add(&mut self, piece: &str) {

@@ -53,8 +53,11 @@ fn a_line_is_cut_at_the_width_of_the_terminal() {
         assert_eq!(line.trim_end().width(), columns, "{line}");
         assert!(line.ends_with("…\n"));
     }
-    // Eighty columns are enough for the order's id.
+    // Eighty columns are enough for the order's id, whatever the message is.
     assert!(line::text(&stored(), Some(80)).contains(ID));
+    let long = json!({ "message": "fulfilling the order of\n", "order.id": ID });
+    let line = plain(&line::text(&event("fulfilment", long), Some(80)));
+    assert!(line.contains(&format!("fulfilling the … {ID}")), "{line}");
     let wide = event("publisher", json!({ "message": "注文".repeat(40) }));
     assert!(plain(&line::text(&wide, Some(40))).trim_end().width() <= 40);
 }
