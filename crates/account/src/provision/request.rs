@@ -1,7 +1,7 @@
 //! One request to AWS. Repeated, it changes an existing resource to what the files say now, also
 //! where they say nothing any more.
 
-use std::{future::Future, pin::Pin};
+use std::{collections::BTreeMap, future::Future, pin::Pin};
 
 use anyhow::Context as _;
 use aws_config::SdkConfig;

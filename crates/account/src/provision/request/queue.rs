@@ -8,8 +8,9 @@ use deployment::cloudformation::resolve::made::Made;
 use serde_json::Value;
 
 const REDRIVE_POLICY: &str = "RedrivePolicy";
-/// What a queue has without the attribute, by the reference of `AWS::SQS::Queue`. These are the
-/// attributes that can be changed.
+/// Whether a queue is FIFO cannot be changed.
+const FIFO: &str = "FifoQueue";
+/// What a queue has without the attribute, by the reference of `AWS::SQS::Queue`.
 const DEFAULTS: [(&str, &str); 5] = [
     ("DelaySeconds", "0"),
     ("MessageRetentionPeriod", "345600"),
@@ -60,8 +61,9 @@ async fn attributes_of(client: &Client, url: &str) -> anyhow::Result<Attributes>
 /// The attributes that differ from what the files say, or from the default if they say nothing.
 fn changed(present: &Attributes, wanted: &BTreeMap<&'static str, String>) -> Attributes {
     let mut changed = Attributes::new();
-    for (name, default) in DEFAULTS {
-        let wanted = wanted.get(name).map_or(default, String::as_str);
+    let defaults = DEFAULTS.into_iter().filter(|(name, _)| !wanted.contains_key(name));
+    let wanted = wanted.iter().map(|(name, value)| (*name, value.as_str()));
+    for (name, wanted) in wanted.chain(defaults).filter(|(name, _)| *name != FIFO) {
         let key = QueueAttributeName::from(name);
         let present = present.get(&key).map_or("", String::as_str);
         if !is_same(present, wanted) {
