@@ -13,7 +13,7 @@ use std::{
 use account::{
     embedded::EmbeddedAccount,
     endpoint::{self, Endpoint},
-    provision::{Account, Target, provision_deployment},
+    provision::{Account, Service, Target, provision_deployment},
 };
 use anyhow::Context as _;
 use deployment::{Deployment, copilot, description::Kind};
@@ -69,8 +69,18 @@ pub struct System {
     ports: BTreeMap<String, u16>,
     tasks: BTreeMap<String, Task>,
     endpoint: Option<Endpoint>,
-    binaries: PathBuf,
+    settings: Settings,
     lines: UnboundedSender<Line>,
+}
+
+impl Settings {
+    /// Gives a service the variables of this machine.
+    fn adapt(&self, service: &mut Service) {
+        service.variables.extend(self.variables.clone());
+        if service.kind == Kind::Web {
+            service.variables.insert(task::HOST.to_owned(), self.host.to_string());
+        }
+    }
 }
 
 impl System {
@@ -85,16 +95,12 @@ impl System {
         check_names(&deployment, &settings.without)?;
         let port = port::free(settings.port, settings.host)?;
         let (mut account, target, endpoint) =
-            account(&deployment, settings.endpoint_url, settings.aws_port).await?;
+            account(&deployment, settings.endpoint_url.clone(), settings.aws_port).await?;
         let mut ports = BTreeMap::new();
         for service in &mut account.services {
-            service.variables.extend(settings.variables.clone());
-            let port = if service.kind == Kind::Web {
-                service.variables.insert(task::HOST.to_owned(), settings.host.to_string());
-                port
-            } else {
-                port::free(0, Ipv4Addr::LOCALHOST.into())?
-            };
+            settings.adapt(service);
+            let loopback = || port::free(0, Ipv4Addr::LOCALHOST.into());
+            let port = if service.kind == Kind::Web { port } else { loopback()? };
             ports.insert(service.name.clone(), port);
         }
         let mut system = Self {
@@ -104,11 +110,13 @@ impl System {
             ports,
             tasks: BTreeMap::new(),
             endpoint,
-            binaries: settings.binaries,
+            settings,
             lines,
         };
-        for name in system.names().iter().filter(|name| !settings.without.contains(name)) {
-            system.start_service(name)?;
+        let mut names = system.names();
+        names.retain(|name| !system.settings.without.contains(name));
+        for name in names {
+            system.start_service(&name)?;
         }
         Ok(system)
     }
@@ -132,9 +140,31 @@ impl System {
     pub fn start_service(&mut self, name: &str) -> anyhow::Result<()> {
         let service = self.account.service(name).context("no such service")?;
         let port = self.ports.get(name).context("a service without a port")?;
-        let task = Task::start(service, *port, &self.binaries, &self.lines)?;
+        let task = Task::start(service, *port, &self.settings.binaries, &self.lines)?;
         self.tasks.insert(name.to_owned(), task);
         Ok(())
+    }
+
+    /// Makes the account what the Copilot files say now, and returns the services that have other
+    /// variables now.
+    ///
+    /// # Errors
+    ///
+    /// As [`System::start`]. With another set of services it has to be started again.
+    pub async fn reload(&mut self) -> anyhow::Result<Vec<String>> {
+        let deployment = copilot::read(&self.settings.copilot, &self.settings.environment)?;
+        let mut account = provision_deployment(&deployment, &self.target).await?;
+        account.services.iter_mut().for_each(|service| self.settings.adapt(service));
+        let old = std::mem::replace(&mut self.account, account);
+        let is_same = self.names().iter().eq(old.services.iter().map(|service| &service.name));
+        if !is_same {
+            self.account = old;
+            anyhow::bail!("a service was added or removed: start this again");
+        }
+        let pairs = self.account.services.iter().zip(&old.services);
+        let changed = pairs.filter(|(new, old)| new.variables != old.variables);
+        let running = changed.filter(|(new, _)| self.tasks.contains_key(&new.name));
+        Ok(running.map(|(new, _)| new.name.clone()).collect())
     }
 
     /// The environment that the process of the service `name` gets.

@@ -29,7 +29,7 @@ mod outside;
 mod variables;
 
 use crate::terminal::{Lines, READY, Ready, Style, Terminal};
-use edits::Edits;
+use edits::{Edited, Edits};
 
 /// Keeps a service that exits again and again from filling the terminal.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
@@ -158,6 +158,7 @@ async fn start(args: &Args, lines: &Lines) -> anyhow::Result<(System, Option<Edi
     }
     let services = system.names().into_iter().filter(|name| !args.without.contains(name));
     let services = services.collect();
+    let copilot = copilot.canonicalize().context("finding the Copilot files")?;
     let edits = Edits::watch(&binaries, &copilot, services, lines.clone(), !args.json).await;
     // The system is worth having without this, as when the limit of watched files is reached.
     let edits = edits.inspect_err(|error| lines.warn(format!("edits are not noticed: {error:#}")));
@@ -197,13 +198,13 @@ async fn watch(
         }
     }
     loop {
-        let built = async {
-            let built = match &mut edits {
-                Some(edits) => edits.built().await,
+        let next = async {
+            let edited = match &mut edits {
+                Some(edits) => edits.next().await,
                 None => None,
             };
-            match built {
-                Some(built) => built,
+            match edited {
+                Some(edited) => edited,
                 None => std::future::pending().await,
             }
         };
@@ -213,16 +214,31 @@ async fn watch(
                 sleep(RESTART_DELAY).await;
                 system.start_service(&name)?;
             }
-            names = built => {
-                let replaced = system.replace_services(&names, REPLACE_DRAIN).await;
-                let names = names.join(", ");
-                match replaced {
-                    Ok(()) => lines.say(format!("replaced {names}")),
-                    Err(error) => lines.warn(format!("replacing {names}: {error:#}")),
+            edited = next => {
+                if let Err(error) = apply(system, edited, lines).await {
+                    lines.warn(format!("{error:#}"));
                 }
             }
         }
     }
+}
+
+/// Lets an edit have its effect.
+async fn apply(system: &mut System, edited: Edited, lines: &Lines) -> anyhow::Result<()> {
+    let mut names = match edited {
+        Edited::Services(names) => names,
+        Edited::Manifests => {
+            let names = system.reload().await?;
+            lines.say("the account is as the manifests say");
+            names
+        }
+    };
+    names.sort();
+    if !names.is_empty() {
+        system.replace_services(&names, REPLACE_DRAIN).await?;
+        lines.say(format!("replaced {}", names.join(", ")));
+    }
+    Ok(())
 }
 
 fn ready(system: &System, args: &Args, watches: bool) -> Ready {

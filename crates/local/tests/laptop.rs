@@ -6,7 +6,7 @@ use std::{
     io::{Read as _, Write as _},
     net::{IpAddr, Ipv4Addr, TcpStream},
     os::unix::fs::PermissionsExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
@@ -180,6 +180,10 @@ fn the_variables_of_a_service_that_was_left_out_are_printed_as_lines_to_paste() 
     Ok(())
 }
 
+fn copilot() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../copilot")
+}
+
 /// A workspace whose cargo is a script: what `build` says is in `answer`, what `metadata` says is
 /// the truth.
 struct Workspace {
@@ -224,9 +228,8 @@ impl Workspace {
         Ok(fs::write(self.path().join("promotion/src/main.rs"), "fn main() {}\n")?)
     }
 
-    fn run(&self) -> anyhow::Result<Running> {
+    fn run(&self, copilot: &Path) -> anyhow::Result<Running> {
         let mut command = local();
-        let copilot = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../copilot");
         command.args(["--port", "0", "--aws-port", "0", "--copilot"]).arg(copilot);
         command.env("CARGO", self.path().join("cargo"));
         command.env("CARGO_MANIFEST_DIR", self.path().join("promotion"));
@@ -237,7 +240,7 @@ impl Workspace {
 #[test]
 fn a_saved_source_is_built_and_its_service_is_replaced_and_nothing_is_lost() -> Outcome {
     let workspace = Workspace::new()?;
-    let mut local = workspace.run()?;
+    let mut local = workspace.run(&copilot())?;
     let before = order(&local.page, "20")?;
     let of = |name: &str, fresh| {
         let executable = format!("/target/debug/{name}");
@@ -265,9 +268,35 @@ fn a_saved_source_is_built_and_its_service_is_replaced_and_nothing_is_lost() -> 
 }
 
 #[test]
+fn a_saved_manifest_changes_the_account_and_the_services_that_need_it() -> Outcome {
+    let workspace = Workspace::new()?;
+    let copilot = workspace.path().join("copilot");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../copilot/.");
+    assert!(Command::new("cp").arg("-R").args([&source, &copilot]).status()?.success());
+    let mut local = workspace.run(&copilot)?;
+    let replace = |service: &str, from: &str, to: &str| {
+        let path = copilot.join(service).join("manifest.yml");
+        let text = fs::read_to_string(&path)?;
+        assert!(text.contains(from), "{service} has no {from}");
+        anyhow::Ok(fs::write(path, text.replacen(from, to, 1))?)
+    };
+    // Promotion need not know its filter policy, but the publisher prints the offer.
+    replace("promotion", "- 80\n", "- 20\n")?;
+    local.wait_for(|line| line.contains("the account is as the manifests say"))?;
+    order(&local.page, "30")?;
+    local.wait_for(|line| line.contains("coupon granted"))?;
+    replace("publisher", "OFFER: Orders", "OFFER: All orders")?;
+    local.wait_for(|line| line.contains("replaced publisher"))?;
+    replace("promotion", "tries: 3\n\npublish", "tries: many\n\npublish")?;
+    local.wait_for(|line| line.contains("promotion/manifest.yml:") && line.contains("tries"))?;
+    assert!(local.stop()?.success());
+    Ok(())
+}
+
+#[test]
 fn a_source_that_does_not_build_is_shown_while_the_old_process_goes_on() -> Outcome {
     let workspace = Workspace::new()?;
-    let mut local = workspace.run()?;
+    let mut local = workspace.run(&copilot())?;
     let message = json!({"level": "error", "rendered": "error: expected `;`\n --> main.rs:1:2\n"});
     let message = json!({"reason": "compiler-message", "message": message});
     workspace.answers(&[message], 101)?;

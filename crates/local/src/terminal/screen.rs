@@ -62,7 +62,7 @@ impl fmt::Display for Ready {
         writeln!(f, "  Send the order that the page suggests, or let this send some:")?;
         writeln!(f, "    {command}orders --rate 5 --for 1m")?;
         if self.watches {
-            writeln!(f, "  Save a source file, and its service is built and replaced.")?;
+            writeln!(f, "  Save a source file or a manifest, and it takes effect.")?;
         }
         let data = if self.is_embedded { " and deletes all data" } else { "" };
         writeln!(f, "  Ctrl-C stops everything{data}.")?;

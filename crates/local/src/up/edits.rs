@@ -32,7 +32,15 @@ const WORKSPACE_FILES: [&str; 2] = ["Cargo.toml", "Cargo.lock"];
 pub struct Edits {
     _watcher: RecommendedWatcher,
     builder: JoinHandle<()>,
-    built: UnboundedReceiver<Vec<String>>,
+    results: UnboundedReceiver<Edited>,
+}
+
+/// What a person has edited.
+pub enum Edited {
+    /// These services have new binaries.
+    Services(Vec<String>),
+    /// The Copilot files.
+    Manifests,
 }
 
 impl Edits {
@@ -52,21 +60,22 @@ impl Edits {
         let sources = build::sources().await?;
         let (changed, changes) = unbounded_channel();
         let watcher = watcher(&sources, copilot, changed)?;
-        let (results, built) = unbounded_channel();
+        let (sender, results) = unbounded_channel();
         let builder = Builder {
             binaries: binaries.to_owned(),
+            copilot: copilot.to_owned(),
             workspace: sources.workspace,
             services,
             lines,
             in_colour,
         };
-        let builder = tokio::spawn(builder.run(changes, results));
-        Ok(Self { _watcher: watcher, builder, built })
+        let builder = tokio::spawn(builder.run(changes, sender));
+        Ok(Self { _watcher: watcher, builder, results })
     }
 
-    /// Waits until services have new binaries, and returns their names.
-    pub async fn built(&mut self) -> Option<Vec<String>> {
-        self.built.recv().await
+    /// Waits for an edit that builds.
+    pub async fn next(&mut self) -> Option<Edited> {
+        self.results.recv().await
     }
 }
 
@@ -116,6 +125,7 @@ fn is_source(path: &Path, workspace: &Path) -> bool {
 /// Builds after each change.
 struct Builder {
     binaries: PathBuf,
+    copilot: PathBuf,
     workspace: PathBuf,
     services: Vec<String>,
     lines: Lines,
@@ -123,35 +133,49 @@ struct Builder {
 }
 
 impl Builder {
-    async fn run(
-        self,
-        mut changes: UnboundedReceiver<PathBuf>,
-        results: UnboundedSender<Vec<String>>,
-    ) {
+    async fn run(self, mut changes: UnboundedReceiver<PathBuf>, edited: UnboundedSender<Edited>) {
         while let Some(first) = changes.recv().await {
-            while let Ok(Some(_)) = timeout(QUIET, changes.recv()).await {}
-            let file = first.strip_prefix(&self.workspace).unwrap_or(&first).display().to_string();
-            if self.is_for_a_restart(&first) {
-                self.lines.say(format!("{file} changed: start this again to use it"));
-                continue;
+            let mut paths = vec![first];
+            while let Ok(Some(next)) = timeout(QUIET, changes.recv()).await {
+                paths.push(next);
             }
-            self.lines.say(format!("{file} changed: building"));
-            match build::rebuild(&self.binaries, &self.services, self.in_colour).await {
-                Ok(Rebuilt::Services(services)) if services.is_empty() => {
-                    self.lines.say("no service has changed");
-                }
-                Ok(Rebuilt::Services(services)) => drop(results.send(services)),
-                Ok(Rebuilt::Failed(why)) => {
-                    self.lines.warn(format!("it does not build; the services stay\n{why}"));
-                }
-                Err(error) => self.lines.warn(format!("it cannot be built: {error:#}")),
+            let (manifests, sources): (Vec<_>, Vec<_>) =
+                paths.into_iter().partition(|path| path.starts_with(&self.copilot));
+            if let Some(file) = manifests.first() {
+                self.lines.say(format!("{} changed", self.name(file)));
+                let _ = edited.send(Edited::Manifests);
+            }
+            if let Some(file) = sources.first() {
+                self.build(file, &edited).await;
             }
         }
     }
 
-    /// Whether the file belongs to this program, which cannot replace itself, or to the account.
+    async fn build(&self, file: &Path, edited: &UnboundedSender<Edited>) {
+        let name = self.name(file);
+        if self.is_for_a_restart(file) {
+            return self.lines.say(format!("{name} changed: start this again to use it"));
+        }
+        self.lines.say(format!("{name} changed: building"));
+        match build::rebuild(&self.binaries, &self.services, self.in_colour).await {
+            Ok(Rebuilt::Services(services)) if services.is_empty() => {
+                self.lines.say("no service has changed");
+            }
+            Ok(Rebuilt::Services(services)) => drop(edited.send(Edited::Services(services))),
+            Ok(Rebuilt::Failed(why)) => {
+                self.lines.warn(format!("it does not build; the services stay\n{why}"));
+            }
+            Err(error) => self.lines.warn(format!("it cannot be built: {error:#}")),
+        }
+    }
+
+    fn name(&self, file: &Path) -> String {
+        file.strip_prefix(&self.workspace).unwrap_or(file).display().to_string()
+    }
+
+    /// Whether the file belongs to this program, which cannot replace itself.
     fn is_for_a_restart(&self, path: &Path) -> bool {
-        let parts = ["copilot", "crates/local", "crates/account", "crates/deployment"];
+        let parts = ["crates/local", "crates/account", "crates/deployment"];
         parts.iter().any(|part| path.starts_with(self.workspace.join(part)))
     }
 }
