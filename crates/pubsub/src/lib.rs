@@ -70,6 +70,9 @@
 //! [`subscribe::subscribe`] receives from a queue within a service, and [`topic::Topic`] publishes
 //! to a topic.
 
+#[cfg(not(unix))]
+compile_error!("this needs Unix signals: on Windows, use WSL 2 or `docker compose up --build`");
+
 mod worker;
 
 pub mod subscribe;
