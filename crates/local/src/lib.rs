@@ -11,3 +11,4 @@ pub mod guard;
 pub mod log;
 pub mod port;
 pub mod process;
+pub mod running;

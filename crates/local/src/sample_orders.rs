@@ -16,6 +16,7 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 use jiff::SignedDuration;
+use local::running::Running;
 use pubsub::{
     env::Misconfigured,
     shutdown::{self, Signals},
@@ -27,6 +28,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
+const DEFAULT_PAGE: &str = "http://127.0.0.1:5000";
 /// The most orders that wait for an answer at a time.
 const MAX_OPEN: usize = 100;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -45,9 +47,9 @@ pub struct Args {
     /// For how long, such as 30s or 5m
     #[arg(long = "for", value_name = "DURATION", default_value = "1m")]
     duration: SignedDuration,
-    /// The port of the page on this machine
-    #[arg(long, env = "PORT", default_value_t = 5000)]
-    port: u16,
+    /// The port of the page on this machine [default: that of the running system, or 5000]
+    #[arg(long, env = "PORT")]
+    port: Option<u16>,
 }
 
 type Sender = Client<HttpConnector, Full<Bytes>>;
@@ -68,7 +70,11 @@ struct Count {
 ///
 /// [`Misconfigured`] if nothing answers on the port.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let url = format!("http://127.0.0.1:{}", args.port);
+    let url = match (args.port, Running::find()) {
+        (Some(port), _) => format!("http://127.0.0.1:{port}"),
+        (None, Some(Running { page, .. })) => page,
+        (None, None) => DEFAULT_PAGE.to_owned(),
+    };
     let client: Sender = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
     is_running(&client, &url).await?;
     let Signals { asked, .. } = shutdown::signals()?;

@@ -12,6 +12,7 @@ use account::provision::ENVIRONMENT;
 use anyhow::Context as _;
 use local::{
     build, guard, port,
+    running::Running,
     system::{DEFAULT_AWS_PORT, Settings, System},
 };
 use pubsub::{
@@ -191,6 +192,8 @@ async fn watch(
         }
     }
     lines.event(&serde_json::to_value(ready(system, args, edits.is_some()))?);
+    let running = Running { page: system.url.clone(), aws: system.target.endpoint_url.clone() };
+    let _announcement = running.announce()?;
     for name in &args.without {
         match &args.env_file {
             Some(file) => lines.say(format!("the variables of {name} are in {}", file.display())),

@@ -138,6 +138,33 @@ fn sample_orders_are_sent_at_a_rate_and_counted() -> Outcome {
     Ok(())
 }
 
+#[test]
+fn the_other_commands_find_the_system_that_runs_on_any_ports() -> Outcome {
+    // Other links to the binaries are a build of their own, which no other test uses.
+    let binaries = Path::new(env!("CARGO_BIN_EXE_local")).parent().context("no folder")?;
+    let build = tempfile::tempdir_in(binaries)?;
+    for name in ["local", "publisher", "fulfilment", "promotion"] {
+        fs::hard_link(binaries.join(name), build.path().join(name))?;
+    }
+    let local = || {
+        let mut command = Command::new(build.path().join("local"));
+        command.env_remove("CARGO").env_remove("AWS_ENDPOINT_URL").env_remove("PORT");
+        command
+    };
+    let mut up = local();
+    up.args(["--port", "0", "--aws-port", "0", "--copilot"]).arg(copilot());
+    let mut running = Running::of(up)?;
+    let list = local().args(["dead-letters", "list", "--json"]).output()?;
+    let counts: Value = serde_json::from_slice(&list.stdout)?;
+    assert_eq!(counts["fulfilment"], 0);
+    let orders = local().args(["orders", "--rate", "5", "--for", "400ms"]).output()?;
+    assert!(orders.status.success(), "{}", String::from_utf8_lossy(&orders.stderr));
+    assert!(running.stop()?.success());
+    assert!(running.printed.iter().any(|line| line.contains("order stored")));
+    assert!(!build.path().join("local.json").exists());
+    Ok(())
+}
+
 #[tokio::test]
 async fn a_service_that_was_left_out_runs_with_the_variables_that_were_written() -> Outcome {
     let folder = tempfile::tempdir()?;

@@ -20,7 +20,7 @@ use serde_json::json;
 use tokio::net::TcpStream;
 
 use super::{DeadLetters, Redriven, age};
-use crate::{build, system::DEFAULT_AWS_PORT};
+use crate::{build, running::Running, system::DEFAULT_AWS_PORT};
 
 /// The options of `dead-letters`.
 #[derive(clap::Args, Debug)]
@@ -112,6 +112,11 @@ async fn account() -> anyhow::Result<aws_config::SdkConfig> {
     if set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION")).is_some() {
         return Ok(pubsub::aws::config().await);
     }
+    let region = endpoint::region();
+    if let Some(Running { aws, .. }) = Running::find() {
+        return Ok(Target { endpoint_url: aws, region }.config().await);
+    }
+    // In a container, for example.
     let running = format!("127.0.0.1:{DEFAULT_AWS_PORT}");
     if TcpStream::connect(&running).await.is_err() {
         return Err(Misconfigured(format!(
@@ -121,7 +126,7 @@ async fn account() -> anyhow::Result<aws_config::SdkConfig> {
         .into());
     }
     let endpoint_url = format!("http://{running}");
-    Ok(Target { endpoint_url, region: endpoint::region() }.config().await)
+    Ok(Target { endpoint_url, region }.config().await)
 }
 
 /// The services with a queue, and their queues.
