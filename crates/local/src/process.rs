@@ -1,5 +1,5 @@
 //! A service as a child process. It has exactly the variables it is given, and is killed when its
-//! handle is dropped. If this process is killed, the [guard](crate::guard) ends it.
+//! handle is dropped. If this process is killed, the [guard] ends it.
 
 use std::{
     collections::BTreeMap,
