@@ -65,6 +65,7 @@ async fn check_all() -> anyhow::Result<ExitCode> {
         On form::the_form_is_filled_in_at_first;
         On form::each_mistake_is_explained_at_its_field_and_the_input_is_kept;
         On order::an_order_of_120_is_shown_at_each_step_and_its_coupon_is_copied;
+        On order::a_page_that_is_open_while_the_publisher_is_replaced_goes_on;
         On order::an_order_of_50_has_no_promotion;
         Off order::without_scripts_the_page_refreshes_itself_until_the_order_is_done;
         On latest::the_latest_orders_are_listed_newest_first_and_paged;

@@ -1,11 +1,16 @@
 //! The page of an order, which shows its steps.
 
+use std::time::Duration;
+
 use anyhow::ensure;
 
 use crate::{Outcome, browser::Browser, looks, test_system::TestSystem};
 
 /// In groups of four, as people read it aloud.
 const CODE_CHARACTERS: usize = "KWQ4-77W5-2D2F".len();
+
+/// As on a laptop.
+const DRAIN: Duration = Duration::from_secs(2);
 
 const CONTROL_V: &str = "\u{e009}v";
 
@@ -30,6 +35,22 @@ pub async fn an_order_of_120_is_shown_at_each_step_and_its_coupon_is_copied(
     ensure!(browser.evaluate("return window.neverLeft").await? == true, "the page was reloaded");
     looks::check(browser, "order-done").await?;
     copies_its_coupon(test, browser).await
+}
+
+/// As `local` replaces it after an edit of a template.
+pub async fn a_page_that_is_open_while_the_publisher_is_replaced_goes_on(
+    test: &mut TestSystem,
+    browser: &Browser,
+) -> Outcome {
+    stop_fulfilment(test).await?;
+    send(browser, "Ada Lovelace", "50").await?;
+    browser.see(&done("announced")).await?;
+    browser.evaluate("window.neverLeft = true").await?;
+    test.system.replace_services(&["publisher".to_owned()], DRAIN).await?;
+    test.system.start_service("fulfilment")?;
+    browser.see(&done("fulfilment")).await?;
+    ensure!(browser.evaluate("return window.neverLeft").await? == true, "the page was reloaded");
+    Ok(())
 }
 
 async fn copies_its_coupon(test: &TestSystem, browser: &Browser) -> Outcome {
