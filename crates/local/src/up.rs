@@ -5,22 +5,18 @@ use std::{
     net::{IpAddr, Ipv4Addr},
     path::PathBuf,
     process::{ExitCode, ExitStatus},
-    time::Duration,
 };
 
 use account::provision::ENVIRONMENT;
 use anyhow::Context as _;
 use local::{
     build, guard, port,
-    running::Running,
     system::{DEFAULT_AWS_PORT, Settings, System},
 };
 use pubsub::{
     env::Misconfigured,
     shutdown::{self, Signals},
 };
-use tokio::time::sleep;
-
 mod edits;
 
 mod endpoint;
@@ -29,14 +25,11 @@ mod outside;
 
 mod variables;
 
-use crate::terminal::{Lines, READY, Ready, Style, Terminal};
-use edits::{Edited, Edits};
+mod watch;
 
-/// Keeps a service that exits again and again from filling the terminal.
-const RESTART_DELAY: Duration = Duration::from_secs(1);
-/// How long a service may drain before its new binary replaces it. A browser may hold a connection
-/// for longer, and at-least-once delivery covers the rest.
-const REPLACE_DRAIN: Duration = Duration::from_secs(2);
+use crate::terminal::{Lines, READY, Ready, Style, Terminal};
+use edits::Edits;
+use watch::{Shown, watch};
 
 /// The options of `up`.
 #[derive(clap::Args, Clone, Debug)]
@@ -113,7 +106,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             return Err(error);
         }
     };
-    let outcome = asked.run_until_cancelled(watch(&mut system, &args, edits, &lines)).await;
+    let ready = ready(&system, &args, edits.is_some())?;
+    let outcome = asked.run_until_cancelled(watch(&mut system, &ready, edits, &lines)).await;
     if asked.is_cancelled() && !system.is_embedded() {
         lines.say("stopping: workers let their long polls end");
     }
@@ -172,83 +166,16 @@ fn default_aws_port() -> u16 {
     if port::free(DEFAULT_AWS_PORT, loopback).is_ok() { DEFAULT_AWS_PORT } else { 0 }
 }
 
-/// Waits until the page answers, shows the screen, and then restarts services that exit, as ECS
-/// does, and replaces those that were built.
-///
-/// A service that exits before that would exit again, so its status is returned.
-async fn watch(
-    system: &mut System,
-    args: &Args,
-    mut edits: Option<Edits>,
-    lines: &Lines,
-) -> anyhow::Result<ExitStatus> {
-    let healthy = system.healthy();
-    tokio::select! {
-        healthy = healthy => healthy?,
-        (name, status) = system.exited() => {
-            let status = status?;
-            lines.say(format!("{name} exited before the page answered: {status}"));
-            return Ok(status);
-        }
-    }
-    lines.event(&serde_json::to_value(ready(system, args, edits.is_some()))?);
-    let running = Running { page: system.url.clone(), aws: system.target.endpoint_url.clone() };
-    let _announcement = running.announce()?;
-    for name in &args.without {
-        match &args.env_file {
-            Some(file) => lines.say(format!("the variables of {name} are in {}", file.display())),
-            None => outside::print(system, name, lines)?,
-        }
-    }
-    loop {
-        let next = async {
-            let edited = match &mut edits {
-                Some(edits) => edits.next().await,
-                None => None,
-            };
-            match edited {
-                Some(edited) => edited,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            (name, status) = system.exited() => {
-                lines.say(format!("{name} exited ({}); restarting it", status?));
-                sleep(RESTART_DELAY).await;
-                system.start_service(&name)?;
-            }
-            edited = next => {
-                if let Err(error) = apply(system, edited, lines).await {
-                    lines.warn(format!("{error:#}"));
-                }
-            }
-        }
-    }
-}
-
-/// Lets an edit have its effect.
-async fn apply(system: &mut System, edited: Edited, lines: &Lines) -> anyhow::Result<()> {
-    let mut names = match edited {
-        Edited::Services(names) => names,
-        Edited::Manifests => {
-            let names = system.reload().await?;
-            lines.say("the account is as the manifests say");
-            names
-        }
-    };
-    names.sort();
-    if !names.is_empty() {
-        system.replace_services(&names, REPLACE_DRAIN).await?;
-        lines.say(format!("replaced {}", names.join(", ")));
-    }
-    Ok(())
-}
-
-fn ready(system: &System, args: &Args, watches: bool) -> Ready {
+fn ready(system: &System, args: &Args, watches: bool) -> anyhow::Result<Shown> {
     let is_outside = |name: &String| args.without.contains(name);
-    let (without, services) = system.names().into_iter().partition(is_outside);
+    let (without, services): (Vec<_>, Vec<_>) = system.names().into_iter().partition(is_outside);
     let under_cargo = env::var_os("CARGO").is_some();
-    Ready {
+    let outside = without.iter().map(|name| match &args.env_file {
+        Some(file) => Ok(format!("the variables of {name} are in {}", file.display())),
+        None => outside::exports(system, name),
+    });
+    let outside = outside.collect::<anyhow::Result<_>>()?;
+    let screen = Ready {
         message: READY.to_owned(),
         page: system.url.clone(),
         aws: system.target.endpoint_url.clone(),
@@ -257,7 +184,8 @@ fn ready(system: &System, args: &Args, watches: bool) -> Ready {
         without,
         watches,
         command: if under_cargo { "cargo run -p local -- " } else { "local " }.to_owned(),
-    }
+    };
+    Ok(Shown { screen, outside })
 }
 
 fn exit_code(status: ExitStatus) -> ExitCode {

@@ -6,7 +6,6 @@ use anyhow::Context as _;
 use local::system::System;
 
 use super::variables::LOG_FORMAT;
-use crate::terminal::Lines;
 
 /// Writes the variables of the service `name` to `file`, in the format of the environment files of
 /// Docker and VS Code.
@@ -19,15 +18,14 @@ pub fn write(system: &System, name: &str, file: &Path) -> anyhow::Result<()> {
     fs::write(file, text).with_context(|| format!("writing {}", file.display()))
 }
 
-/// Prints the variables of the service `name` as lines to paste into a shell.
+/// The variables of the service `name` as lines to paste into a shell.
 ///
 /// # Errors
 ///
 /// If there is no such service.
-pub fn print(system: &System, name: &str, lines: &Lines) -> anyhow::Result<()> {
+pub fn exports(system: &System, name: &str) -> anyhow::Result<String> {
     let exports = shell(&variables(system, name)?);
-    lines.say(format!("{name} is left out; it needs these variables:\n{exports}"));
-    Ok(())
+    Ok(format!("{name} is left out; it needs these variables:\n{exports}"))
 }
 
 /// A person reads what such a service logs, so it is not JSON.

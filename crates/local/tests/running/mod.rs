@@ -1,8 +1,10 @@
 //! `local` as a process, on free ports, whose output a test reads.
-#![allow(dead_code, reason = "each suite uses a part of it")]
+#![allow(dead_code, reason = "each suite uses a part of it, and one all of it")]
 
 use std::{
-    io::{BufRead as _, BufReader},
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::TcpStream,
+    path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc::{Receiver, channel},
     thread,
@@ -14,6 +16,7 @@ use nix::{
     sys::signal::{Signal, kill},
     unistd::Pid,
 };
+use serde_json::json;
 
 /// Longer than anything takes on a busy machine.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
@@ -131,4 +134,25 @@ pub fn eventually(what: &str, mut done: impl FnMut() -> bool) -> Outcome {
         thread::sleep(LOOK_EVERY);
     }
     Ok(())
+}
+
+/// Places an order, and returns its id.
+pub fn order(page: &str, amount: &str) -> anyhow::Result<String> {
+    let body = json!({ "customer": "Ada", "amount": amount }).to_string();
+    let head = format!(
+        "POST /orders HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    let mut stream = TcpStream::connect(page)?;
+    stream.write_all(format!("{head}{body}").as_bytes())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    let id = answer.split("location: /orders/").nth(1).and_then(|it| it.lines().next());
+    Ok(id.with_context(|| answer.clone())?.to_owned())
+}
+
+/// The Copilot files of the workspace.
+pub fn copilot() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../copilot")
 }

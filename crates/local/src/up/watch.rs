@@ -1,0 +1,96 @@
+//! What `local` does while it runs: it restarts services that exit, as ECS does, and lets edits
+//! have their effect.
+
+use std::{process::ExitStatus, time::Duration};
+
+use local::{running::Running, system::System};
+use tokio::time::sleep;
+
+use super::edits::{Edited, Edits};
+use crate::terminal::{Lines, Ready};
+
+/// Keeps a service that exits again and again from filling the terminal.
+const RESTART_DELAY: Duration = Duration::from_secs(1);
+/// How long a service may drain before its new binary replaces it. A browser may hold a connection
+/// for longer, and at-least-once delivery covers the rest.
+const REPLACE_DRAIN: Duration = Duration::from_secs(2);
+
+/// What is shown once the page answers.
+pub struct Shown {
+    /// The screen.
+    pub screen: Ready,
+    /// About the services that were left out.
+    pub outside: Vec<String>,
+}
+
+/// Waits until the page answers, shows the screen, and then restarts services that exit, as ECS
+/// does, and replaces those that were built.
+///
+/// A service that exits before that would exit again, so its status is returned.
+///
+/// # Errors
+///
+/// If the page does not answer, or a service cannot be started again.
+pub async fn watch(
+    system: &mut System,
+    shown: &Shown,
+    mut edits: Option<Edits>,
+    lines: &Lines,
+) -> anyhow::Result<ExitStatus> {
+    let healthy = system.healthy();
+    tokio::select! {
+        healthy = healthy => healthy?,
+        (name, status) = system.exited() => {
+            let status = status?;
+            lines.say(format!("{name} exited before the page answered: {status}"));
+            return Ok(status);
+        }
+    }
+    lines.event(&serde_json::to_value(&shown.screen)?);
+    shown.outside.iter().for_each(|text| lines.say(text));
+    let running = Running { page: system.url.clone(), aws: system.target.endpoint_url.clone() };
+    // Other commands can be told the ports.
+    let _announcement = running.announce().inspect_err(|error| lines.warn(format!("{error:#}")));
+    loop {
+        let next = async {
+            let edited = match &mut edits {
+                Some(edits) => edits.next().await,
+                None => None,
+            };
+            match edited {
+                Some(edited) => edited,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            (name, status) = system.exited() => {
+                lines.say(format!("{name} exited ({}); restarting it", status?));
+                sleep(RESTART_DELAY).await;
+                system.start_service(&name)?;
+            }
+            edited = next => {
+                if let Err(error) = apply(system, edited, lines).await {
+                    lines.warn(format!("{error:#}"));
+                }
+            }
+        }
+    }
+}
+
+/// Lets an edit have its effect.
+async fn apply(system: &mut System, edited: Edited, lines: &Lines) -> anyhow::Result<()> {
+    let mut names = match edited {
+        Edited::Services(names) => names,
+        Edited::Manifests => {
+            let names = system.reload().await?;
+            lines.say("the account is as the manifests say");
+            names
+        }
+    };
+    names.sort();
+    if !names.is_empty() {
+        system.replace_services(&names, REPLACE_DRAIN).await?;
+        lines.say(format!("replaced {}", names.join(", ")));
+    }
+    Ok(())
+}
