@@ -33,6 +33,9 @@ use crate::{
 pub const DEFAULT_AWS_PORT: u16 = 4566;
 /// How long a service may take to exit after SIGTERM. ECS waits longer, but here a person waits.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a web service may drain before its successor takes its port. A browser may hold a
+/// connection for longer, and reconnects.
+const WEB_DRAIN: Duration = Duration::from_secs(2);
 
 /// What to start, and where.
 #[derive(Clone, Debug)]
@@ -179,22 +182,19 @@ impl System {
     }
 
     /// Replaces the processes of services by new ones, which may have other binaries, and waits
-    /// until those are healthy. The old ones drain first, all at once and for at most `drain`,
-    /// because a new one needs the same port.
+    /// until those are healthy. The old ones drain first, all at once, because a new one needs the
+    /// same port: a worker finishes its messages, and a web service gets two seconds.
     ///
     /// # Errors
     ///
     /// If a new process does not start or does not become healthy.
-    pub async fn replace_services(
-        &mut self,
-        names: &[String],
-        drain: Duration,
-    ) -> anyhow::Result<()> {
+    pub async fn replace_services(&mut self, names: &[String]) -> anyhow::Result<()> {
         let mut old: Vec<_> = names.iter().filter_map(|name| self.tasks.remove(name)).collect();
         old.iter_mut().for_each(|task| task.process.terminate());
-        let deadline = Instant::now() + drain;
+        let asked = Instant::now();
         for task in &mut old {
-            if timeout_at(deadline, task.process.wait()).await.is_err() {
+            let drain = if task.kind == Kind::Web { WEB_DRAIN } else { STOP_TIMEOUT };
+            if timeout_at(asked + drain, task.process.wait()).await.is_err() {
                 task.process.kill();
                 task.process.wait().await?;
             }

@@ -33,6 +33,8 @@ pub struct Task {
     pub process: Process,
     /// The port of its health check, which for a web service is that of its pages.
     pub port: u16,
+    /// The kind of its service.
+    pub kind: Kind,
     health_path: String,
 }
 
@@ -51,7 +53,7 @@ impl Task {
     ) -> anyhow::Result<Self> {
         let binary = build::binary(binaries, &service.name)?;
         let process = Process::spawn(&service.name, &binary, &variables(service, port), lines)?;
-        Ok(Self { process, port, health_path: service.health_path.clone() })
+        Ok(Self { process, port, kind: service.kind, health_path: service.health_path.clone() })
     }
 
     /// Waits until the task is healthy.

@@ -61,7 +61,12 @@ impl Workspace {
     }
 
     fn run(&self, copilot: &Path) -> anyhow::Result<Running> {
+        self.run_with(copilot, &[])
+    }
+
+    fn run_with(&self, copilot: &Path, variables: &[(&str, &str)]) -> anyhow::Result<Running> {
         let mut command = local();
+        command.envs(variables.iter().copied());
         command.args(["--port", "0", "--aws-port", "0", "--copilot"]).arg(copilot);
         command.env("CARGO", self.path().join("cargo"));
         command.env("CARGO_MANIFEST_DIR", self.path().join("promotion"));
@@ -96,6 +101,25 @@ fn a_saved_source_is_built_and_its_service_is_replaced_and_nothing_is_lost() -> 
     let starts =
         local.of_service("promotion").into_iter().filter(|it| it.contains(" starts")).count();
     assert_eq!(starts, 2, "{:#?}", local.printed);
+    Ok(())
+}
+
+#[test]
+fn an_order_in_the_hands_of_a_worker_that_is_replaced_is_finished_first() -> Outcome {
+    let workspace = Workspace::new()?;
+    // Longer than a web service may drain.
+    let mut local = workspace.run_with(&copilot(), &[("PACE_MS", "1000"), ("BANNER", "on")])?;
+    let built = json!({
+        "reason": "compiler-artifact", "fresh": false, "executable": "/target/debug/fulfilment",
+    });
+    workspace.answers(&[built], 0)?;
+    let id = order(&local.page, "20")?;
+    local.wait_for(|line| line.contains("fulfilling the order"))?;
+    workspace.save()?;
+    local.wait_for(|line| line.contains("replaced fulfilment"))?;
+    let fulfilled = local.wait_for(|line| line.contains("order fulfilled"))?;
+    assert!(fulfilled.contains(&id) && fulfilled.contains("attempt=1"), "{fulfilled}");
+    assert!(local.stop()?.success());
     Ok(())
 }
 

@@ -11,9 +11,6 @@ use crate::terminal::{Lines, Ready};
 
 /// Keeps a service that exits again and again from filling the terminal.
 const RESTART_DELAY: Duration = Duration::from_secs(1);
-/// How long a service may drain before its new binary replaces it. A browser may hold a connection
-/// for longer, and at-least-once delivery covers the rest.
-const REPLACE_DRAIN: Duration = Duration::from_secs(2);
 
 /// What is shown once the page answers.
 pub struct Shown {
@@ -89,7 +86,7 @@ async fn apply(system: &mut System, edited: Edited, lines: &Lines) -> anyhow::Re
     };
     names.sort();
     if !names.is_empty() {
-        system.replace_services(&names, REPLACE_DRAIN).await?;
+        system.replace_services(&names).await?;
         lines.say(format!("replaced {}", names.join(", ")));
     }
     Ok(())

@@ -1,16 +1,11 @@
 //! The page of an order, which shows its steps.
 
-use std::time::Duration;
-
 use anyhow::ensure;
 
 use crate::{Outcome, browser::Browser, looks, test_system::TestSystem};
 
 /// In groups of four, as people read it aloud.
 const CODE_CHARACTERS: usize = "KWQ4-77W5-2D2F".len();
-
-/// As on a laptop.
-const DRAIN: Duration = Duration::from_secs(2);
 
 const CONTROL_V: &str = "\u{e009}v";
 
@@ -46,7 +41,7 @@ pub async fn a_page_that_is_open_while_the_publisher_is_replaced_goes_on(
     send(browser, "Ada Lovelace", "50").await?;
     browser.see(&done("announced")).await?;
     browser.evaluate("window.neverLeft = true").await?;
-    test.system.replace_services(&["publisher".to_owned()], DRAIN).await?;
+    test.system.replace_services(&["publisher".to_owned()]).await?;
     test.system.start_service("fulfilment")?;
     browser.see(&done("fulfilment")).await?;
     ensure!(browser.evaluate("return window.neverLeft").await? == true, "the page was reloaded");
