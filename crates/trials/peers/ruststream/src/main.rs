@@ -1,5 +1,5 @@
-//! A worker on ruststream whose handler does nothing, as its documentation writes one: raw bytes, no
-//! codec, and as many handlers at once as our runtime has messages in flight.
+//! A worker on ruststream, as its documentation writes one. Its handler does nothing: it takes raw
+//! bytes, without a codec. As many run at once as our runtime has messages in flight.
 
 use ruststream_sqs_sns::prelude::*;
 
