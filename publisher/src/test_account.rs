@@ -1,13 +1,13 @@
 //! An in-process AWS account for the publisher's tests.
 
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, path::Path, time::Duration};
 
 use account::{
     embedded::EmbeddedAccount,
     endpoint::Endpoint,
     provision::{Account, Service},
 };
-use aws_config::SdkConfig;
+use aws_config::{SdkConfig, timeout::TimeoutConfig};
 use aws_sdk_dynamodb::types::AttributeValue;
 use flow::{Flow, QueueNames};
 use orders::{
@@ -25,6 +25,9 @@ use crate::{
     routes::App,
 };
 
+/// Longer than a call takes on a busy machine: these tests are not about timeouts.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 type Item = HashMap<String, AttributeValue>;
 
 /// A new account with the resources of the files under `copilot`.
@@ -41,7 +44,8 @@ impl TestAccount {
         let copilot = Path::new(env!("CARGO_MANIFEST_DIR")).join("../copilot");
         let EmbeddedAccount { endpoint, target, account } =
             EmbeddedAccount::of_files(&copilot).await.unwrap();
-        let aws = target.config().await;
+        let patient = TimeoutConfig::builder().operation_attempt_timeout(PATIENCE).build();
+        let aws = target.config().await.into_builder().timeout_config(patient).build();
         Self { dynamodb: aws_sdk_dynamodb::Client::new(&aws), aws, account, _endpoint: endpoint }
     }
 
