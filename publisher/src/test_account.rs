@@ -1,15 +1,16 @@
 //! An in-process AWS account for the publisher's tests.
 
-use std::{collections::HashMap, path::Path};
+use std::{collections::HashMap, path::Path, time::Duration};
 
 use account::{
     embedded::EmbeddedAccount,
     endpoint::Endpoint,
     provision::{Account, Service},
 };
-use aws_config::SdkConfig;
+use aws_config::{SdkConfig, timeout::TimeoutConfig};
 use aws_sdk_dynamodb::types::AttributeValue;
 use flow::{Flow, QueueNames};
+use jiff::Timestamp;
 use orders::{
     event::{ORDERS_TOPIC, PING_TOPIC},
     order::OrderId,
@@ -24,6 +25,9 @@ use crate::{
     outbox::Outbox,
     routes::App,
 };
+
+/// Longer than a call takes on a busy machine: these tests are not about timeouts.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 type Item = HashMap<String, AttributeValue>;
 
@@ -41,7 +45,8 @@ impl TestAccount {
         let copilot = Path::new(env!("CARGO_MANIFEST_DIR")).join("../copilot");
         let EmbeddedAccount { endpoint, target, account } =
             EmbeddedAccount::of_files(&copilot).await.unwrap();
-        let aws = target.config().await;
+        let patient = TimeoutConfig::builder().operation_attempt_timeout(PATIENCE).build();
+        let aws = target.config().await.into_builder().timeout_config(patient).build();
         Self { dynamodb: aws_sdk_dynamodb::Client::new(&aws), aws, account, _endpoint: endpoint }
     }
 
@@ -66,7 +71,7 @@ impl TestAccount {
             orders,
             fresh,
             ping: Topic::new(aws, self.topic_arn(PING_TOPIC)),
-            flow: Flow::new(aws, self.topic_arn(ORDERS_TOPIC), QueueNames::default()),
+            flow: Flow::new(aws, self.topic_arn(ORDERS_TOPIC), self.queue_names()),
             offer: "".into(),
         };
         (app, waiting)
@@ -102,28 +107,54 @@ impl TestAccount {
 
     /// Overwrites the customer of the order `id` with an invalid name.
     pub async fn corrupt(&self, id: OrderId) {
+        self.set(id, "customer", AttributeValue::S("\u{7}".to_owned())).await;
+    }
+
+    /// Overwrites the time when the order `id` was placed.
+    pub async fn place_at(&self, id: OrderId, time: Timestamp) {
+        let millis = time.as_millisecond().to_string();
+        self.set(id, "placed_at", AttributeValue::N(millis)).await;
+    }
+
+    /// Overwrites the time when the order `id` was announced.
+    pub async fn announce_at(&self, id: OrderId, time: Timestamp) {
+        let millis = time.as_millisecond().to_string();
+        self.set(id, "announced_at", AttributeValue::N(millis)).await;
+    }
+
+    async fn set(&self, id: OrderId, name: &str, value: AttributeValue) {
         let update = self.dynamodb.update_item().table_name(self.table());
         let update = update
             .key("id", AttributeValue::S(id.to_string()))
-            .update_expression("SET customer = :nobody")
-            .expression_attribute_values(":nobody", AttributeValue::S("\u{7}".to_owned()));
+            .update_expression("SET #name = :value")
+            .expression_attribute_names("#name", name)
+            .expression_attribute_values(":value", value);
         update.send().await.unwrap();
     }
 
     /// Receives all announcements in the queue of a subscriber, and returns the order ids.
     pub async fn announced(&self) -> Vec<OrderId> {
+        self.received().await.iter().map(|body| announced_id(body)).collect()
+    }
+
+    /// Receives all messages in the queue of a subscriber, and returns their bodies.
+    pub async fn received(&self) -> Vec<String> {
         let sqs = aws_sdk_sqs::Client::new(&self.aws);
         let queue = self.account.service("fulfilment").unwrap().queue.as_ref();
-        let mut ids = Vec::new();
+        let mut bodies = Vec::new();
         loop {
             let receive = sqs.receive_message().queue_url(&queue.unwrap().url);
             let received = receive.max_number_of_messages(10).send().await.unwrap();
             let messages = received.messages.unwrap_or_default();
             if messages.is_empty() {
-                return ids;
+                return bodies;
             }
-            ids.extend(messages.iter().map(|it| announced_id(it.body().unwrap())));
+            bodies.extend(messages.into_iter().filter_map(|message| message.body));
         }
+    }
+
+    fn queue_names(&self) -> QueueNames {
+        self.publisher().variable("QUEUE_NAMES").unwrap().parse().unwrap()
     }
 
     fn table(&self) -> &str {

@@ -269,9 +269,35 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_total_of_cents_has_the_limits_of_a_typed_one() {
+        for (cents, expected) in [
+            (0, None),
+            (1, Some("0.01")),
+            (8_000, Some("80.00")),
+            (99_999_999_999, Some("999999999.99")),
+            (100_000_000_000, None),
+            (u64::MAX, None),
+        ] {
+            let total = Amount::from_cents(cents);
+            assert_eq!(total.map(|it| it.to_string()).as_deref(), expected, "{cents} cents");
+            assert_eq!(total, expected.map(|typed| typed.parse().unwrap()), "{cents} cents");
+        }
+    }
+
+    #[test]
+    fn a_total_is_compared_as_the_number_that_was_typed() {
+        let amount: Amount = "79.99".parse().unwrap();
+        assert_eq!(amount.to_decimal(), Decimal::new(7_999, 2));
+        assert!(amount < "80".parse().unwrap());
+    }
+
     fn check_name(typed: &str, expected: Result<&str, InvalidCustomerName>) {
-        let parsed = typed.parse::<CustomerName>().map(|name| name.to_string());
-        assert_eq!(parsed, expected.map(str::to_owned), "typed {typed:?}");
+        let parsed = typed.parse::<CustomerName>();
+        let shown = parsed.clone().map(|name| name.to_string());
+        assert_eq!(shown, expected.map(str::to_owned), "typed {typed:?}");
+        let text = parsed.as_ref().map(CustomerName::as_str).map_err(|error| *error);
+        assert_eq!(text, expected, "typed {typed:?}");
     }
 
     #[test]
@@ -283,6 +309,32 @@ mod tests {
         check_name("Ada\u{0}", Err(InvalidCustomerName::ControlCharacter));
         check_name("Ada\nLovelace", Err(InvalidCustomerName::ControlCharacter));
         check_name("\u{1b}[31mAda", Err(InvalidCustomerName::ControlCharacter));
+    }
+
+    #[test]
+    fn a_customer_has_one_message_group_that_does_not_reveal_the_name() {
+        let group = |name: &str| name.parse::<CustomerName>().unwrap().group();
+        assert_eq!(group("Ada Lovelace"), group("Ada Lovelace"));
+        assert_ne!(group("Ada Lovelace"), group("Ada King"));
+        assert!(!group("Ada").contains("Ada"));
+        // What SQS accepts as a group.
+        let longest = group(&"\u{4e2d}".repeat(CustomerName::MAX_CHARS));
+        assert!((1..=128).contains(&longest.len()), "{longest}");
+        assert!(longest.bytes().all(|byte| byte.is_ascii_graphic()), "{longest}");
+    }
+
+    #[test]
+    fn orders_are_spread_evenly_over_the_shards() {
+        const IDS: u32 = 4_000;
+        let mut shards = [0_u32; 4];
+        for id in (0..IDS).map(|_| OrderId::new()) {
+            let shard = id.shard(4);
+            assert_eq!(shard, id.to_string().parse::<OrderId>().unwrap().shard(4));
+            shards[shard as usize] += 1;
+        }
+        let fair = IDS / 4;
+        let (few, many) = (fair * 8 / 10, fair * 12 / 10);
+        assert!(shards.iter().all(|count| (few..many).contains(count)), "{shards:?}");
     }
 
     #[test]

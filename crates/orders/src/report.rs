@@ -18,6 +18,9 @@ use crate::{
     order::{Order, OrderId},
 };
 
+#[cfg(test)]
+mod tests;
+
 /// The topic of a worker's reports, as its manifest names it.
 pub const STATUS_TOPIC: &str = "orderStatus";
 
@@ -219,72 +222,5 @@ impl Drop for Progress {
         self.report.state = State::Failed;
         let (topic, message) = (self.topic.clone(), self.report.message());
         runtime.spawn(async move { topic.publish(message).await });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn read(message: &str) -> anyhow::Result<Report> {
-        let message = message.to_owned();
-        Report::from_message(&Notification { message, ..Notification::default() })
-    }
-
-    fn report(service: &str, step: &str) -> Report {
-        Report {
-            order_id: OrderId::new(),
-            service: service.to_owned(),
-            attempt: 2,
-            state: State::Done,
-            steps: vec![Step { name: step.to_owned(), at: Timestamp::UNIX_EPOCH }],
-            attachments: Vec::new(),
-        }
-    }
-
-    fn coupon() -> Attachment {
-        let label = "20 % off your next order".to_owned();
-        Attachment { label, code: Some("K7QD-2MXA-9TRW".to_owned()), link: None }
-    }
-
-    #[test]
-    fn a_report_is_read_as_it_was_sent_and_nothing_else_is() {
-        let report = Report { attachments: vec![coupon()], ..report("promotion", "granted") };
-        let sent = report.message().body;
-        assert_eq!(read(&sent).ok(), Some(report));
-
-        let without_steps = sent.replace(r#""steps":[{"#, r#""steps":[],"was":[{"#);
-        let impossible_time = sent.replace(r#""at":0"#, r#""at":9223372036854775807"#);
-        for message in ["", "{", "\"Ada Lovelace\"", &without_steps, &impossible_time] {
-            let Err(reason) = read(message) else { panic!("{message} was read") };
-            assert!(!format!("{reason:#}").contains("Ada"), "{reason:#}");
-        }
-    }
-
-    #[test]
-    fn a_coupon_of_version_0_1_0_is_read_as_an_attachment() {
-        let report = report("promotion", "granted");
-        let sent = report.message().body;
-        let old = sent.replace(
-            r#""service""#,
-            r#""coupon":{"code":"K7QD-2MXA-9TRW","percent":20},"service""#,
-        );
-        assert_eq!(read(&old).unwrap().attachments, [coupon()]);
-    }
-
-    #[test]
-    fn the_type_of_a_report_names_its_latest_step() {
-        for (service, step, expected) in [
-            ("fulfilment", "started", "order.fulfilment.started"),
-            ("fulfilment", "fulfilled", "order.fulfilled"),
-            ("fulfilment", "failed", "order.fulfilment.failed"),
-            ("promotion", "granted", "order.promotion.granted"),
-        ] {
-            let attributes = report(service, step).message().attributes;
-            let (name, Attribute::Text(event_type)) = &attributes[0] else {
-                panic!("not a text: {attributes:?}");
-            };
-            assert_eq!((*name, event_type.as_str()), (EVENT_TYPE, expected));
-        }
     }
 }

@@ -229,6 +229,19 @@ mod tests {
     }
 
     #[test]
+    fn a_phase_is_the_same_word_on_a_page_and_in_json() {
+        for (phase, word) in [
+            (Phase::Waiting, "waiting"),
+            (Phase::Working, "working"),
+            (Phase::Done, "done"),
+            (Phase::Failed, "failed"),
+        ] {
+            assert_eq!(phase.to_string(), word);
+            assert_eq!(serde_json::to_value(phase).unwrap(), word);
+        }
+    }
+
+    #[test]
     fn an_order_is_done_when_the_services_of_the_setting_are() {
         let fulfilled = report("fulfilment", 1, State::Done, &[("fulfilled", 1)]);
         let invoicing = report("invoice", 1, State::Working, &[("started", 1)]);

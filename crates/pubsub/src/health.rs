@@ -23,6 +23,9 @@ use tokio::{
 
 use crate::env::Misconfigured;
 
+#[cfg(test)]
+mod tests;
+
 /// Shorter than the 5 s that the manifests allow for a health check.
 const TIMEOUT: Duration = Duration::from_secs(3);
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);

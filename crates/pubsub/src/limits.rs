@@ -45,3 +45,27 @@ impl<T: TryFrom<u64> + Clone + Send + Sync + 'static> TypedValueParser for Betwe
         Some(Box::new(std::iter::once(PossibleValue::new(limits))))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_has_limits_which_help_and_errors_name() {
+        let limited = || {
+            let number = Arg::new("number").long("number").value_parser(between::<u8>(1, 10));
+            Command::new("test").arg(number)
+        };
+        for typed in ["1", "10"] {
+            let matches = limited().try_get_matches_from(["test", "--number", typed]).unwrap();
+            assert_eq!(matches.get_one::<u8>("number").map(u8::to_string).as_deref(), Some(typed));
+        }
+        for typed in ["0", "11", "266", "1.5", "many", ""] {
+            let refused = limited().try_get_matches_from(["test", "--number", typed]).unwrap_err();
+            let error = refused.to_string();
+            assert!(error.contains("not a whole number from 1 to 10"), "{typed:?}: {error}");
+        }
+        let help = limited().render_long_help().to_string();
+        assert!(help.contains("1-10"), "{help}");
+    }
+}

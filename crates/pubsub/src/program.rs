@@ -14,6 +14,9 @@ use crate::{
     health, shutdown, telemetry,
 };
 
+#[cfg(test)]
+mod tests;
+
 /// A wrong argument or setting (`EX_USAGE` in `sysexits.h`): a restart would not help.
 const EXIT_USAGE: u8 = 64;
 const EXIT_FAILURE: u8 = 1;

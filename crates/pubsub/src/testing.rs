@@ -61,6 +61,9 @@ pub(crate) mod queue;
 
 mod topics;
 
+#[cfg(test)]
+mod tests;
+
 use queue::Queue;
 use topics::Topics;
 

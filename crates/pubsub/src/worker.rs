@@ -99,3 +99,23 @@ impl Startup {
         self.topics.topic(&self.aws, name)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_has_the_times_that_were_asked_for_and_else_the_defaults() {
+        let seconds = Duration::from_secs;
+        for (worker, deadline, drain) in [
+            (Worker::new(), 25, 50),
+            (Worker::new().handler_deadline(seconds(600)), 600, 50),
+            (Worker::new().drain(seconds(100)), 25, 100),
+            (Worker::new().drain(seconds(100)).handler_deadline(seconds(600)), 600, 100),
+        ] {
+            let settings = worker.adjust(Settings::new("url".to_owned()));
+            let times = (settings.handler_deadline, settings.drain);
+            assert_eq!(times, (seconds(deadline), seconds(drain)), "{worker:?}");
+        }
+    }
+}

@@ -30,6 +30,8 @@ mod stored;
 
 mod consumer;
 
+mod peers;
+
 mod usage;
 
 mod progress;
@@ -40,6 +42,7 @@ mod page;
 
 pub use requests::Requests;
 
+use consumer::{Consumer, Tuning};
 use report::Report;
 use scale::Scale;
 
@@ -49,6 +52,9 @@ pub struct Args {
     /// Takes about a minute: checks that the benchmark works, not how fast the services are
     #[arg(long)]
     pub quick: bool,
+    /// Only compares the worker runtime with its peers, which are installed first
+    #[arg(long)]
+    pub peers: bool,
     /// Directory for bench.json, bench.html and the plots
     #[arg(long, value_name = "DIR", default_value = "target/bench")]
     pub output: PathBuf,
@@ -66,11 +72,18 @@ pub async fn run(args: &Args) -> anyhow::Result<bool> {
     let scale = if args.quick { Scale::QUICK } else { Scale::FULL };
     let binaries = build::binaries().await?;
     let mut report = Report::new(args.quick);
-    orders_in::measure(&binaries, scale, &mut report).await?;
-    drain::measure(&binaries, scale, &mut report).await?;
-    system::measure(&binaries, scale, &mut report).await?;
-    requests::measure(&binaries, scale, &mut report).await?;
-    growth::measure(&binaries, scale, &mut report).await?;
+    if !args.peers {
+        orders_in::measure(&binaries, scale, &mut report).await?;
+        drain::measure(&binaries, scale, &mut report).await?;
+        system::measure(&binaries, scale, &mut report).await?;
+        requests::measure(&binaries, scale, &mut report).await?;
+        growth::measure(&binaries, scale, &mut report).await?;
+    }
+    if args.peers || !args.quick {
+        peers::measure(&binaries, scale, &mut report).await?;
+    } else {
+        report.skip("the speed beside peers, which `--peers` measures");
+    }
     report.sort();
     report.seconds = started.elapsed().as_secs();
 
@@ -89,6 +102,19 @@ pub async fn run(args: &Args) -> anyhow::Result<bool> {
     }
     println!("the page with plots is {}", output.join("bench.html").display());
     Ok(report.lost == 0)
+}
+
+/// Empties the queue at `QUEUE_URL` with the runtime and a handler that does nothing, until it is
+/// killed: our own worker beside the peers.
+///
+/// # Errors
+///
+/// If the variable is missing, or the runtime fails.
+pub async fn worker() -> anyhow::Result<()> {
+    let queue = std::env::var("QUEUE_URL").context("QUEUE_URL is the URL of a queue")?;
+    let runtime = Consumer::Runtime(Tuning::default());
+    let mut running = runtime.start(&pubsub::aws::config().await, &queue);
+    running.join_next().await.context("no consumer")??
 }
 
 /// The requests to AWS for `orders` orders at load. Builds the services first.

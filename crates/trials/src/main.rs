@@ -27,6 +27,9 @@ enum Command {
     Chaos(chaos::Args),
     /// Measures throughput, latency, memory, requests to AWS and their price (use --release)
     Bench(bench::Args),
+    /// Empties a queue, for the benchmark
+    #[command(hide = true)]
+    Worker,
 }
 
 fn main() -> ExitCode {
@@ -53,5 +56,6 @@ async fn run(arguments: Arguments) -> anyhow::Result<bool> {
     match arguments.command {
         Command::Chaos(args) => chaos::run(&args).await,
         Command::Bench(args) => bench::run(&args).await,
+        Command::Worker => bench::worker().await.map(|()| true),
     }
 }

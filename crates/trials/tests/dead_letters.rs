@@ -72,7 +72,7 @@ async fn purging_asks_first_and_deletes_with_yes() -> Outcome {
     assert!(purged.status.success(), "{}", printed(&purged));
     test.dead_letters("promotion", 0).await?;
     let unknown = dead_letters(&test, &["show", "nobody"]).await?;
-    assert_eq!(unknown.status.code(), Some(64));
+    assert_eq!(unknown.status.code(), Some(64), "{}", printed(&unknown));
     for service in ["fulfilment", "promotion"] {
         assert!(printed(&unknown).contains(service), "{}", printed(&unknown));
     }

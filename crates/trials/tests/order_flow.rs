@@ -1,5 +1,6 @@
 //! The product as its users see it: the real binaries over HTTP, on the embedded endpoint.
 
+use anyhow::Context as _;
 use reqwest::{StatusCode, header};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
@@ -71,15 +72,15 @@ async fn two_hundred_copies_of_a_message_result_in_one_coupon() -> Outcome {
         test.send_to_queue("promotion", &body.to_string()).await?;
     }
     let granted = || test.lines("promotion", "coupon granted");
-    timeout(TIMEOUT, async {
+    let all = timeout(TIMEOUT, async {
         while granted().len() < COPIES {
             sleep(LOOK_EVERY).await;
         }
-    })
-    .await?;
+    });
+    all.await.with_context(|| format!("{} of {COPIES} copies were handled", granted().len()))?;
     let mut codes: Vec<String> = granted().iter().map(|line| code_in(line)).collect();
     codes.dedup();
-    assert_eq!(codes.len(), 1, "{codes:?}");
+    assert_eq!(codes.len(), 1, "one order earned {codes:?}");
     assert_eq!(test.items("promotion", "COUPONS_TABLE_NAME").await?.len(), 1);
     test.system.stop().await
 }
@@ -167,21 +168,22 @@ async fn programs_get_json_and_problem_documents() -> Outcome {
         request.json(body).send()
     };
     let created = post(&order).await?;
-    assert_eq!(created.status(), StatusCode::CREATED);
+    assert_eq!(created.status(), StatusCode::CREATED, "a new order");
     let location = created.headers()[header::LOCATION].to_str()?.to_owned();
     let created: Value = created.json().await?;
     assert_eq!(created["amount"], "80.01");
     assert_eq!(location, format!("/orders/{}", created["id"].as_str().unwrap_or_default()));
 
     let again = post(&order).await?;
-    assert_eq!(again.status(), StatusCode::OK);
+    assert_eq!(again.status(), StatusCode::OK, "the same order, sent again");
     assert_eq!(identity(&again.json().await?), identity(&created));
     problem(post(&json!({ "customer": "Bob", "amount": 80.01 })).await?, 409).await?;
 
     let shown = test.http.get(test.url(&location)).send().await?;
     assert_eq!(identity(&shown.json().await?), identity(&created));
     let page = test.http.get(test.url(&location)).header("accept", "text/html").send().await?;
-    assert!(page.text().await?.contains("Thank you, Ada"));
+    let page = page.text().await?;
+    assert!(page.contains("Thank you, Ada"), "a browser gets {page}");
 
     let wrong = problem(post(&json!({ "customer": "", "amount": "1e3" })).await?, 422).await?;
     assert_eq!(wrong["errors"]["customer"], "Enter the customer's name.");
@@ -207,10 +209,12 @@ fn identity(order: &Value) -> [Value; 4] {
 }
 
 async fn problem(answer: reqwest::Response, status: u16) -> anyhow::Result<Value> {
-    assert_eq!(answer.status(), status);
-    assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/problem+json");
-    let body: Value = answer.json().await?;
-    assert_eq!(body["status"], status);
+    let (answered, headers) = (answer.status(), answer.headers().clone());
+    let text = answer.text().await?;
+    assert_eq!(answered, status, "{text}");
+    assert_eq!(headers[header::CONTENT_TYPE], "application/problem+json", "{text}");
+    let body: Value = serde_json::from_str(&text)?;
+    assert_eq!(body["status"], status, "{body}");
     assert!(body["detail"].as_str().is_some_and(|detail| detail.ends_with('.')), "{body}");
     Ok(body)
 }
@@ -229,7 +233,8 @@ async fn while_dynamodb_is_unavailable_the_same_form_can_be_sent_again() -> Outc
     test.system.healthy().await?;
     let answer = test.post_form(&id, "Ada", "120").await?;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
-    assert!(answer.headers().contains_key(header::RETRY_AFTER));
+    let headers = answer.headers();
+    assert!(headers.contains_key(header::RETRY_AFTER), "nothing says when to retry: {headers:?}");
     let page = answer.text().await?;
     assert!(page.contains("Sending again is safe"), "{page}");
     assert_eq!((field(&page, "id")?, field(&page, "total")?), (id.as_str(), "120"));

@@ -107,7 +107,7 @@ async fn an_order_is_followed_live_to_its_coupon() -> Outcome {
         ("fulfilment", "fulfilled"),
         ("promotion", "granted"),
     ] {
-        assert_eq!(phase(last, name), ["done", word]);
+        assert_eq!(phase(last, name), ["done", word], "the station {name} of {last}");
     }
     let attempt = station(last, "fulfilment")["attempts"][0].as_str().unwrap_or_default();
     for step in ["Attempt 1: started ", "picked ", "packed ", "shipped ", "fulfilled "] {
@@ -188,7 +188,8 @@ async fn a_coupon_granted_after_the_order_is_done_appears_on_an_open_page() -> O
     assert_eq!(station(&done, "promotion"), &Value::Null);
 
     let mut events = Events::open(&test, &test.url(&format!("/orders/{id}")), None).await?;
-    assert!(events.next().await?.is_some_and(|order| is_done(&order)));
+    let first = events.next().await?;
+    assert!(first.as_ref().is_some_and(is_done), "a viewer of a done order sees {first:?}");
     test.system.start_service("promotion")?;
     events.until(has_coupon).await?;
     test.system.stop().await
@@ -237,7 +238,8 @@ async fn any_publisher_shows_the_reports_that_another_received() -> Outcome {
     let url = format!("http://localhost:{port}/orders/{id}");
     Events::open(&test, &url, None).await?.until(has_coupon).await?;
     other.terminate();
-    assert!(other.wait().await?.success());
+    let status = other.wait().await?;
+    assert!(status.success(), "after SIGTERM, the second publisher exited with {status}");
     test.system.stop().await
 }
 
@@ -288,11 +290,12 @@ async fn a_settled_order_has_no_stream() -> Outcome {
         .await?;
     let url = test.url(&format!("/orders/{id}"));
     let mut events = Events::open(&test, &url, None).await?;
-    assert!(events.next().await?.is_some_and(|order| is_done(&order)));
+    let first = events.next().await?;
+    assert!(first.as_ref().is_some_and(is_done), "a viewer of a done order sees {first:?}");
     assert_eq!(events.next().await?, None);
     // This status makes a browser stop reconnecting.
     let again = test.http.get(format!("{url}/events")).header("last-event-id", 3).send().await?;
-    assert_eq!(again.status(), StatusCode::NO_CONTENT);
+    assert_eq!(again.status(), StatusCode::NO_CONTENT, "the browser reconnects for ever");
     let page = test.http.get(url).header("accept", "text/html").send().await?.text().await?;
     assert!(!page.contains("http-equiv"), "{page}");
     test.system.stop().await
@@ -304,7 +307,7 @@ async fn a_stream_ends_when_its_publisher_gets_sigterm() -> Outcome {
     let id = test.order("Ada", "120").await?;
     test.see_until(&id, has_coupon).await?;
     let mut events = Events::open(&test, &test.url(&format!("/orders/{id}")), None).await?;
-    assert!(events.next().await?.is_some());
+    assert!(events.next().await?.is_some(), "the stream of an order ends without the order");
     test.stop("publisher").await?;
     while events.next().await?.is_some() {}
     test.logged("publisher", &["exited cleanly"]).await?;
@@ -318,7 +321,8 @@ async fn the_latest_orders_are_listed_first_and_in_pages() -> Outcome {
     const ORDERS: u32 = 25;
     let test = TestSystem::start().await?;
     let none = test.http.get(test.url("/orders")).header("accept", "text/html").send().await?;
-    assert!(none.text().await?.contains("There are no orders yet."));
+    let none = none.text().await?;
+    assert!(none.contains("There are no orders yet."), "without orders, the page is {none}");
     let mut placed = Vec::new();
     for number in 1..=ORDERS {
         placed.insert(0, test.order(&format!("Customer {number}"), &format!("{number}")).await?);

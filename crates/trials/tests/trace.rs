@@ -121,7 +121,8 @@ async fn the_publishers_span_is_the_parent_of_both_workers_spans() -> Outcome {
         assert_eq!(attributes["messaging.system"], "aws_sqs");
         assert_eq!(attributes["messaging.operation.type"], "process");
         assert_eq!(attributes["messaging.destination.name"], queue);
-        assert!(!attributes["messaging.message.id"].is_empty());
+        let message = attributes["messaging.message.id"];
+        assert!(!message.is_empty(), "the span of {service} names no message: {attributes:?}");
         let report = format!("send pubsub-test-{service}-orderStatus");
         let report = collector.span(&trace_id, service, &report).await?.span;
         assert_eq!(report.parent_span_id, process.span_id);
@@ -138,7 +139,9 @@ async fn the_publishers_span_is_the_parent_of_both_workers_spans() -> Outcome {
         let mut receives = seen.iter().filter(|it| it.span.name.starts_with("receive "));
         receives.any(|it| it.span.links.iter().any(|link| link.span_id == send.span_id))
     };
-    timeout(TIMEOUT, collector.seen.wait_for(linked)).await.context("no link")??;
+    timeout(TIMEOUT, collector.seen.wait_for(linked))
+        .await
+        .context("no receive span links to the order's trace")??;
     test.system.stop().await
 }
 
@@ -154,7 +157,8 @@ async fn a_request_continues_the_trace_of_its_sender() -> Outcome {
     assert_eq!(placed["trace_id"], TRACE_ID);
     let id = placed["id"].as_str().context("no id")?;
     let page = test.http.get(test.url(&format!("/orders/{id}"))).header("accept", "text/html");
-    assert!(page.send().await?.text().await?.contains(TRACE_ID));
+    let page = page.send().await?.text().await?;
+    assert!(page.contains(TRACE_ID), "the order's page does not show its trace: {page}");
     test.logged("fulfilment", &["order fulfilled", &format!("trace.id={TRACE_ID}")]).await?;
     test.logged("promotion", &["coupon granted", &format!("trace.id={TRACE_ID}")]).await?;
     test.system.stop().await

@@ -8,6 +8,9 @@ use axum::{
 };
 use serde::Serialize;
 
+#[cfg(test)]
+mod tests;
+
 /// When a client may retry after a temporary failure, in seconds.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("5");
 

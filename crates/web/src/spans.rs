@@ -32,3 +32,26 @@ pub async fn traced(path: MatchedPath, request: Request, next: Next) -> Response
     span.record("http.response.status_code", response.status().as_u16());
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::{
+        Router,
+        body::{self, Body},
+        http::{Request, StatusCode},
+        middleware::from_fn,
+        routing::get,
+    };
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_recorded_request_has_the_answer_of_its_handler() {
+        let hello = get(async || (StatusCode::ACCEPTED, "Hello!"));
+        let router = Router::new().route("/", hello).route_layer(from_fn(traced));
+        let response = router.oneshot(Request::new(Body::empty())).await.unwrap();
+        assert_eq!(response.status(), StatusCode::ACCEPTED);
+        assert_eq!(body::to_bytes(response.into_body(), 100).await.unwrap(), "Hello!");
+    }
+}

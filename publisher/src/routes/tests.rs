@@ -27,6 +27,14 @@ mod oracle;
 
 mod protocol;
 
+mod site;
+
+mod form;
+
+mod programs;
+
+mod progress;
+
 use generate::Sent;
 use oracle::Typed;
 

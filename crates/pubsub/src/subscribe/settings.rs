@@ -95,3 +95,27 @@ impl From<WorkerSettings> for Settings {
         Self { health_port, ..Self::new(worker.queue_uri).limited(worker.limits) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, FromArgMatches as _};
+
+    use super::*;
+
+    #[test]
+    fn the_settings_of_a_worker_are_those_of_its_variables() {
+        let read = |arguments: &[&str]| {
+            let command = WorkerSettings::augment_args(Command::new("worker"));
+            let arguments = ["worker", "--queue-uri", "url"].iter().chain(arguments);
+            let matches = command.try_get_matches_from(arguments).unwrap();
+            Settings::from(WorkerSettings::from_arg_matches(&matches).unwrap())
+        };
+        let usual = read(&[]);
+        assert_eq!((usual.queue_url.as_str(), usual.health_port), ("url", Some(8081)));
+        assert_eq!((usual.max_in_flight, usual.receive_wait), (100, Duration::from_secs(20)));
+        let limited = ["--health-port", "9000", "--max-in-flight", "7"];
+        let changed = read(&[&limited[..], &["--receive-wait-seconds", "3"]].concat());
+        assert_eq!((changed.health_port, changed.max_in_flight), (Some(9000), 7));
+        assert_eq!(changed.receive_wait, Duration::from_secs(3));
+    }
+}

@@ -14,7 +14,10 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::body::SdkBody;
 use tokio::task::JoinSet;
 
-use super::{BATCH_MAX_BYTES, Message, Topic};
+use super::{Message, Topic};
+
+/// The most bytes that SNS accepts in one request.
+const SNS_MAX_BYTES: usize = 262_144;
 
 /// An SNS that responds after other tasks have run, and rejects messages with the body `rejected`.
 #[derive(Clone, Debug, Default)]
@@ -139,7 +142,7 @@ async fn a_rejected_message_does_not_fail_its_batch() {
 #[tokio::test]
 async fn messages_too_large_for_one_request_are_split_into_two() {
     let sns = ScriptedSns::default();
-    let third = "x".repeat(BATCH_MAX_BYTES / 3);
+    let third = "x".repeat(SNS_MAX_BYTES / 3);
     let published = publish(&sns.topic(), vec![third; 5]).await;
     assert_eq!(published, [true; 5]);
     assert_eq!(sns.batches(), [3, 2]);
@@ -148,6 +151,6 @@ async fn messages_too_large_for_one_request_are_split_into_two() {
 #[tokio::test]
 async fn a_message_too_large_for_any_request_is_sent_for_sns_to_reject() {
     let sns = ScriptedSns::default();
-    let published = publish(&sns.topic(), vec!["x".repeat(BATCH_MAX_BYTES + 1)]).await;
+    let published = publish(&sns.topic(), vec!["x".repeat(SNS_MAX_BYTES + 1)]).await;
     assert_eq!((published, sns.batches()), (vec![true], vec![1]));
 }

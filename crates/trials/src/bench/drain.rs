@@ -40,6 +40,8 @@ pub enum Drainer {
 pub struct Drain {
     /// Messages a second.
     pub rate: f64,
+    /// The processor time of all tasks for a message, in microseconds; 0 without tasks.
+    pub cpu_micros: f64,
     /// The memory of the largest task, in MB; 0 without tasks.
     pub memory: f64,
     /// What limited the rate.
@@ -129,6 +131,25 @@ pub async fn drain(rig: &Rig, drainer: Drainer, way: Way, scale: Scale) -> anyho
         }
     }
     let meter = Meter::start(services.iter().map(|service| service.pid()).collect());
+    let drain = watch(rig, backlog, started, &meter, scale, || match consuming.try_join_next() {
+        Some(failed) => failed?,
+        None => Ok(()),
+    })
+    .await?;
+    rig.stop(services).await?;
+    Ok(drain)
+}
+
+/// Watches the queue from `started`, when it had `backlog` messages, until it is empty or for as
+/// long as `scale` allows. Calls `look` meanwhile, which fails if the drainer has.
+pub async fn watch(
+    rig: &Rig,
+    backlog: usize,
+    started: Instant,
+    meter: &Meter,
+    scale: Scale,
+    mut look: impl FnMut() -> anyhow::Result<()>,
+) -> anyhow::Result<Drain> {
     let mut memory = 0.0;
     let (left, took) = loop {
         let left = rig.fulfilment_depth().await?;
@@ -137,13 +158,15 @@ pub async fn drain(rig: &Rig, drainer: Drainer, way: Way, scale: Scale) -> anyho
         if left == 0 || took.as_secs() >= scale.drain_seconds {
             break (left, took);
         }
-        if let Some(failed) = consuming.try_join_next() {
-            failed??;
-        }
+        look()?;
         sleep(LOOK_EVERY).await;
     };
     ensure!(left < backlog, "nothing was drained in {} s", took.as_secs());
-    let limit = meter.limit();
-    rig.stop(services).await?;
-    Ok(Drain { rate: (backlog - left) as f64 / took.as_secs_f64(), memory, limit })
+    let drained = (backlog - left) as f64;
+    Ok(Drain {
+        rate: drained / took.as_secs_f64(),
+        cpu_micros: 1e6 * meter.services_seconds() / drained,
+        memory,
+        limit: meter.limit(),
+    })
 }

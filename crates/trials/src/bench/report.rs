@@ -21,6 +21,8 @@ pub struct Report {
     pub figures: Vec<Figure>,
     /// The curves of the plots.
     pub curves: Vec<Curve>,
+    /// What was not measured, and why, as sentences without a full stop.
+    pub skipped: Vec<String>,
 }
 
 /// A figure.
@@ -78,6 +80,7 @@ impl Report {
             lost: 0,
             figures: Vec::new(),
             curves: Vec::new(),
+            skipped: Vec::new(),
         }
     }
 
@@ -104,6 +107,11 @@ impl Report {
         points: Vec<(f64, f64)>,
     ) {
         self.curves.push(Curve { title: title.to_owned(), line: String::new(), x, y, points });
+    }
+
+    /// Notes what is not measured, and why.
+    pub fn skip(&mut self, what: impl Into<String>) {
+        self.skipped.push(what.into());
     }
 
     /// Sorts the figures by section, in the order in which the sections began.
@@ -175,7 +183,11 @@ impl fmt::Display for Report {
             let line = format!("  {:<56}{shown:>13}  {verdict:<24}{}", figure.name, figure.note);
             writeln!(f, "{}", line.trim_end())?;
         }
-        writeln!(f, "\n{} orders accepted, {} lost", self.accepted, self.lost)?;
+        writeln!(f)?;
+        for skipped in &self.skipped {
+            writeln!(f, "not measured: {skipped}")?;
+        }
+        writeln!(f, "{} orders accepted, {} lost", self.accepted, self.lost)?;
         writeln!(f, "{} targets missed", self.missed())
     }
 }

@@ -125,6 +125,11 @@ impl Rig {
         Ok(())
     }
 
+    /// The variables by which a program that is not a service of the deployment finds the endpoint.
+    pub fn variables(&self) -> BTreeMap<String, String> {
+        self.embedded.target.variables()
+    }
+
     /// A client that bypasses the proxy.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
         aws_sdk_dynamodb::Client::new(&self.direct)

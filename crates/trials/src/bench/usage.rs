@@ -71,6 +71,11 @@ impl Meter {
         (percent(services - self.before.0), percent(ours - self.before.1))
     }
 
+    /// The processor time that the services have used since the start, in seconds.
+    pub fn services_seconds(&self) -> f64 {
+        used(&self.services).0 - self.before.0
+    }
+
     /// The memory of the largest service, in MB.
     pub fn memory_mb(&self) -> f64 {
         let held = self.services.iter().copied().filter_map(memory_mb);

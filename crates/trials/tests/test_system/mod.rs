@@ -93,7 +93,8 @@ impl TestSystem {
         let id = self.open_form().await?;
         let answer = self.post_form(&id, customer, total).await?;
         ensure!(answer.status() == 303, "an order of {total} was answered {}", answer.status());
-        ensure!(answer.headers()[header::LOCATION] == *format!("/orders/{id}"));
+        let page = &answer.headers()[header::LOCATION];
+        ensure!(page == &*format!("/orders/{id}"), "the order {id} was redirected to {page:?}");
         Ok(id)
     }
 
@@ -181,7 +182,15 @@ impl TestSystem {
             }
             anyhow::Ok(())
         };
-        timeout(TIMEOUT, handled).await.context("the status queue is not empty")?
+        match timeout(TIMEOUT, handled).await {
+            Ok(handled) => handled,
+            Err(_) => anyhow::bail!(
+                "the status queue has {:?} messages, visible and in flight, and {:?} dead letters \
+                 in place of {dead}",
+                self.depth(&url).await?,
+                self.depth(&letters).await?,
+            ),
+        }
     }
 
     /// An environment variable of a service.

@@ -63,6 +63,21 @@ async fn a_hanging_handler_is_dropped_at_its_deadline_and_its_message_is_retried
 }
 
 #[tokio::test(start_paused = true)]
+async fn without_a_dead_letter_queue_the_delays_grow_to_at_most_a_quarter_of_an_hour() {
+    let sqs = ScriptedSqs::default();
+    sqs.remove_dead_letter_queue();
+    sqs.send("a");
+    let subscription = start(&sqs, settings(), async |_| Err(retry())).await;
+    sleep(seconds(3_600)).await;
+    let starts = subscription.handled.starts("a");
+    let pauses: Vec<_> = starts.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let longest = *pauses.iter().max().unwrap();
+    // Each is a random part of its limit. Were all of them short, there would be very many.
+    assert!(longest > seconds(90) && longest <= seconds(902), "{longest:?}");
+    subscription.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn failed_messages_are_retried_with_growing_random_delays() {
     let sqs = ScriptedSqs::default();
     for number in 0..40 {

@@ -3,6 +3,32 @@
 use std::sync::mpsc;
 
 use super::*;
+use crate::subscribe::liveness::Liveness;
+
+#[tokio::test(start_paused = true)]
+async fn a_healthy_worker_says_how_busy_it_is() {
+    let sqs = ScriptedSqs::default();
+    let subscription = start(&sqs, settings(), |_| work_for(seconds(10))).await;
+    for id in ["a", "b"] {
+        sqs.send(id);
+    }
+    sleep(seconds(4)).await;
+    let state = subscription.worker.examine().unwrap();
+    assert_eq!(state, "ok: 2 messages in flight, last poll 4 s ago");
+    subscription.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_whose_renewals_stand_still_is_unhealthy() {
+    let liveness = Liveness::new();
+    sleep(seconds(29)).await;
+    assert!(liveness.examine(seconds(20)).is_ok());
+    sleep(seconds(2)).await;
+    let why = liveness.examine(seconds(20)).unwrap_err();
+    assert_eq!(why, "the lease renewal task has not run for 31 s");
+    liveness.renewal_ticked();
+    assert!(liveness.examine(seconds(20)).is_ok());
+}
 
 #[tokio::test(start_paused = true)]
 async fn a_busy_or_idle_worker_is_healthy() {

@@ -34,6 +34,8 @@ mod health;
 
 mod groups;
 
+mod logs;
+
 use crate::testing::queue::{ATTRIBUTES, CHANGE, DELETE, MAX_RECEIVES, RECEIVE, VISIBILITY};
 use scripted_sqs::{Fault, ScriptedSqs};
 

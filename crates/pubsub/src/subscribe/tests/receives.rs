@@ -60,3 +60,30 @@ async fn polls_that_return_empty_at_once_are_spaced_out() {
     assert!((10..=60).contains(&polls), "{polls} polls in ten seconds");
     subscription.end().await;
 }
+
+/// How long a worker takes for 300 messages, if each receive takes a second.
+async fn with_slow_receives(max_in_flight: usize) -> Duration {
+    let sqs = ScriptedSqs::default();
+    for number in 0..300 {
+        sqs.send(&number.to_string());
+    }
+    sqs.inject_fault(RECEIVE, usize::MAX, Fault::Late(seconds(1)));
+    let since = Instant::now();
+    let subscription =
+        start(&sqs, Settings { max_in_flight, ..settings() }, async |_| Ok(())).await;
+    subscription.until_empty().await;
+    let taken = since.elapsed();
+    subscription.shutdown.cancel();
+    taken
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_gets_a_poller_for_every_ten_messages_in_flight() {
+    // One poller would take 30 s for 30 full receives.
+    let hundred = with_slow_receives(100).await;
+    assert!(hundred < seconds(10), "{hundred:?}");
+    let twenty = with_slow_receives(20).await;
+    assert!((seconds(14)..seconds(24)).contains(&twenty), "{twenty:?}");
+    let ten = with_slow_receives(10).await;
+    assert!(ten >= seconds(29), "{ten:?}");
+}

@@ -1,0 +1,77 @@
+//! What an operator reads of messages that fail.
+
+use std::io;
+
+use tracing::subscriber::{DefaultGuard, set_default};
+use tracing_subscriber::fmt::MakeWriter;
+
+use super::*;
+
+/// The lines that this thread logs.
+#[derive(Clone, Default)]
+struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Lines {
+    fn captured() -> (Self, DefaultGuard) {
+        let lines = Self::default();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(lines.clone());
+        (lines.clone(), set_default(subscriber.finish()))
+    }
+
+    /// The lines with `fragment`.
+    fn with(&self, fragment: &str) -> Vec<String> {
+        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        text.lines().filter(|line| line.contains(fragment)).map(str::to_owned).collect()
+    }
+}
+
+impl io::Write for Lines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Lines {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_failure_is_logged_with_its_reason_and_what_comes_next() {
+    let (lines, _guard) = Lines::captured();
+    let sqs = ScriptedSqs::default();
+    sqs.send("a");
+    let subscription = start(&sqs, settings(), async |_| Err(retry())).await;
+    subscription.until_empty().await;
+    let failed = lines.with("handler failed");
+    assert_eq!(failed.len(), 3, "{failed:#?}");
+    for (line, next) in failed.iter().zip(["retried", "retried", "no retries left"]) {
+        for part in [next, "message.id=a", "reason=\"later\""] {
+            assert!(line.contains(part), "no {part} in {line}");
+        }
+    }
+    subscription.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_delete_that_fails_for_minutes_is_logged_once() {
+    let (lines, _guard) = Lines::captured();
+    let sqs = ScriptedSqs::default();
+    sqs.send("a");
+    sqs.inject_fault(DELETE, usize::MAX, Fault::Denied);
+    let subscription = start(&sqs, settings(), async |_| Ok(())).await;
+    sleep(seconds(150)).await;
+    assert!(sqs.calls(DELETE) > 5);
+    let failed = lines.with("delete failed; it will be retried");
+    assert_eq!(failed.len(), 1, "{failed:#?}");
+    sqs.clear_fault(DELETE);
+    subscription.until_empty().await;
+    subscription.end().await;
+}

@@ -1,0 +1,129 @@
+//! An order's progress: reports that are projected, and what its page and its stream show.
+
+use std::time::Duration;
+
+use axum::{
+    body::Body,
+    http::{Request, StatusCode, header},
+};
+use jiff::{SignedDuration, Timestamp};
+use orders::{
+    order::OrderId,
+    report::{Attachment, Report, State, Step},
+};
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::site::Site;
+use crate::projection;
+
+async fn place(site: &Site) -> OrderId {
+    let created = site.post(None, &json!({ "customer": "Ada", "amount": "42" })).await.body;
+    let created: Value = serde_json::from_str(&created).unwrap();
+    serde_json::from_value(created["id"].clone()).unwrap()
+}
+
+fn report(order_id: OrderId, attempt: u32, state: State, steps: &[(&str, Timestamp)]) -> Report {
+    let steps = steps.iter().map(|(name, at)| Step { name: (*name).to_owned(), at: *at });
+    let service = "fulfilment".to_owned();
+    Report { order_id, service, attempt, state, steps: steps.collect(), attachments: Vec::new() }
+}
+
+async fn project(site: &Site, report: Report) {
+    let (orders, live) = (site.app.orders.clone(), site.app.live.clone());
+    projection::project(report, orders, live).await.unwrap();
+}
+
+/// Marks the order as announced, as the outbox does.
+async fn announce(site: &Site, id: OrderId) {
+    site.app.orders.announced(id).await.unwrap().unwrap();
+}
+
+/// The station of fulfilment: its phase, its word and its attempts.
+fn fulfilment(order: &Value) -> (String, String, usize) {
+    let mut stations = order["stations"].as_array().unwrap().iter();
+    let station = stations.find(|station| station["name"] == "fulfilment").unwrap();
+    let text = |name: &str| station[name].as_str().unwrap().to_owned();
+    (text("state"), text("word"), station["attempts"].as_array().unwrap().len())
+}
+
+#[tokio::test]
+async fn reports_may_arrive_in_any_order_and_twice() {
+    let site = Site::start().await;
+    let id = place(&site).await;
+    let path = format!("/orders/{id}");
+    let before = site.json(&path).await;
+    assert_eq!((&before["is_done"], &before["state"]), (&json!(false), &json!("stored")));
+    announce(&site, id).await;
+    assert_eq!(site.json(&path).await["state"], "announced");
+
+    let at = Timestamp::now();
+    let early = report(id, 1, State::Working, &[("started", at)]);
+    let mut whole = report(id, 1, State::Done, &[("started", at), ("fulfilled", at)]);
+    let label = "A coupon".to_owned();
+    whole.attachments = vec![Attachment { label, code: Some("K7QD".to_owned()), link: None }];
+    for report in [&whole, &early, &whole] {
+        project(&site, report.clone()).await;
+    }
+    let done = site.json(&path).await;
+    assert_eq!(done["is_done"], true);
+    assert_eq!(fulfilment(&done), ("done".to_owned(), "fulfilled".to_owned(), 1));
+    // Stored, announced, and one report that changed something.
+    let versions = [&before, &done].map(|order| order["version"].as_u64().unwrap());
+    assert_eq!(versions, [1, 3]);
+
+    let later = at + SignedDuration::from_secs(1);
+    project(&site, report(id, 2, State::Failed, &[("started", later), ("failed", later)])).await;
+    let again = site.json(&path).await;
+    assert_eq!(fulfilment(&again), ("done".to_owned(), "fulfilled".to_owned(), 2));
+
+    let page = site.page(&path).await;
+    for shown in ["Thank you, Ada", "data-done=\"true\"", "A coupon:", "K7QD", "42.00"] {
+        assert!(page.body.contains(shown), "no {shown} on {}", page.body);
+    }
+    // A report on an order that nobody placed changes nothing.
+    project(&site, report(OrderId::new(), 1, State::Done, &[("fulfilled", at)])).await;
+    assert_eq!(site.account.items().await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_stream_shows_the_order_and_ends_when_it_is_settled() {
+    let site = Site::start().await;
+    let id = place(&site).await;
+    announce(&site, id).await;
+    let at = Timestamp::now();
+    project(&site, report(id, 1, State::Done, &[("fulfilled", at)])).await;
+    // A done order may still get a report, so its page goes on refreshing itself.
+    let page = site.page(&format!("/orders/{id}")).await;
+    assert!(page.body.contains("data-settled=\"false\""), "{}", page.body);
+
+    let id = place(&site).await;
+    let long_ago = at - SignedDuration::from_secs(121);
+    site.account.place_at(id, long_ago).await;
+    site.account.announce_at(id, long_ago).await;
+    let unfulfilled = site.page(&format!("/orders/{id}")).await;
+    assert!(unfulfilled.body.contains("data-settled=\"false\""), "{}", unfulfilled.body);
+    project(&site, report(id, 1, State::Done, &[("fulfilled", long_ago)])).await;
+    let page = site.page(&format!("/orders/{id}")).await;
+    assert!(page.body.contains("data-settled=\"true\""), "{}", page.body);
+    let events = Request::get(format!("/orders/{id}/events")).body(Body::empty()).unwrap();
+    let events = timeout(Duration::from_secs(30), site.send(events)).await.expect("it ends");
+    assert_eq!(events.status, StatusCode::OK);
+    assert_eq!(events.headers[header::CONTENT_TYPE], "text/event-stream");
+    let data = events.body.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
+    let shown: Value = serde_json::from_str(data).unwrap();
+    assert_eq!(shown, site.json(&format!("/orders/{id}")).await);
+    let version = shown["version"].as_u64().unwrap();
+    assert!(events.body.contains(&format!("id: {version}\n")), "{}", events.body);
+}
+
+#[tokio::test]
+async fn an_order_that_nobody_placed_is_not_found() {
+    let site = Site::start().await;
+    let id = OrderId::new();
+    for path in [format!("/orders/{id}"), format!("/orders/{id}/events")] {
+        let answer = site.page(&path).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(answer.body.contains("There is nothing at this address."), "{}", answer.body);
+    }
+}
