@@ -38,6 +38,8 @@ const HEALTH: Health = Health { port: "port", path: "/ping" };
 /// How long requests in progress may take to finish after SIGTERM. A browser's idle connection
 /// takes all of it.
 const DRAIN: Duration = Duration::from_secs(20);
+/// How long the last receive and the reports that it brings may take.
+const REPORTS_DRAIN: Duration = Duration::from_secs(30);
 
 /// Takes orders over HTTP, stores them in DynamoDB and announces them on SNS.
 #[derive(Debug, Parser)]
@@ -97,7 +99,7 @@ async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Resul
     let served = CancellationToken::new();
     let mut outbox = tokio::spawn(outbox.run(waiting, shutdown.clone(), served.clone()));
     let reports = subscribe::Settings::new(settings.status_queue_url).limited(settings.limits);
-    let reports = subscribe::Settings { drain: DRAIN, ..reports };
+    let reports = subscribe::Settings { drain: REPORTS_DRAIN, ..reports };
     let project = move |report, _| projection::project(report, orders.clone(), live.clone());
     let projection = subscribe(&aws, reports, shutdown.clone(), project);
     let server = axum::serve(listener, routes::router(app))
@@ -106,11 +108,15 @@ async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Resul
         shutdown.cancelled().await;
         tokio::time::sleep(DRAIN).await;
     };
-    let finished =
-        async { tokio::try_join!(async { server.await.context("serving") }, projection) };
+    let serve = async {
+        tokio::select! {
+            served = server => served.context("serving")?,
+            () = drained => tracing::warn!("closing connections that are still open"),
+        }
+        Ok(())
+    };
     tokio::select! {
-        finished = finished => drop(finished?),
-        () = drained => tracing::warn!("closing connections that are still open"),
+        finished = async { tokio::try_join!(serve, projection) } => drop(finished?),
         // Without the outbox nothing would be announced: exit, so that a new process starts.
         failed = &mut outbox => return failed.context("outbox task failed"),
     }

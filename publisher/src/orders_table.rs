@@ -10,7 +10,6 @@ use anyhow::Context as _;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
     Client,
-    error::SdkError,
     operation::{
         put_item::PutItemError,
         update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
@@ -22,11 +21,14 @@ use orders::{
     order::{Order, OrderId},
     report::Report,
 };
-use pubsub::trace;
+use pubsub::{trace, unavailable::call_failed};
 
 mod item;
 
 mod latest;
+
+#[cfg(test)]
+mod tests;
 
 pub use item::PlacedOrder;
 use item::{Item, age, number, parsed, text};
@@ -39,6 +41,8 @@ const OUTBOX_INDEX: &str = "outbox";
 pub const SHARDS: u32 = 4;
 /// How long the fast path has to announce a new order before the sweep does.
 const FIRST_DUE: Duration = Duration::from_secs(5);
+/// What a stored report contains if its attempt is done.
+const DONE: &str = r#""state":"done""#;
 /// How many orders one sweep takes from a shard.
 pub const SWEEP_LIMIT: usize = 100;
 
@@ -69,7 +73,7 @@ pub struct Overdue {
     /// Its id, as it is stored.
     pub id: String,
     /// The value of `outbox_due` that was read: the first publisher to change it has the claim.
-    due: i64,
+    due: String,
 }
 
 impl Overdue {
@@ -82,6 +86,12 @@ impl Overdue {
 impl PlacedOrder {
     fn age(&self) -> Duration {
         age(self.placed_at)
+    }
+
+    /// Whether one call wrote both: a trace and a millisecond belong to one request.
+    fn is_written_as(&self, other: &Self) -> bool {
+        (&self.order, self.placed_at, &self.traceparent)
+            == (&other.order, other.placed_at, &other.traceparent)
     }
 
     /// Whether it is old enough for the sweep, unless it was announced.
@@ -136,14 +146,24 @@ impl OrdersTable {
         if let Some(traceparent) = &placed.traceparent {
             put = put.item("traceparent", text(traceparent));
         }
-        match put.send().await.map_err(SdkError::into_service_error) {
-            Ok(_) => Ok(Stored::New(placed)),
-            Err(PutItemError::ConditionalCheckFailedException(taken)) => {
+        let error = match put.send().await {
+            Ok(_) => return Ok(Stored::New(placed)),
+            Err(error) => error,
+        };
+        match error.as_service_error() {
+            Some(PutItemError::ConditionalCheckFailedException(taken)) => {
                 let item = taken.item().context("DynamoDB did not return the item");
-                let placed = self.read(item?)?;
-                Ok(if placed.order == *order { Stored::Again(placed) } else { Stored::Taken })
+                let stored = self.read(item?)?;
+                Ok(if stored.is_written_as(&placed) {
+                    // The answer to the first try of this very call was lost.
+                    Stored::New(placed)
+                } else if stored.order == *order {
+                    Stored::Again(stored)
+                } else {
+                    Stored::Taken
+                })
             }
-            Err(error) => Err(error).context("storing an order"),
+            _ => Err(call_failed(error)).context("storing an order"),
         }
     }
 
@@ -154,7 +174,7 @@ impl OrdersTable {
     /// If DynamoDB is unavailable, or the item is not an order.
     pub async fn get(&self, id: OrderId) -> anyhow::Result<Option<PlacedOrder>> {
         let get = self.dynamodb.get_item().table_name(&self.name).key("id", text(id));
-        let found = get.consistent_read(true).send().await.map_err(SdkError::into_service_error);
+        let found = get.consistent_read(true).send().await.map_err(call_failed);
         found.context("reading an order")?.item.map(|item| self.read(&item)).transpose()
     }
 
@@ -174,8 +194,7 @@ impl OrdersTable {
             .expression_attribute_values(":now", number(now().as_millisecond()))
             .limit(SWEEP_LIMIT as i32)
             .send();
-        let found =
-            query.await.map_err(SdkError::into_service_error).context("reading the outbox")?;
+        let found = query.await.map_err(call_failed).context("reading the outbox")?;
         let overdue = |item: &Item| {
             let (id, due) = (parsed(item, "id")?, parsed(item, "outbox_due")?);
             anyhow::Ok(Overdue { placed: self.read(item), id, due })
@@ -191,6 +210,9 @@ impl OrdersTable {
     ///
     /// If DynamoDB is unavailable. The claim may have been made even so; it expires by itself.
     pub async fn claim(&self, overdue: &Overdue, lease: Duration) -> anyhow::Result<bool> {
+        // The random fraction tells this claim from others; it ends in a digit that DynamoDB keeps.
+        let (fraction, last) = (rand::random_range(0..1_000_000), rand::random_range(1..=9));
+        let until = format!("{}.{fraction:06}{last}", millis_after(now(), lease));
         let update = self
             .dynamodb
             .update_item()
@@ -198,13 +220,21 @@ impl OrdersTable {
             .key("id", text(&overdue.id))
             .update_expression("SET outbox_due = :until")
             .condition_expression("outbox_due = :seen")
-            .expression_attribute_values(":until", number(millis_after(now(), lease)))
-            .expression_attribute_values(":seen", number(overdue.due))
+            .expression_attribute_values(":until", number(&until))
+            .expression_attribute_values(":seen", number(&overdue.due))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send();
-        match update.await.map_err(SdkError::into_service_error) {
-            Ok(_) => Ok(true),
-            Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(false),
-            Err(error) => Err(error).context("claiming an order of the outbox"),
+        let error = match update.await {
+            Ok(_) => return Ok(true),
+            Err(error) => error,
+        };
+        match error.as_service_error() {
+            Some(UpdateItemError::ConditionalCheckFailedException(changed)) => {
+                let due = changed.item().and_then(|item| parsed::<String>(item, "outbox_due").ok());
+                // Equal if the answer to the first try of this very call was lost.
+                Ok(due == Some(until))
+            }
+            _ => Err(call_failed(error)).context("claiming an order of the outbox"),
         }
     }
 
@@ -231,7 +261,8 @@ impl OrdersTable {
     /// changed, because the report is a duplicate or the order is unknown.
     ///
     /// Each attempt has an attribute of its own, and of two reports of an attempt the one with more
-    /// steps stays. So reports may arrive in any order, and more than once.
+    /// steps stays, unless the other says that the attempt is done. So reports may arrive in any
+    /// order, and more than once.
     ///
     /// # Errors
     ///
@@ -250,8 +281,10 @@ impl OrdersTable {
             .update_expression("SET #report = :report ADD version :one")
             .condition_expression(
                 "attribute_exists(id) AND \
-                 (attribute_not_exists(#report) OR #report.steps < :steps)",
+                 (attribute_not_exists(#report) OR \
+                  (#report.steps < :steps AND NOT contains(#report.told, :done)))",
             )
+            .expression_attribute_values(":done", text(DONE))
             .expression_attribute_names("#report", name)
             .expression_attribute_values(":report", AttributeValue::M(value))
             .expression_attribute_values(":steps", number(report.steps.len()))
@@ -264,14 +297,15 @@ impl OrdersTable {
         &self,
         update: UpdateItemFluentBuilder,
     ) -> anyhow::Result<Option<PlacedOrder>> {
-        let updated = update.return_values(ReturnValue::AllNew).send().await;
-        match updated.map_err(SdkError::into_service_error) {
+        match update.return_values(ReturnValue::AllNew).send().await {
             Ok(output) => {
                 let item = output.attributes.context("DynamoDB did not return the item")?;
                 self.read(&item).map(Some)
             }
-            Err(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(None),
-            Err(error) => Err(error.into()),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(None),
+                _ => Err(call_failed(error)),
+            },
         }
     }
 }

@@ -154,17 +154,19 @@ impl Reporter {
         Self { service, topic }
     }
 
-    /// Begins the report of one attempt at an order.
-    pub fn begin(&self, order: &Order, attempt: u32) -> Progress {
+    /// Begins the report of one attempt at an order, which came with `notification`.
+    pub fn begin(&self, order: &Order, notification: &Notification) -> Progress {
         let report = Report {
             order_id: order.id,
             service: self.service.to_owned(),
-            attempt,
+            attempt: notification.attempt,
             state: State::Working,
             steps: Vec::new(),
             attachments: Vec::new(),
         };
-        let mut progress = Progress { topic: self.topic.clone(), report };
+        // In an outage the handler is called again and again: one report of that is enough.
+        let may_fail = notification.retries == 0;
+        let mut progress = Progress { topic: self.topic.clone(), report, may_fail };
         progress.note("started");
         progress
     }
@@ -173,12 +175,14 @@ impl Reporter {
 /// The progress of one attempt at an order.
 ///
 /// If it is dropped before it was [`done`](Progress::done) (because of an error, a panic or a
-/// deadline), the attempt is reported as failed.
+/// deadline), the attempt is reported as failed, unless it is a retry in an outage.
 #[derive(Debug)]
 #[must_use = "an attempt that is dropped has failed"]
 pub struct Progress {
     topic: Topic,
     report: Report,
+    /// Whether the attempt is to be reported as failed if this is dropped.
+    may_fail: bool,
 }
 
 impl Progress {
@@ -199,19 +203,19 @@ impl Progress {
     ///
     /// # Errors
     ///
-    /// If the report cannot be published: the attempt has failed then, because nobody knows of it.
+    /// If the report cannot be published, or the answer of SNS was lost. The attempt is not reported
+    /// as failed then: completion may have been reported, and the message is retried anyway.
     pub async fn done(mut self, step: &str, attachments: Vec<Attachment>) -> anyhow::Result<()> {
         self.note(step);
-        let report = Report { state: State::Done, attachments, ..self.report.clone() };
-        self.topic.publish(report.message()).await.context("reporting completion")?;
         self.report.state = State::Done;
-        Ok(())
+        self.report.attachments = attachments;
+        self.topic.publish(self.report.message()).await.context("reporting completion")
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if self.report.state == State::Done {
+        if self.report.state == State::Done || !self.may_fail {
             return;
         }
         // While the runtime shuts down there is nothing to publish with.

@@ -93,6 +93,7 @@ pub mod health;
 pub mod limits;
 pub mod shutdown;
 pub mod telemetry;
+pub mod unavailable;
 
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

@@ -25,6 +25,9 @@ pub struct Notification {
     pub group: Option<String>,
     /// How many times the message was received, including this time.
     pub attempt: u32,
+    /// How many times the handler was called before for this receive, because something that it
+    /// depends on was unavailable.
+    pub retries: u32,
 }
 
 #[derive(Deserialize)]
@@ -70,6 +73,7 @@ impl Notification {
                     .collect(),
                 group: None,
                 attempt,
+                retries: 0,
             },
             _ => Self {
                 message_id: sqs_message_id.to_owned(),
@@ -78,6 +82,7 @@ impl Notification {
                 attributes: sqs_attributes,
                 group: None,
                 attempt,
+                retries: 0,
             },
         }
     }
@@ -105,6 +110,7 @@ mod tests {
                 attributes: BTreeMap::from([("amount".to_owned(), "120.00".to_owned())]),
                 group: None,
                 attempt: 2,
+                retries: 0,
             }
         );
     }
@@ -123,6 +129,7 @@ mod tests {
                     attributes,
                     group: None,
                     attempt: 1,
+                    retries: 0,
                 }
             );
         }

@@ -72,7 +72,7 @@ const QUEUE_URL: &str = "https://sqs.eu-west-1.amazonaws.com/123456789012/queue"
 
 /// A queue and topics in memory. Clones are the same account.
 ///
-/// The queue has a visibility timeout of 60 s, and a dead-letter queue after three receives.
+/// The queue has a visibility timeout of 60 s, and a dead-letter queue after ten receives.
 #[derive(Clone, Default)]
 pub struct TestAccount {
     queue: Queue,
@@ -101,6 +101,8 @@ pub struct Delivered {
 pub enum Attempt {
     /// With `Ok`.
     Succeeded,
+    /// With [`Failure::Unavailable`], for this reason.
+    Unavailable(String),
     /// With [`Failure::Retry`], for this reason.
     Retry(String),
     /// With [`Failure::Poison`], for this reason. The handler is not called if the message could
@@ -210,6 +212,7 @@ impl<H: Call> Call for Recorded<H> {
         let outcome = self.handler.call(notification).await;
         recording.attempt = match &outcome {
             Ok(()) => Attempt::Succeeded,
+            Err(Failure::Unavailable(reason)) => Attempt::Unavailable(format!("{reason:#}")),
             Err(Failure::Retry(reason)) => Attempt::Retry(format!("{reason:#}")),
             Err(Failure::Poison(reason)) => Attempt::Poison(format!("{reason:#}")),
         };

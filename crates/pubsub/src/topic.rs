@@ -1,24 +1,28 @@
 //! Publishing to an SNS topic in batches of up to ten messages.
 //!
-//! SNS bills each request, so pending messages are batched, without a timer. If no request is in
+//! SNS bills each request, so pending messages are batched. If no request is in
 //! progress, a message is sent at once, so batching does not delay an idle service. Otherwise
-//! messages wait until ten of them fill a batch or no other request is in progress.
+//! messages wait until ten of them fill a batch or no other request is in progress, and at most
+//! 100 ms.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::{Context as _, anyhow};
 use aws_config::SdkConfig;
 use aws_sdk_sns::{
     Client,
-    error::SdkError,
     types::{MessageAttributeValue, PublishBatchRequestEntry},
 };
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot},
+    time::{Instant, sleep_until},
+};
 use tracing::Instrument as _;
 
 use crate::{
     telemetry::SPANS,
     trace::{self, TRACEPARENT},
+    unavailable::{Unavailable, is_unavailable, is_unavailable_code},
 };
 
 #[cfg(test)]
@@ -29,6 +33,8 @@ const BATCH_MAX_MESSAGES: usize = 10;
 const BATCH_MAX_BYTES: usize = 256 * 1024;
 /// More concurrent requests would only make batches smaller.
 const MAX_REQUESTS: u32 = 4;
+/// How long messages wait for a batch while other requests are in progress.
+const MAX_WAIT: Duration = Duration::from_millis(100);
 /// How the ARNs of FIFO topics end.
 const FIFO: &str = ".fifo";
 /// How many messages wait for a batch. Further callers wait for a place.
@@ -87,7 +93,7 @@ impl Topic {
     /// Publishes a message, and returns when SNS has accepted it. Its receivers continue the
     /// current trace.
     ///
-    /// Cancelling this call does not take back a message that is already in a batch.
+    /// Cancelling this call does not take back a message that is already being sent.
     ///
     /// # Errors
     ///
@@ -131,6 +137,7 @@ async fn publish_pending(sns: Client, arn: String, mut requests: mpsc::Receiver<
         if waiting.is_empty() && requests.recv_many(&mut waiting, room).await == 0 {
             return;
         }
+        let until = Instant::now() + MAX_WAIT;
         while waiting.len() < BATCH_MAX_MESSAGES {
             let room = BATCH_MAX_MESSAGES - waiting.len();
             tokio::select! {
@@ -138,7 +145,14 @@ async fn publish_pending(sns: Client, arn: String, mut requests: mpsc::Receiver<
                 received = requests.recv_many(&mut waiting, room) => if received == 0 { break },
                 // No other request is in progress.
                 _ = free.acquire_many(max_requests - 1) => break,
+                // One that SNS does not answer should not hold up the others.
+                () = sleep_until(until) => break,
             }
+        }
+        // A caller that was cancelled does not want its message to be published any more.
+        waiting.retain(|request| !request.answer.is_closed());
+        if waiting.is_empty() {
+            continue;
         }
         let batch: Vec<Request> = waiting.drain(..fitting(&waiting)).collect();
         let (sns, arn) = (sns.clone(), arn.clone());
@@ -168,8 +182,7 @@ async fn publish_batch(sns: &Client, arn: &str, batch: Vec<Request>) {
         .topic_arn(arn)
         .set_publish_batch_request_entries(Some(entries.collect()))
         .send()
-        .await
-        .map_err(SdkError::into_service_error);
+        .await;
     let mut settle = |id: Option<&str>, outcome: anyhow::Result<()>| {
         let slot = id.and_then(|id| answers.get_mut(id.parse::<usize>().ok()?)?.take());
         if let Some(answer) = slot {
@@ -184,16 +197,23 @@ async fn publish_batch(sns: &Client, arn: &str, batch: Vec<Request>) {
             output.successful().iter().for_each(|entry| settle(entry.id(), Ok(())));
             for entry in output.failed() {
                 let why = anyhow!("SNS rejected the message: {}", entry.code());
-                settle(Some(entry.id()), Err(why));
+                let is_fault_of_sns = !entry.sender_fault() || is_unavailable_code(entry.code());
+                settle(Some(entry.id()), Err(failed(why, is_fault_of_sns)));
             }
         }
         Err(error) => {
-            let why = format!("{:#}", anyhow!(error));
+            let unavailable = is_unavailable(&error);
+            let why = format!("{:#}", anyhow!(error.into_service_error()));
             for id in 0..BATCH_MAX_MESSAGES {
-                settle(Some(&id.to_string()), Err(anyhow!("publishing failed: {why}")));
+                let why = anyhow!("publishing failed: {why}");
+                settle(Some(&id.to_string()), Err(failed(why, unavailable)));
             }
         }
     }
+}
+
+fn failed(why: anyhow::Error, unavailable: bool) -> anyhow::Error {
+    if unavailable { Unavailable::new(why).into() } else { why }
 }
 
 impl Message {

@@ -1,11 +1,12 @@
 //! The orders by time, from an index that holds only keys, so that progress is not written twice.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, time::Duration};
 
 use anyhow::Context as _;
 use aws_sdk_dynamodb::{error::SdkError, types::KeysAndAttributes};
 use futures_util::future::try_join_all;
 use orders::order::OrderId;
+use tokio::time::sleep;
 
 use super::{
     OrdersTable, PlacedOrder, SHARDS,
@@ -14,6 +15,8 @@ use super::{
 
 /// The index of all orders by time.
 const LATEST_INDEX: &str = "latest";
+/// The longest pause before keys that DynamoDB left are requested again; it doubles each time.
+const UNPROCESSED_PAUSE: Duration = Duration::from_millis(50);
 
 /// Orders by time, the latest first.
 #[derive(Debug)]
@@ -77,6 +80,7 @@ impl OrdersTable {
         let keys: Vec<_> = ids.map(|id| Item::from([("id".to_owned(), text(id))])).collect();
         let mut orders = Vec::with_capacity(keys.len());
         let mut asked = (!keys.is_empty()).then_some(keys);
+        let mut pause = UNPROCESSED_PAUSE;
         while let Some(keys) = asked.take() {
             let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true);
             let get = self.dynamodb.batch_get_item().request_items(&self.name, keys.build()?);
@@ -88,6 +92,10 @@ impl OrdersTable {
             // DynamoDB may leave some keys for another request.
             let left = got.unprocessed_keys.unwrap_or_default().remove(&self.name);
             asked = left.map(|left| left.keys).filter(|keys| !keys.is_empty());
+            if asked.is_some() {
+                sleep(rand::random_range(Duration::ZERO..pause)).await;
+                pause *= 2;
+            }
         }
         Ok(orders)
     }

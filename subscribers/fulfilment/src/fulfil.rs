@@ -36,7 +36,7 @@ pub struct Fulfilment {
 impl Handler<Event> for Fulfilment {
     async fn handle(&self, event: Event, notification: Notification) -> Result<(), Failure> {
         match event {
-            Event::OrderPlaced(order) => self.fulfil(&order, notification.attempt).await?,
+            Event::OrderPlaced(order) => self.fulfil(&order, &notification).await?,
             Event::Ping(message) => tracing::info!(ping = message, "received a ping"),
         }
         Ok(())
@@ -44,8 +44,8 @@ impl Handler<Event> for Fulfilment {
 }
 
 impl Fulfilment {
-    async fn fulfil(&self, order: &Order, attempt: u32) -> anyhow::Result<()> {
-        let mut progress = self.reporter.begin(order, attempt);
+    async fn fulfil(&self, order: &Order, notification: &Notification) -> anyhow::Result<()> {
+        let mut progress = self.reporter.begin(order, notification);
         if self.banner {
             let letters = large(&order.customer);
             let letters = letters.trim_end();
@@ -59,7 +59,8 @@ impl Fulfilment {
             progress.note(step);
         }
         progress.done("fulfilled", Vec::new()).await?;
-        tracing::info!(order.id = %order.id, amount = %order.amount, attempt, "order fulfilled");
+        let (id, amount, attempt) = (order.id, order.amount, notification.attempt);
+        tracing::info!(order.id = %id, %amount, attempt, "order fulfilled");
         Ok(())
     }
 }

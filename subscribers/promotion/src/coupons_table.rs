@@ -4,11 +4,11 @@ use anyhow::Context as _;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
     Client,
-    error::SdkError,
     operation::put_item::PutItemError,
     types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
 };
 use orders::order::OrderId;
+use pubsub::unavailable::call_failed;
 
 use crate::coupon::{Coupon, random_code};
 
@@ -49,12 +49,15 @@ impl CouponsTable {
             .condition_expression("attribute_not_exists(order_id)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .send();
-        match put.await.map_err(SdkError::into_service_error) {
+        match put.await {
             Ok(_) => Ok(coupon),
-            Err(PutItemError::ConditionalCheckFailedException(taken)) => {
-                read(taken.item()).with_context(|| format!("reading the coupon of order {id}"))
-            }
-            Err(error) => Err(error).with_context(|| format!("storing the coupon of order {id}")),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(taken)) => {
+                    read(taken.item()).with_context(|| format!("reading the coupon of order {id}"))
+                }
+                _ => Err(call_failed(error))
+                    .with_context(|| format!("storing the coupon of order {id}")),
+            },
         }
     }
 }

@@ -26,7 +26,7 @@ pub struct Promotion {
 impl Handler<Event> for Promotion {
     async fn handle(&self, event: Event, notification: Notification) -> Result<(), Failure> {
         match event {
-            Event::OrderPlaced(order) => self.promote(&order, notification.attempt).await?,
+            Event::OrderPlaced(order) => self.promote(&order, &notification).await?,
             Event::Ping(_) => tracing::debug!("ignored a ping"),
         }
         Ok(())
@@ -34,15 +34,15 @@ impl Handler<Event> for Promotion {
 }
 
 impl Promotion {
-    async fn promote(&self, order: &Order, attempt: u32) -> anyhow::Result<()> {
-        let progress = self.reporter.begin(order, attempt);
+    async fn promote(&self, order: &Order, notification: &Notification) -> anyhow::Result<()> {
+        let progress = self.reporter.begin(order, notification);
         let coupon = self.coupons.grant(order.id).await?;
         progress.done("granted", vec![coupon.attachment()]).await?;
         tracing::info!(
             order.id = %order.id,
             coupon.code = %coupon.code,
             coupon.percent = coupon.percent,
-            attempt,
+            attempt = notification.attempt,
             "coupon granted"
         );
         Ok(())

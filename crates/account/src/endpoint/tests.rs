@@ -104,12 +104,12 @@ async fn a_filter_policy_lets_its_least_number_and_larger_ones_through() {
 }
 
 #[tokio::test]
-async fn after_three_receives_a_message_is_a_dead_letter() {
+async fn after_ten_receives_a_message_is_a_dead_letter() {
     let aws = Fixture::new().await;
     let queue = aws.queue("fulfilment");
     let message = aws.sqs.send_message().queue_url(queue).message_body("no order");
     message.send().await.unwrap();
-    for _ in 0..3 {
+    for _ in 0..10 {
         let received = aws.receive(queue, 0).await;
         let entry = ChangeMessageVisibilityBatchRequestEntry::builder()
             .id("0")
@@ -136,10 +136,10 @@ async fn queues_are_as_the_manifest_says_and_deletes_come_in_batches() {
     let read = read.attribute_names(QueueAttributeName::All).send().await.unwrap();
     let attributes = read.attributes.unwrap();
     assert_eq!(attributes[&QueueAttributeName::VisibilityTimeout], "60");
-    assert_eq!(attributes[&QueueAttributeName::MessageRetentionPeriod], "345600");
+    assert_eq!(attributes[&QueueAttributeName::MessageRetentionPeriod], "1209600");
     let redrive = &attributes[&QueueAttributeName::RedrivePolicy];
     let redrive: serde_json::Value = serde_json::from_str(redrive).unwrap();
-    assert_eq!(redrive["maxReceiveCount"].to_string().trim_matches('"'), "3");
+    assert_eq!(redrive["maxReceiveCount"].to_string().trim_matches('"'), "10");
     aws.sqs.send_message().queue_url(queue).message_body("x").send().await.unwrap();
     let received = aws.receive(queue, 0).await;
     let entry = DeleteMessageBatchRequestEntry::builder()

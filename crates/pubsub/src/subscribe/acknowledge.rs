@@ -8,6 +8,8 @@ use super::{back_off::full_jitter, queue::EntryResult, received::MessageId, work
 
 const RETRY_BASE: Duration = Duration::from_millis(200);
 const RETRY_MAX: Duration = Duration::from_secs(10);
+/// Each of how many failures of a delete is logged.
+const LOG_EVERY: u32 = 20;
 
 /// Deletes up to ten messages, and retries without limit.
 ///
@@ -27,8 +29,14 @@ pub async fn delete(worker: Arc<Worker>, mut ids: Vec<MessageId>) {
 async fn try_delete(worker: &Worker, ids: &[MessageId], attempt: u32) -> Vec<MessageId> {
     let leases = worker.in_flight.newest_leases(ids);
     let results = match worker.queue.delete(&leases).await {
-        Ok(results) => results,
-        Err(error) => vec![EntryResult::Failed(error.to_string()); leases.len()],
+        Ok(results) => {
+            worker.liveness.delete_succeeded();
+            results
+        }
+        Err(error) => {
+            worker.liveness.delete_failed(&error);
+            vec![EntryResult::Failed(error.to_string()); leases.len()]
+        }
     };
     let mut left = Vec::new();
     for (lease, result) in leases.into_iter().zip(results) {
@@ -41,9 +49,11 @@ async fn try_delete(worker: &Worker, ids: &[MessageId], attempt: u32) -> Vec<Mes
                 }
             }
             EntryResult::Failed(reason) => {
-                if attempt == 1 {
+                // Again every minute or two, so that a failure that lasts is not missed.
+                if attempt % LOG_EVERY == 1 {
                     tracing::warn!(
                         message.id = %lease.id,
+                        attempt,
                         reason,
                         "delete failed; it will be retried"
                     );

@@ -3,7 +3,10 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use anyhow::anyhow;
-use tokio::{sync::mpsc, time::timeout};
+use tokio::{
+    sync::mpsc,
+    time::{sleep, timeout},
+};
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::Instrument as _;
 
@@ -17,6 +20,11 @@ use super::{
     worker::Worker,
 };
 
+/// How many times a handler may fail because of a message before the message is given up. The queue
+/// allows more receives, because a process that is killed uses up one for each message it holds.
+pub const MAX_FAILURES: u32 = 3;
+const UNAVAILABLE_BASE: Duration = Duration::from_millis(500);
+const UNAVAILABLE_MAX: Duration = Duration::from_secs(30);
 const RETRY_BASE: Duration = Duration::from_secs(2);
 const RETRY_MAX: Duration = Duration::from_secs(15 * 60);
 
@@ -51,7 +59,7 @@ pub async fn handle(
             Ok(())
         }
         // The task of the running handler deletes or releases it.
-        Admission::Adopted => Err(Redelivered { visible_in: worker.attributes.visibility }),
+        Admission::Adopted => Err(Redelivered { visible_in: worker.attributes().visibility }),
         Admission::Poison => {
             let visible_in = worker.after_poison(&lease);
             outgoing.release(lease, visible_in).await;
@@ -59,31 +67,95 @@ pub async fn handle(
         }
         Admission::Handle(cancelled) => {
             let span = spans::process(worker.queue.name(), &message);
-            worker.in_flight.begin(&lease.id);
-            let handler = Arc::clone(handler);
-            // The call is inside the future too, because it may panic before it returns its future.
-            let work = async move { handler.call(message.notification).await };
-            let work = work.instrument(span.clone());
-            let outcome = run(work, worker.settings.handler_deadline, cancelled).await;
-            settle(worker, outgoing, lease, outcome).instrument(span).await
+            async {
+                let outcome = until_available(worker, handler, &message, &cancelled).await;
+                settle(worker, outgoing, lease, outcome).await
+            }
+            .instrument(span)
+            .await
         }
+    }
+}
+
+/// Calls the handler until it does not fail because of a dependency. Meanwhile the message is kept:
+/// its lease is renewed.
+async fn until_available(
+    worker: &Worker,
+    handler: &Arc<impl Call>,
+    message: &Received,
+    cancelled: &CancellationToken,
+) -> Outcome {
+    let id = &message.lease.id;
+    let mut notification = message.notification.clone();
+    loop {
+        let slot = worker.breaker.slot();
+        let Some(slot) = waiting(worker, cancelled, notification.retries, slot).await else {
+            return Outcome::Cancelled;
+        };
+        worker.in_flight.begin(id);
+        let (called, argument) = (Arc::clone(handler), notification.clone());
+        // The call is inside the future too, because it may panic before it returns its future.
+        let work = async move { called.call(argument).await }.in_current_span();
+        let outcome = run(work, worker, cancelled).await;
+        drop(slot);
+        let Outcome::Unavailable(reason) = outcome else {
+            if matches!(outcome, Outcome::Done) {
+                worker.breaker.succeeded();
+            }
+            return outcome;
+        };
+        worker.breaker.failed();
+        worker.in_flight.wait(id);
+        notification.retries += 1;
+        if notification.retries == 1 {
+            let reason = format!("{reason:#}");
+            let attempt = message.lease.attempt;
+            tracing::warn!(
+                message.id = %id,
+                attempt,
+                reason,
+                "a dependency is unavailable; the message is kept and retried"
+            );
+        }
+        let pause = full_jitter(UNAVAILABLE_BASE, UNAVAILABLE_MAX, notification.retries);
+        if waiting(worker, cancelled, notification.retries, sleep(pause)).await.is_none() {
+            return Outcome::Cancelled;
+        }
+    }
+}
+
+/// The result of `wait`; `None` if the handler is cancelled meanwhile. A handler that was called
+/// before is not called again after SIGTERM: the dependency will hardly be back in time.
+async fn waiting<T>(
+    worker: &Worker,
+    cancelled: &CancellationToken,
+    retries: u32,
+    wait: impl Future<Output = T>,
+) -> Option<T> {
+    tokio::select! {
+        biased;
+        () = cancelled.cancelled() => None,
+        () = worker.stopping.cancelled(), if retries > 0 => None,
+        done = wait => Some(done),
     }
 }
 
 /// How a handler ended.
 enum Outcome {
     Done,
+    Unavailable(anyhow::Error),
     Failed(anyhow::Error),
     Poison(anyhow::Error),
-    /// The lease was lost, or the drain timed out.
+    /// The lease was lost, or the worker exits.
     Cancelled,
 }
 
 async fn run(
     work: impl Future<Output = Result<(), Failure>> + Send + 'static,
-    deadline: Duration,
-    cancelled: CancellationToken,
+    worker: &Worker,
+    cancelled: &CancellationToken,
 ) -> Outcome {
+    let deadline = worker.settings.handler_deadline;
     // A separate task contains a panic. Dropping its handle aborts it.
     let mut task = AbortOnDropHandle::new(tokio::spawn(work));
     let in_time = timeout(deadline, &mut task);
@@ -98,11 +170,20 @@ async fn run(
     };
     match result {
         Ok(Ok(())) => Outcome::Done,
+        Ok(Err(Failure::Unavailable(error))) => Outcome::Unavailable(error),
         Ok(Err(Failure::Retry(error))) => Outcome::Failed(error),
         Ok(Err(Failure::Poison(error))) => Outcome::Poison(error),
         Err(stopped) if stopped.is_panic() => Outcome::Failed(anyhow!("the handler panicked")),
         Err(_) if cancelled.is_cancelled() => Outcome::Cancelled,
-        Err(_) => Outcome::Failed(anyhow!("timed out after {} s", deadline.as_secs_f32())),
+        Err(_) => {
+            let timed_out = anyhow!("timed out after {} s", deadline.as_secs_f32());
+            // While dependencies fail, it is most likely one of them that takes so long.
+            if worker.breaker.is_limiting() {
+                Outcome::Unavailable(timed_out)
+            } else {
+                Outcome::Failed(timed_out)
+            }
+        }
     }
 }
 
@@ -119,24 +200,30 @@ async fn settle(
             }
             return Ok(());
         }
-        Outcome::Failed(reason) => {
+        Outcome::Failed(reason) | Outcome::Unavailable(reason) => {
             let (reason, attempt) = (format!("{reason:#}"), lease.attempt);
-            let last = worker.attributes.max_receives.is_some_and(|max| attempt >= max);
+            let failures = worker.in_flight.failed(&lease.id);
+            let last = failures >= MAX_FAILURES || worker.is_last_receive(&lease);
             let next = if last { "no retries left" } else { "it will be retried" };
             tracing::warn!(message.id = %lease.id, attempt, reason, "handler failed; {next}");
-            worker.after_failure(&lease)
+            if last {
+                worker.in_flight.give_up(&lease.id);
+                worker.after_poison(&lease)
+            } else {
+                worker.after_failure(failures)
+            }
         }
         Outcome::Poison(reason) => {
             let (reason, attempt) = (format!("{reason:#}"), lease.attempt);
             tracing::error!(message.id = %lease.id, attempt, reason, "poison message");
-            worker.in_flight.remember_poison(&lease.id);
+            worker.in_flight.give_up(&lease.id);
             worker.after_poison(&lease)
         }
-        Outcome::Cancelled if worker.ending.is_cancelled() => Duration::ZERO,
+        Outcome::Cancelled if worker.stopping.is_cancelled() => Duration::ZERO,
         Outcome::Cancelled => {
             let attempt = lease.attempt;
             tracing::warn!(message.id = %lease.id, attempt, "lease lost; handler cancelled");
-            worker.after_failure(&lease)
+            worker.after_failure(1)
         }
     };
     if let Some(newest) = worker.in_flight.remove(&lease.id) {
@@ -157,22 +244,23 @@ impl Outgoing {
 }
 
 impl Worker {
-    /// How long until a failed message becomes visible again.
-    fn after_failure(&self, lease: &Lease) -> Duration {
-        match self.attributes.max_receives {
-            // SQS moves it to the dead-letter queue at the next receive, so a delay is useless. If
-            // SQS does not, the limit was only assumed, and later attempts back off again.
-            Some(max) if lease.attempt == max => Duration::ZERO,
-            _ => full_jitter(RETRY_BASE, RETRY_MAX, lease.attempt),
-        }
+    /// Whether SQS moves the message to the dead-letter queue when it is received once more.
+    fn is_last_receive(&self, lease: &Lease) -> bool {
+        self.attributes().max_receives.is_some_and(|max| lease.attempt >= max)
     }
 
-    /// How long until a poison message becomes visible again.
+    /// How long until a message that failed so many times becomes visible again.
+    fn after_failure(&self, failures: u32) -> Duration {
+        full_jitter(RETRY_BASE, RETRY_MAX, failures)
+    }
+
+    /// How long until a message becomes visible again that is given up: SQS moves it to the
+    /// dead-letter queue when it has been received often enough, so a delay is useless.
     pub fn after_poison(&self, lease: &Lease) -> Duration {
-        match self.attributes.max_receives {
+        match self.attributes().max_receives {
             Some(max) if lease.attempt <= max => Duration::ZERO,
             // Without a dead-letter queue, it would be redelivered in a tight loop.
-            _ => self.after_failure(lease),
+            _ => self.after_failure(lease.attempt),
         }
     }
 }

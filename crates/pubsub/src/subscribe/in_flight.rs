@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::received::{Lease, MessageId};
 
-/// How many processed and poison messages are remembered.
+/// How many messages are remembered after their handlers ended.
 const MEMORY: NonZeroUsize = NonZeroUsize::new(1_000).expect("a thousand is not zero");
 /// A lease is renewed when a third of the visibility timeout is left, or this if it is less.
 const MAX_RENEWAL_MARGIN: Duration = Duration::from_secs(10);
@@ -25,14 +25,14 @@ const RENEWAL_RETRY: Duration = Duration::from_secs(3);
 
 /// The messages in flight.
 pub struct InFlight {
-    visibility: Duration,
     handler_deadline: Duration,
     table: Mutex<Table>,
 }
 
 struct Table {
+    visibility: Duration,
     held: HashMap<MessageId, Held>,
-    /// Messages that must not be handled again if they are redelivered.
+    /// What happened to the last messages.
     settled: LruCache<MessageId, Settled>,
 }
 
@@ -55,7 +55,10 @@ enum Work {
 #[derive(Clone, Copy)]
 enum Settled {
     Processed,
-    Poison,
+    /// It caused so many failures.
+    Failed(u32),
+    /// It is on its way to the dead-letter queue.
+    GivenUp,
 }
 
 /// What to do with a received message.
@@ -73,11 +76,13 @@ pub enum Admission {
 
 impl InFlight {
     pub fn new(visibility: Duration, handler_deadline: Duration) -> Self {
-        Self {
-            visibility,
-            handler_deadline,
-            table: Mutex::new(Table { held: HashMap::new(), settled: LruCache::new(MEMORY) }),
-        }
+        let (held, settled) = (HashMap::new(), LruCache::new(MEMORY));
+        Self { handler_deadline, table: Mutex::new(Table { visibility, held, settled }) }
+    }
+
+    /// Changes the visibility timeout, from which the time of the next renewal follows.
+    pub fn set_visibility(&self, visibility: Duration) {
+        self.lock().visibility = visibility;
     }
 
     /// Adds a message that was just received. Its handler is cancelled by `ending`, or if the lease
@@ -85,29 +90,25 @@ impl InFlight {
     pub fn admit(&self, lease: &Lease, ending: &CancellationToken) -> Admission {
         let now = Instant::now();
         let mut table = self.lock();
+        let renew_at = now + table.renewal_interval();
         if let Some(held) = table.held.get_mut(&lease.id) {
             if lease.attempt >= held.lease.attempt {
                 held.lease = lease.clone();
-                held.renew_at = now + self.renewal_interval();
+                held.renew_at = renew_at;
                 held.lost = false;
             }
             return Admission::Adopted;
         }
         let (work, admission) = match table.settled.get(&lease.id) {
-            Some(Settled::Poison) => return Admission::Poison,
+            Some(Settled::GivenUp) => return Admission::Poison,
             Some(Settled::Processed) => (Work::Processed, Admission::Delete),
-            None => {
+            Some(Settled::Failed(_)) | None => {
                 let cancel = ending.child_token();
                 let work = Work::Handling { since: None, cancel: cancel.clone() };
                 (work, Admission::Handle(cancel))
             }
         };
-        let held = Held {
-            lease: lease.clone(),
-            renew_at: now + self.renewal_interval(),
-            lost: false,
-            work,
-        };
+        let held = Held { lease: lease.clone(), renew_at, lost: false, work };
         table.held.insert(lease.id.clone(), held);
         admission
     }
@@ -118,6 +119,25 @@ impl InFlight {
         {
             *since = Some(Instant::now());
         }
+    }
+
+    /// Records that the handler of a message does not run for now.
+    pub fn wait(&self, id: &MessageId) {
+        if let Some(Held { work: Work::Handling { since, .. }, .. }) = self.lock().held.get_mut(id)
+        {
+            *since = None;
+        }
+    }
+
+    /// Counts a failure that the message caused, and returns how many it had in this process.
+    pub fn failed(&self, id: &MessageId) -> u32 {
+        let mut table = self.lock();
+        let before = match table.settled.get(id) {
+            Some(Settled::Failed(failures)) => *failures,
+            _ => 0,
+        };
+        table.settled.put(id.clone(), Settled::Failed(before + 1));
+        before + 1
     }
 
     /// Records that the handler succeeded. False if the lease was lost meanwhile: then the message
@@ -144,9 +164,10 @@ impl InFlight {
         (!held.lost).then_some(held.lease)
     }
 
-    /// Remembers a poison message, so that its handler is not called again.
-    pub fn remember_poison(&self, id: &MessageId) {
-        self.lock().settled.put(id.clone(), Settled::Poison);
+    /// Remembers that a message is poison or has no retries left, so that its handler is not called
+    /// again.
+    pub fn give_up(&self, id: &MessageId) {
+        self.lock().settled.put(id.clone(), Settled::GivenUp);
     }
 
     /// The newest leases of those messages in `ids` that are in flight.
@@ -185,8 +206,10 @@ impl InFlight {
 
     /// Records that `lease` was renewed at `since`.
     pub fn renewed(&self, lease: &Lease, since: Instant) {
-        if let Some(held) = self.lock().held.get_mut(&lease.id) {
-            held.renew_at = since + self.renewal_interval();
+        let mut table = self.lock();
+        let renew_at = since + table.renewal_interval();
+        if let Some(held) = table.held.get_mut(&lease.id) {
+            held.renew_at = renew_at;
         }
     }
 
@@ -212,13 +235,15 @@ impl InFlight {
         (table.held.len(), oldest.unwrap_or_default())
     }
 
-    fn renewal_interval(&self) -> Duration {
-        self.visibility - (self.visibility / 3).min(MAX_RENEWAL_MARGIN)
-    }
-
     fn lock(&self) -> MutexGuard<'_, Table> {
         // Code that holds the lock cannot panic between two changes.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn renewal_interval(&self) -> Duration {
+        self.visibility - (self.visibility / 3).min(MAX_RENEWAL_MARGIN)
     }
 }
 

@@ -25,6 +25,9 @@ use super::{
     worker::Worker,
 };
 
+/// From this many messages on, another poller is worthwhile. SQS asks a sample of its servers, so a
+/// poll brings fewer than ten although there are more.
+const ENOUGH: usize = BATCH / 2;
 /// How long a poll waits for enough permits to be worth a request.
 const GATHER: Duration = Duration::from_millis(200);
 /// The shortest time between empty polls, for a queue that answers without waiting.
@@ -113,11 +116,12 @@ impl<H: Call> Intake<H> {
         self.pollers.fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// Permits for the next poll: one to ten of the free ones. `None` after the shutdown.
+    /// Permits for the next poll: one to ten of the free ones. `None` after the shutdown. While
+    /// dependencies are unavailable, this waits.
     ///
     /// Under load, permits become free one at a time, and polling for each would take one request
     /// per message. So this waits up to 200 ms for a tenth of all permits, but not more than ten.
-    async fn room(&self) -> Option<OwnedSemaphorePermit> {
+    async fn room(&self) -> Option<Room> {
         let permits = &self.worker.permits;
         let worthwhile = (self.worker.settings.max_in_flight / BATCH).clamp(1, BATCH);
         let gathered = async {
@@ -132,18 +136,20 @@ impl<H: Call> Intake<H> {
                 };
                 room.merge(one);
             }
-            Some(room)
+            let limit = self.worker.breaker.closed().await;
+            Some(Room { permits: room, limit })
         };
         self.shutdown.run_until_cancelled(gathered).await?
     }
 
-    /// Receives at most one message for each permit in `room`, and starts their handlers.
-    async fn poll(&self, mut room: OwnedSemaphorePermit) -> Result<Poll, ()> {
+    /// Receives at most one message for each permit, and starts their handlers.
+    async fn poll(&self, Room { permits: mut room, limit }: Room) -> Result<Poll, ()> {
         let worker = &self.worker;
         worker.liveness.poll_started();
         let is_fifo = worker.queue.is_fifo();
-        let max = if is_fifo && worker.due.is_now() { 1 } else { room.num_permits() };
-        let receive = worker.queue.receive(max, worker.attributes.visibility);
+        let most = room.num_permits().min(limit);
+        let max = if is_fifo && worker.due.is_now() { 1 } else { most };
+        let receive = worker.queue.receive(max, worker.attributes().visibility);
         // Messages that arrive after the drain stay hidden until their visibility timeout ends.
         let Some(received) = worker.ending.run_until_cancelled(receive).await else {
             return Err(());
@@ -153,7 +159,7 @@ impl<H: Call> Intake<H> {
             tracing::warn!(reason = %error, "receive failed; it will be retried");
         })?;
         spans::receive(worker.queue.name(), &messages);
-        let poll = Poll { full: messages.len() == BATCH, empty: messages.is_empty() };
+        let poll = Poll { full: messages.len() >= ENOUGH, empty: messages.is_empty() };
         if is_fifo {
             for group in by_group(messages) {
                 let Some(permits) = room.split(group.len()) else { break };
@@ -201,6 +207,12 @@ impl<H> Clone for Intake<H> {
             extra: self.extra.clone(),
         }
     }
+}
+
+/// The messages that a poll may return: one for each permit, and no more than the limit.
+struct Room {
+    permits: OwnedSemaphorePermit,
+    limit: usize,
 }
 
 /// What a poll returned.

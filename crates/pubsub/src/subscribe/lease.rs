@@ -37,7 +37,7 @@ pub async fn renew_forever(worker: Arc<Worker>) {
 
 async fn renew(worker: &Worker, leases: &[Lease]) {
     let since = Instant::now();
-    let visibility = worker.attributes.visibility;
+    let visibility = worker.attributes().visibility;
     let changes = leases.iter().map(|lease| (lease, visibility));
     let results = match worker.queue.change_visibility(changes).await {
         Ok(results) => results,

@@ -20,10 +20,12 @@ pub struct Liveness(Mutex<State>);
 struct State {
     /// When a poll last succeeded.
     polled: Instant,
-    /// Start of the first poll since then; `None` while no poll is waiting.
+    /// When the poll in progress started; `None` while no poll is waiting.
     waiting_since: Option<Instant>,
     /// Why SQS denies receiving.
     denial: Option<String>,
+    /// Why SQS denies deleting.
+    delete_denial: Option<String>,
     /// When the lease renewal task last ran.
     renewal_ticked: Instant,
 }
@@ -35,6 +37,7 @@ impl Liveness {
             polled: now,
             waiting_since: None,
             denial: None,
+            delete_denial: None,
             renewal_ticked: now,
         }))
     }
@@ -53,9 +56,26 @@ impl Liveness {
                 state.waiting_since = None;
                 state.denial = None;
             }
-            Some(failure) if failure.is_permanent => state.denial = Some(failure.to_string()),
-            Some(_) => {}
+            Some(failure) => {
+                // SQS is away, or the network is. A new process could not receive either.
+                state.waiting_since = None;
+                if failure.is_permanent {
+                    state.denial = Some(failure.to_string());
+                }
+            }
         }
+    }
+
+    /// Records that a delete failed.
+    pub fn delete_failed(&self, failure: &CallFailed) {
+        if failure.is_permanent {
+            self.lock().delete_denial = Some(failure.to_string());
+        }
+    }
+
+    /// Records that SQS answered a delete.
+    pub fn delete_succeeded(&self) {
+        self.lock().delete_denial = None;
     }
 
     /// Records that the lease renewal task runs.
@@ -75,8 +95,11 @@ impl Liveness {
         if let Some(reason) = &state.denial {
             return Err(format!("cannot receive from the queue: {reason}"));
         }
+        if let Some(reason) = &state.delete_denial {
+            return Err(format!("cannot delete from the queue: {reason}"));
+        }
         if waiting > receive_wait + POLL_GRACE {
-            return Err(format!("no poll was answered for {} s", waiting.as_secs()));
+            return Err(format!("a poll has not ended for {} s", waiting.as_secs()));
         }
         if since_tick > RENEWAL_GRACE {
             let seconds = since_tick.as_secs();

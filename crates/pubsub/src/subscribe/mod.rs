@@ -52,6 +52,8 @@ mod group;
 
 mod due;
 
+mod breaker;
+
 mod in_flight;
 
 mod lease;

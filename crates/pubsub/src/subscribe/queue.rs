@@ -46,6 +46,9 @@ pub struct Queue {
     wait: Duration,
     /// The client for receives: it does not retry, because the intake does.
     receives: Client,
+    /// The client for changes of visibility. It does not retry: a renewal that is sent again after
+    /// its message was released would hide the message.
+    changes: Client,
     /// The client for all other calls.
     calls: Client,
     /// When SQS last denied a visibility change: a policy may allow only receiving and deleting.
@@ -72,6 +75,7 @@ impl Queue {
             url: settings.queue_url.clone(),
             wait: settings.receive_wait,
             receives: client(settings.receive_wait + RECEIVE_MARGIN, Some(RetryConfig::disabled())),
+            changes: client(CALL_TIMEOUT, Some(RetryConfig::disabled())),
             calls: client(CALL_TIMEOUT, None),
             denied_at: Mutex::new(None),
         }
@@ -153,7 +157,7 @@ impl Queue {
                 .build()
         });
         let output = self
-            .calls
+            .changes
             .change_message_visibility_batch()
             .queue_url(&self.url)
             .set_entries(Some(entries.collect::<Result<_, _>>()?))
@@ -174,13 +178,15 @@ impl Queue {
         }
     }
 
-    /// Reads the attributes from the queue, so that they are set in one place, its definition. If
-    /// they cannot be read, these are [`QueueAttributes::default`].
-    pub async fn attributes(&self) -> QueueAttributes {
+    /// Reads the attributes from the queue, so that they are set in one place, its definition.
+    ///
+    /// # Errors
+    ///
+    /// A sentence with the reason, if they cannot be read within 3 s.
+    pub async fn attributes(&self) -> Result<QueueAttributes, String> {
         match timeout(CALL_TIMEOUT, self.get_attributes()).await {
-            Ok(Ok(attributes)) => attributes,
-            Ok(Err(error)) => QueueAttributes::assumed(&error.to_string()),
-            Err(_) => QueueAttributes::assumed("timed out"),
+            Ok(attributes) => attributes.map_err(|error| error.to_string()),
+            Err(_) => Err("timed out".to_owned()),
         }
     }
 
@@ -220,17 +226,6 @@ pub struct QueueAttributes {
 impl QueueAttributes {
     /// Leaves time for several renewals, which run every second, before a lease ends.
     const MIN_VISIBILITY: Duration = Duration::from_secs(10);
-
-    fn assumed(reason: &str) -> Self {
-        let assumed = Self::default();
-        tracing::warn!(
-            reason,
-            visibility_seconds = assumed.visibility.as_secs(),
-            max_receives = assumed.max_receives,
-            "cannot read the queue's settings; assuming defaults"
-        );
-        assumed
-    }
 }
 
 impl Default for QueueAttributes {

@@ -1,6 +1,6 @@
 //! Runs a subscription from its start to the end of its drain.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use tokio::{
@@ -15,13 +15,11 @@ use super::{
     handle::Outgoing,
     handler::{Call, FromMessage, Handler, Typed},
     intake, lease, release,
-    settings::Settings,
+    settings::{FLUSH, Settings},
     worker::Worker,
 };
 use crate::health;
 
-/// How much of the drain is reserved for the last deletes and releases.
-const FLUSH: Duration = Duration::from_secs(5);
 /// How many deletes, and how many releases, wait for a batch. Further messages keep their permits
 /// until there is a place.
 const MAX_WAITING: usize = 100;
@@ -34,7 +32,8 @@ const MAX_WAITING: usize = 100;
 ///
 /// # Errors
 ///
-/// [`Misconfigured`](crate::env::Misconfigured) if it cannot listen on the health port. It is not
+/// [`Misconfigured`](crate::env::Misconfigured) if it cannot listen on the health port, or if the
+/// drain is shorter than a receive: that would lose what the last receive brings. It is not
 /// an error if the queue is unavailable or denies access: the health check fails with the reason,
 /// and the worker keeps trying.
 pub async fn subscribe<E: FromMessage>(
@@ -53,12 +52,13 @@ pub async fn subscribe_untyped(
     shutdown: CancellationToken,
     handler: impl Call,
 ) -> anyhow::Result<()> {
+    settings.check()?;
     let health = match settings.health_port {
         Some(port) => Some(health::listen("HEALTH_PORT", port).await?),
         None => None,
     };
     let starting = Worker::start(aws, settings);
-    let Some(worker) = shutdown.run_until_cancelled(starting).await else {
+    let Some((worker, attributes_are_known)) = shutdown.run_until_cancelled(starting).await else {
         return Ok(());
     };
     // Dropping the set aborts its tasks.
@@ -66,6 +66,9 @@ pub async fn subscribe_untyped(
     if let Some(listener) = health {
         let examined = Arc::clone(&worker);
         background.spawn(health::serve(listener, move || examined.examine()));
+    }
+    if !attributes_are_known {
+        background.spawn(Arc::clone(&worker).read_attributes());
     }
     run(worker, shutdown, Arc::new(handler)).await;
     Ok(())
@@ -94,6 +97,7 @@ pub async fn run(worker: Arc<Worker>, shutdown: CancellationToken, handler: Arc<
     let intake = intake::Intake::new(&worker, &handlers, &outgoing, &handler, &shutdown);
     let polls = tokio::spawn(intake.poll_until_shutdown());
     shutdown.cancelled().await;
+    worker.stopping.cancel();
 
     let settled_by = Instant::now() + worker.settings.drain.saturating_sub(FLUSH);
     handlers.close();

@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::{env, limits::between, program::Health};
+use crate::{
+    env::{self, Misconfigured},
+    limits::between,
+    program::Health,
+};
 
 /// The health check of a worker: on the port in [`WorkerSettings`], with the path `/`.
 pub const HEALTH: Health = Health { port: "health_port", path: "/" };
@@ -14,6 +18,8 @@ const MAX_RECEIVE_WAIT_SECONDS: u64 = 20;
 /// How many messages of a standard queue SQS allows in flight.
 const MAX_IN_FLIGHT: u64 = 120_000;
 const DEFAULT_IN_FLIGHT: u32 = 100;
+/// How much of the drain is reserved for the last deletes and releases.
+pub const FLUSH: Duration = Duration::from_secs(5);
 
 /// The settings of a worker, as a group of `clap` arguments.
 #[derive(Args, Clone, Debug)]
@@ -77,6 +83,21 @@ impl Settings {
             linger: Duration::from_millis(20),
             drain: Duration::from_secs(50),
         }
+    }
+
+    /// Whether the drain leaves time for the last receive to end. Cutting it would hide what it
+    /// brings for a whole visibility timeout.
+    pub(super) fn check(&self) -> Result<(), Misconfigured> {
+        let least = self.receive_wait + FLUSH;
+        if self.drain >= least {
+            return Ok(());
+        }
+        Err(Misconfigured(format!(
+            "RECEIVE_WAIT_SECONDS is {}, but the drain of {} s should be at least {} s longer",
+            self.receive_wait.as_secs(),
+            self.drain.as_secs(),
+            FLUSH.as_secs()
+        )))
     }
 
     /// The same settings with other limits.

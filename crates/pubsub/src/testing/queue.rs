@@ -23,7 +23,7 @@ pub const ATTRIBUTES: &str = "GetQueueAttributes";
 
 /// The queue's attributes.
 pub const VISIBILITY: Duration = Duration::from_secs(60);
-pub const MAX_RECEIVES: u32 = 3;
+pub const MAX_RECEIVES: u32 = 10;
 
 /// A queue. Clones are the same queue.
 #[derive(Clone, Default)]

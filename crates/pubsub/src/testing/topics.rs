@@ -90,5 +90,6 @@ fn notification(message_id: String, topic: &str, fields: &Fields) -> Notificatio
         attributes: attributes.collect(),
         group: field("MessageGroupId"),
         attempt: 1,
+        retries: 0,
     }
 }

@@ -13,7 +13,13 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{failure::Failure, handler::Call, run::run, settings::Settings, worker::Worker};
+use super::{
+    failure::Failure,
+    handler::Call,
+    run::{run, subscribe},
+    settings::Settings,
+    worker::Worker,
+};
 use crate::notification::Notification;
 
 mod scripted_sqs;
@@ -35,6 +41,8 @@ mod health;
 mod groups;
 
 mod logs;
+
+mod outages;
 
 use crate::testing::queue::{ATTRIBUTES, CHANGE, DELETE, MAX_RECEIVES, RECEIVE, VISIBILITY};
 use scripted_sqs::{Fault, ScriptedSqs};
@@ -84,7 +92,11 @@ async fn start<F>(
 where
     F: Future<Output = Result<(), Failure>> + Send + 'static,
 {
-    let worker = Worker::start(&sqs.config(), settings).await;
+    let sqs = sqs.for_another_process();
+    let (worker, attributes_are_known) = Worker::start(&sqs.config(), settings).await;
+    if !attributes_are_known {
+        tokio::spawn(Arc::clone(&worker).read_attributes());
+    }
     let (shutdown, handled) = (CancellationToken::new(), Handled::default());
     let journal = handled.clone();
     let recording = move |notification: Notification| {
@@ -93,7 +105,7 @@ where
         handler(notification)
     };
     let running = run(Arc::clone(&worker), shutdown.clone(), Arc::new(recording));
-    Subscription { sqs: sqs.clone(), worker, shutdown, ended: tokio::spawn(running), handled }
+    Subscription { sqs, worker, shutdown, ended: tokio::spawn(running), handled }
 }
 
 impl Subscription {
@@ -110,6 +122,12 @@ impl Subscription {
     /// How many permits neither a message nor a poll holds.
     fn free_permits(&self) -> usize {
         self.worker.permits.available_permits()
+    }
+
+    /// Kills the worker, as SIGKILL does.
+    fn kill(self) {
+        self.sqs.kill();
+        self.ended.abort();
     }
 
     /// Shuts the worker down, as SIGTERM does, and returns how long it took.

@@ -20,6 +20,7 @@ use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
 
 use crate::testing::{
     config,
@@ -45,6 +46,8 @@ pub enum Fault {
 pub struct ScriptedSqs {
     queue: Queue,
     script: Arc<Mutex<Script>>,
+    /// Cancelled when the process that uses this connection is killed.
+    killed: CancellationToken,
 }
 
 #[derive(Default)]
@@ -57,6 +60,16 @@ impl ScriptedSqs {
     /// The configuration of a client that talks to this queue.
     pub fn config(&self) -> SdkConfig {
         config(self.clone())
+    }
+
+    /// The same queue for another process.
+    pub fn for_another_process(&self) -> Self {
+        Self { killed: CancellationToken::new(), ..self.clone() }
+    }
+
+    /// Kills the process: none of its calls takes effect or returns any more.
+    pub fn kill(&self) {
+        self.killed.cancel();
     }
 
     /// Sends a message with this id; its body is its id.
@@ -193,7 +206,11 @@ impl HttpConnector for ScriptedSqs {
             let operation = target.rsplit('.').next().unwrap().to_owned();
             let body = request.into_body().collect().await.unwrap().to_bytes();
             let body = serde_json::from_slice(&body).unwrap();
-            let (status, answer) = queue.answer(operation, body).await;
+            let killed = queue.killed.clone();
+            let answered = killed.run_until_cancelled(queue.answer(operation, body)).await;
+            let Some((status, answer)) = answered else {
+                return pending().await;
+            };
             let status = status.try_into().unwrap();
             Ok(HttpResponse::new(status, SdkBody::from(answer.to_string())))
         })

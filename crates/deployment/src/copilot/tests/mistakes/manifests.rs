@@ -139,8 +139,8 @@ fn overrides_that_remove_something_or_apply_to_nothing_are_found() {
 
 #[test]
 fn settings_of_fifo_queues_that_copilot_or_sqs_refuse_are_found() {
-    let queue = "retention: 96h";
-    let fifo = |settings: &str| format!("retention: 96h\n    fifo: {settings}");
+    let queue = "retention: 336h";
+    let fifo = |settings: &str| format!("retention: 336h\n    fifo: {settings}");
     let line = "    fifo:";
     let what = "high_throughput excludes deduplication_scope";
     let refused = fifo("{high_throughput: true, deduplication_scope: queue}");

@@ -26,7 +26,7 @@ fn patches_that_fit_nothing_are_found() {
     ];
     found_in(file, &cases);
 
-    let edit = (FULFILMENT, "    dead_letter:\n      tries: 3\n", "");
+    let edit = (FULFILMENT, "    dead_letter:\n      tries: 10", "");
     found(&[edit], file, "Value: !GetAtt", "has no DeadLetterQueue here (environment test)");
     let edit = (FULFILMENT, "    count:\n      range: 1-2", "    count: 1");
     found(&[edit], file, "path: /Resources/Dynamic", "no /Resources/DynamicDesiredCountFunction");

@@ -1,0 +1,86 @@
+//! Whether a call failed because a service is unavailable, or because of what was asked of it.
+//!
+//! It decides what a worker does with a message: if a service is unavailable, the message is not at
+//! fault, and it uses up none of its tries.
+
+use aws_runtime::retries::classifiers::{THROTTLING_ERRORS, TRANSIENT_ERRORS};
+use aws_sdk_sqs::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::{orchestrator::HttpResponse, result::CreateUnhandledError};
+use thiserror::Error;
+
+/// Error codes of a caller without rights or valid credentials, of a missing resource, and of a key
+/// that cannot be used. All messages fail until it is repaired, so none of them is at fault.
+const CONFIGURATION_ERRORS: [&str; 16] = [
+    "AccessDenied",
+    "AccessDeniedException",
+    "AuthorizationError",
+    "AuthorizationErrorException",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "MissingAuthenticationToken",
+    "NotFound",
+    "NotFoundException",
+    "RequestExpired",
+    "ResourceNotFoundException",
+    "SignatureDoesNotMatch",
+    "UnrecognizedClientException",
+];
+/// SNS reports failures of its encryption keys with codes that begin with this.
+const KEY_ERRORS: &str = "KMS";
+
+/// An error because of a service that is unavailable: it does not answer, it throttles, it fails,
+/// or it refuses every call of this caller.
+///
+/// Anywhere in the causes of an `anyhow` error, it makes a handler's failure a
+/// [`Failure::Unavailable`](crate::subscribe::Failure::Unavailable).
+#[derive(Debug, Error)]
+#[error("{0:#}")]
+pub struct Unavailable(anyhow::Error);
+
+impl Unavailable {
+    /// Marks an error.
+    pub fn new(error: impl Into<anyhow::Error>) -> Self {
+        Self(error.into())
+    }
+
+    /// Whether `error` was caused by one of these.
+    pub fn caused(error: &anyhow::Error) -> bool {
+        error.chain().any(|cause| cause.is::<Self>())
+    }
+}
+
+/// The error of an AWS call, which says whether the service is unavailable.
+///
+/// Use it in place of `?` and of `SdkError::into_service_error`, which both forget it.
+pub fn call_failed<E>(error: SdkError<E, HttpResponse>) -> anyhow::Error
+where
+    E: ProvideErrorMetadata + CreateUnhandledError + std::error::Error + Send + Sync + 'static,
+{
+    let unavailable = is_unavailable(&error);
+    let error = anyhow::Error::new(error.into_service_error());
+    if unavailable { Unavailable(error).into() } else { error }
+}
+
+/// Whether a call failed because the service is unavailable.
+pub fn is_unavailable<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    match error {
+        // Without an answer, the reason is the network, the credentials, or the service.
+        SdkError::TimeoutError(_) => true,
+        SdkError::DispatchFailure(failure) => !failure.is_user(),
+        SdkError::ServiceError(answer) => {
+            let code = answer.err().code().unwrap_or_default();
+            answer.raw().status().is_server_error() || is_unavailable_code(code)
+        }
+        SdkError::ResponseError(_) => true,
+        _ => false,
+    }
+}
+
+/// Whether AWS sends this error code if a service is unavailable.
+pub fn is_unavailable_code(code: &str) -> bool {
+    let known = [THROTTLING_ERRORS, TRANSIENT_ERRORS, &CONFIGURATION_ERRORS];
+    code.starts_with(KEY_ERRORS) || known.iter().any(|codes| codes.contains(&code))
+}

@@ -1,0 +1,135 @@
+//! A call whose answer is lost may have happened.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use aws_config::SdkConfig;
+use aws_smithy_runtime_api::client::{
+    http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+        SharedHttpConnector,
+    },
+    orchestrator::HttpRequest,
+    result::ConnectorError,
+    runtime_components::RuntimeComponents,
+};
+use jiff::Timestamp;
+use orders::{
+    order::{Order, OrderId},
+    report::{Report, State, Step},
+};
+
+use super::Stored;
+use crate::test_account::TestAccount;
+
+/// An HTTP client that loses the answer to one call, which takes effect.
+#[derive(Clone, Debug)]
+struct LosingClient {
+    http: SharedHttpClient,
+    is_lost: Arc<AtomicBool>,
+}
+
+impl LosingClient {
+    fn config(aws: &SdkConfig) -> SdkConfig {
+        let http = aws.http_client().unwrap();
+        let client = Self { http, is_lost: Arc::default() };
+        aws.to_builder().http_client(client).build()
+    }
+}
+
+impl HttpClient for LosingClient {
+    fn http_connector(
+        &self,
+        settings: &HttpConnectorSettings,
+        components: &RuntimeComponents,
+    ) -> SharedHttpConnector {
+        SharedHttpConnector::new(LosingConnector {
+            http: self.http.http_connector(settings, components),
+            is_lost: Arc::clone(&self.is_lost),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct LosingConnector {
+    http: SharedHttpConnector,
+    is_lost: Arc<AtomicBool>,
+}
+
+impl HttpConnector for LosingConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let (http, is_lost) = (self.http.clone(), Arc::clone(&self.is_lost));
+        HttpConnectorFuture::new(async move {
+            let answer = http.call(request).await?;
+            if is_lost.swap(true, Ordering::SeqCst) {
+                Ok(answer)
+            } else {
+                let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+                Err(ConnectorError::io(reset.into()))
+            }
+        })
+    }
+}
+
+fn order() -> Order {
+    Order {
+        id: OrderId::new(),
+        customer: "Ada Lovelace".parse().unwrap(),
+        amount: "80".parse().unwrap(),
+    }
+}
+
+fn report(order: &Order, state: State, steps: &[&str]) -> Report {
+    let at = Timestamp::UNIX_EPOCH;
+    Report {
+        order_id: order.id,
+        service: "fulfilment".to_owned(),
+        attempt: 1,
+        state,
+        steps: steps.iter().map(|name| Step { name: (*name).to_owned(), at }).collect(),
+        attachments: Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn a_new_order_is_new_although_the_answer_of_dynamodb_was_lost() {
+    let account = TestAccount::start().await;
+    let order = order();
+    let orders = account.orders(&LosingClient::config(&account.aws));
+    let stored = orders.store(&order).await.unwrap();
+    assert!(matches!(stored, Stored::New(_)), "{stored:?}");
+    let stored = account.orders(&account.aws).store(&order).await.unwrap();
+    assert!(matches!(stored, Stored::Again(_)), "{stored:?}");
+}
+
+#[tokio::test]
+async fn a_claim_holds_although_the_answer_of_dynamodb_was_lost() {
+    let account = TestAccount::start().await;
+    let (orders, order) = (account.orders(&account.aws), order());
+    orders.store(&order).await.unwrap();
+    account.make_overdue(order.id).await;
+    let overdue = orders.overdue(order.id.shard(super::SHARDS)).await.unwrap();
+    let lease = Duration::from_secs(30);
+    let losing = account.orders(&LosingClient::config(&account.aws));
+    assert!(losing.claim(&overdue[0], lease).await.unwrap(), "the claim was made");
+    assert!(!orders.claim(&overdue[0], lease).await.unwrap(), "by one publisher only");
+}
+
+#[tokio::test]
+async fn a_report_of_a_failure_does_not_replace_that_of_completion() {
+    let account = TestAccount::start().await;
+    let (orders, order) = (account.orders(&account.aws), order());
+    orders.store(&order).await.unwrap();
+    let done = report(&order, State::Done, &["started", "fulfilled"]);
+    let failed = report(&order, State::Failed, &["started", "fulfilled", "failed"]);
+    assert!(orders.project(&done).await.unwrap().is_some());
+    assert!(orders.project(&failed).await.unwrap().is_none());
+    let placed = orders.get(order.id).await.unwrap().unwrap();
+    assert_eq!(placed.reports, [done]);
+}
