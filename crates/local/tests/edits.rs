@@ -143,7 +143,7 @@ fn a_saved_manifest_changes_the_account_and_the_services_that_need_it() -> Outco
     local.wait_for(|line| line.contains("coupon granted"))?;
     replace("publisher", "OFFER: Orders", "OFFER: All orders")?;
     local.wait_for(|line| line.contains("replaced publisher"))?;
-    replace("promotion", "tries: 3\n\npublish", "tries: many\n\npublish")?;
+    replace("promotion", "tries: 10 #", "tries: many #")?;
     local.wait_for(|line| line.contains("promotion/manifest.yml:") && line.contains("tries"))?;
     assert!(local.stop()?.success());
     Ok(())

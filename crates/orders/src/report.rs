@@ -203,8 +203,8 @@ impl Progress {
     ///
     /// # Errors
     ///
-    /// If the report cannot be published, or the answer of SNS was lost. The attempt is not reported
-    /// as failed then: completion may have been reported, and the message is retried anyway.
+    /// If the report cannot be published, or the answer of SNS was lost. The attempt is not
+    /// reported as failed then: completion may have been reported, and the message is retried.
     pub async fn done(mut self, step: &str, attachments: Vec<Attachment>) -> anyhow::Result<()> {
         self.note(step);
         self.report.state = State::Done;

@@ -21,10 +21,10 @@
 //!
 //! # What a handler may assume
 //!
-//! - If something that the handler depends on is unavailable ([`Failure::Unavailable`]), the message
-//!   is kept, its lease is renewed, and the handler is called again after a pause. Meanwhile the
-//!   worker receives less and then nothing; it resumes gradually. This uses up no receives, unless
-//!   the process is killed.
+//! - If something that the handler depends on is unavailable ([`Failure::Unavailable`]), the
+//!   message is kept, its lease is renewed, and the handler is called again after a pause.
+//!   Meanwhile the worker receives less and then nothing; it resumes gradually. This uses up no
+//!   receives, unless the process is killed.
 //! - A message that failed ([`Failure::Retry`], a panic, or a timeout) is retried after a random
 //!   time that grows with each failure, from 2 s up to 15 min. After three failures in a process it
 //!   is given up: it is released until SQS moves it to the dead-letter queue. A poison message
