@@ -99,8 +99,9 @@ fn a_mistake_in_a_manifest_is_one_sentence_with_file_line_and_key() -> Outcome {
     copy_directory(&source, copy.path())?;
     let manifest = copy.path().join("promotion/manifest.yml");
     let text = fs::read_to_string(&manifest)?;
-    let line = 1 + text.lines().position(|line| line.contains("tries: 3")).context("no tries")?;
-    fs::write(&manifest, text.replace("tries: 3", "retries: 3"))?;
+    let line =
+        1 + text.lines().position(|line| line.contains("  tries: 10")).context("no tries")?;
+    fs::write(&manifest, text.replace("  tries: 10", "  retries: 10"))?;
     let output = local().args(["--port", "0", "--copilot"]).arg(copy.path()).output()?;
     assert_eq!(output.status.code(), EXIT_USAGE);
     let complaint = complaint(&output);

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, bail};
 use pubsub::{
     notification::Notification,
     subscribe::FromMessage,
@@ -85,8 +85,10 @@ fn read_order(notification: &Notification) -> anyhow::Result<Order> {
     let body: OrderPlaced = serde_json::from_str(&notification.message).map_err(unreadable)?;
     let id = match body.id {
         Some(id) => text("id", Some(id))?,
-        // Every copy of a message has the same id, so it identifies the order as well.
-        None => notification.message_id.parse().context("the order has no id")?,
+        // Every copy that SNS delivers has the same id, so it identifies the order as well.
+        None if notification.topic.is_some() => notification.message_id.parse().context("id")?,
+        // The id that SQS gives changes at a redrive: then one order would become two.
+        None => bail!("id: is missing in a message that did not come through SNS"),
     };
     Ok(Order {
         id,
@@ -124,6 +126,7 @@ mod tests {
         let notification = Notification {
             message: message.to_owned(),
             message_id: "0190a6e2-5b7c-7cc0-98c4-dc0c0c07398f".to_owned(),
+            topic: Some("orders".to_owned()),
             ..Notification::default()
         };
         match Event::from_message(&notification) {
@@ -157,6 +160,24 @@ mod tests {
         assert!(no_total.contains("amount: A total is a number"), "{no_total}");
         let no_name = reason(r#"{"customer": 7, "amount": "80"}"#);
         assert!(no_name.contains("customer: should be a string"), "{no_name}");
+    }
+
+    #[test]
+    fn an_order_without_an_id_has_that_of_sns_and_none_of_sqs() {
+        let id = "0190a6e2-5b7c-7cc0-98c4-dc0c0c07398f";
+        let through_sns = Notification {
+            message: r#"{"customer": "Ada", "amount": "80"}"#.to_owned(),
+            message_id: id.to_owned(),
+            topic: Some("orders".to_owned()),
+            ..Notification::default()
+        };
+        let Ok(Event::OrderPlaced(order)) = Event::from_message(&through_sns) else {
+            panic!("a message of the Python original");
+        };
+        assert_eq!(order.id.to_string(), id);
+        let directly = Notification { topic: None, ..through_sns };
+        let reason = Event::from_message(&directly).unwrap_err().to_string();
+        assert!(reason.starts_with("id: is missing"), "{reason}");
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! The product as its users see it: the real binaries over HTTP, on the embedded endpoint.
 
 use anyhow::Context as _;
+use orders::event::ORDERS_TOPIC;
+use pubsub::topic::{Attribute, Message, Topic};
 use reqwest::{StatusCode, header};
 use serde_json::{Value, json};
 use tokio::time::{sleep, timeout};
@@ -93,9 +95,16 @@ fn code_in(line: &str) -> String {
 #[tokio::test]
 async fn messages_of_the_python_original_are_read() -> Outcome {
     let test = TestSystem::start().await?;
-    for service in ["fulfilment", "promotion"] {
-        test.send_to_queue(service, r#"{"customer": "Guido", "amount": "99.5"}"#).await?;
-    }
+    let publisher = test.system.account.service("publisher").context("no publisher")?;
+    let arn = publisher.topic_arn(ORDERS_TOPIC).context("no topic")?.to_owned();
+    // It sends neither an id nor a type.
+    let message = Message {
+        body: r#"{"customer": "Guido", "amount": "99.5"}"#.to_owned(),
+        attributes: vec![("amount", Attribute::Number("99.5".to_owned()))],
+        group: "Guido".to_owned(),
+        deduplication_id: String::new(),
+    };
+    Topic::new(&test.aws, arn).publish(message).await?;
     test.logged("fulfilment", &["order fulfilled", "amount=99.50"]).await?;
     test.logged("promotion", &["coupon granted"]).await?;
     test.system.stop().await
