@@ -16,7 +16,7 @@ use std::{
     net::{Ipv4Addr, SocketAddr},
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -69,6 +69,16 @@ struct Shared {
     draws: Draws,
     delay: Duration,
     calm: AtomicBool,
+    outage: Mutex<Option<Outage>>,
+}
+
+/// A part of AWS that is unavailable.
+#[derive(Clone, Debug)]
+pub struct Outage {
+    /// It is each call whose request contains one of these texts, such as a table's name.
+    pub mentions: Vec<String>,
+    /// What happens to these calls.
+    pub fault: Fault,
 }
 
 impl Proxy {
@@ -89,6 +99,7 @@ impl Proxy {
             draws: Draws::new(conditions.faults),
             delay: conditions.delay,
             calm: AtomicBool::new(false),
+            outage: Mutex::default(),
         });
         let accepting = tokio::spawn(accept(listener, shared.clone()));
         Ok(Self {
@@ -103,9 +114,23 @@ impl Proxy {
         self.shared.calm.store(true, Ordering::Relaxed);
     }
 
+    /// Begins an outage, in place of the one before; `None` ends it.
+    pub fn set_outage(&self, outage: Option<Outage>) {
+        *self.shared.outage.lock().unwrap_or_else(PoisonError::into_inner) = outage;
+    }
+
     /// The calls and faults so far.
     pub fn counts(&self) -> Counts {
         self.shared.draws.counts()
+    }
+}
+
+impl Shared {
+    fn outage_of(&self, body: &[u8]) -> Option<Fault> {
+        let outage = self.outage.lock().unwrap_or_else(PoisonError::into_inner);
+        let Outage { mentions, fault } = outage.as_ref()?;
+        let text = String::from_utf8_lossy(body);
+        mentions.iter().any(|mention| text.contains(mention)).then_some(*fault)
     }
 }
 
@@ -158,6 +183,7 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
     let call = Call::of(&head, &body);
     let calm = shared.calm.load(Ordering::Relaxed);
     let fault = shared.draws.next(&call, calm);
+    let fault = shared.outage_of(&body).or(fault);
     hold(shared.delay).await?;
     match fault {
         Some(Fault::ServerError) => return Ok(reply::server_error(&call)),

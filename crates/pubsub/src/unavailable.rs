@@ -47,7 +47,7 @@ impl Unavailable {
     }
 
     /// Whether `error` was caused by one of these.
-    pub fn caused(error: &anyhow::Error) -> bool {
+    pub(crate) fn caused(error: &anyhow::Error) -> bool {
         error.chain().any(|cause| cause.is::<Self>())
     }
 }
@@ -65,7 +65,7 @@ where
 }
 
 /// Whether a call failed because the service is unavailable.
-pub fn is_unavailable<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+pub(crate) fn is_unavailable<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
     match error {
         // Without an answer, the reason is the network, the credentials, or the service.
         SdkError::TimeoutError(_) => true,
@@ -80,7 +80,7 @@ pub fn is_unavailable<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>
 }
 
 /// Whether AWS sends this error code if a service is unavailable.
-pub fn is_unavailable_code(code: &str) -> bool {
+pub(crate) fn is_unavailable_code(code: &str) -> bool {
     let known = [THROTTLING_ERRORS, TRANSIENT_ERRORS, &CONFIGURATION_ERRORS];
     code.starts_with(KEY_ERRORS) || known.iter().any(|codes| codes.contains(&code))
 }

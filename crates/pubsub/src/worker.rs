@@ -16,6 +16,15 @@ use crate::{
 
 /// A service that receives from a queue: it has settings, logs, traces, a health check, a drain on
 /// SIGTERM and an exit code. See [the example](crate#a-worker).
+///
+/// A handler that takes minutes needs a longer deadline, and a drain that leaves time for it:
+///
+/// ```
+/// use std::time::Duration;
+///
+/// let minutes = Duration::from_secs(10 * 60);
+/// let worker = pubsub::Worker::new().handler_deadline(minutes).drain(minutes);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Worker {
     handler_deadline: Option<Duration>,

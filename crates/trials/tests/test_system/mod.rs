@@ -44,12 +44,21 @@ impl TestSystem {
 
     /// Starts the system that the Copilot files in `copilot` describe.
     pub async fn start_from(copilot: PathBuf, variables: &[(&str, &str)]) -> anyhow::Result<Self> {
+        Self::start_at(None, copilot, variables).await
+    }
+
+    /// Starts a system at an AWS endpoint that runs already, or else at one of its own.
+    pub async fn start_at(
+        endpoint_url: Option<String>,
+        copilot: PathBuf,
+        variables: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
         let (log, lines) = Log::new();
         let settings = Settings {
             copilot,
             binaries: build::binaries().await?,
             environment: ENVIRONMENT.to_owned(),
-            endpoint_url: None,
+            endpoint_url,
             aws_port: 0,
             port: 0,
             host: Ipv4Addr::LOCALHOST.into(),
