@@ -82,11 +82,15 @@ fn steps(report: &Report) -> Vec<&str> {
     report.steps.iter().map(|step| step.name.as_str()).collect()
 }
 
+fn received(attempt: u32, retries: u32) -> Notification {
+    Notification { attempt, retries, ..Notification::default() }
+}
+
 #[tokio::test(start_paused = true)]
 async fn each_report_contains_all_steps_so_far_and_the_last_says_that_it_is_done() {
     let (account, order) = (TestAccount::default(), order());
     let reporter = Reporter::new("packing", account.topic(STATUS_TOPIC));
-    let mut progress = reporter.begin(&order, 2);
+    let mut progress = reporter.begin(&order, &received(2, 0));
     progress.note("picked");
     progress.publish().await;
     progress.done("packed", vec![coupon()]).await.unwrap();
@@ -108,10 +112,21 @@ async fn each_report_contains_all_steps_so_far_and_the_last_says_that_it_is_done
 async fn an_attempt_that_ends_without_being_done_is_reported_as_failed() {
     let account = TestAccount::default();
     let reporter = Reporter::new("packing", account.topic(STATUS_TOPIC));
-    drop(reporter.begin(&order(), 1));
+    drop(reporter.begin(&order(), &received(1, 0)));
     // It is published in the background. Time is paused: it passes when nothing is left to do.
     sleep(Duration::from_secs(1)).await;
     let reports = reports(&account);
     let [failed] = &reports[..] else { panic!("{reports:?}") };
     assert_eq!((failed.state, steps(failed)), (State::Failed, vec!["started", "failed"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_reported_once_however_often_the_handler_is_called() {
+    let account = TestAccount::default();
+    let reporter = Reporter::new("packing", account.topic(STATUS_TOPIC));
+    for retries in 0..10 {
+        drop(reporter.begin(&order(), &received(1, retries)));
+    }
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(reports(&account).len(), 1);
 }

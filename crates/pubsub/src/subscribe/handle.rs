@@ -203,7 +203,7 @@ async fn settle(
         Outcome::Failed(reason) | Outcome::Unavailable(reason) => {
             let (reason, attempt) = (format!("{reason:#}"), lease.attempt);
             let failures = worker.in_flight.failed(&lease.id);
-            let last = failures >= MAX_FAILURES || worker.is_last_receive(&lease);
+            let last = worker.has_no_retries_left(&lease, failures);
             let next = if last { "no retries left" } else { "it will be retried" };
             tracing::warn!(message.id = %lease.id, attempt, reason, "handler failed; {next}");
             if last {
@@ -244,9 +244,10 @@ impl Outgoing {
 }
 
 impl Worker {
-    /// Whether SQS moves the message to the dead-letter queue when it is received once more.
-    fn is_last_receive(&self, lease: &Lease) -> bool {
-        self.attributes().max_receives.is_some_and(|max| lease.attempt >= max)
+    /// Whether a failed message goes to the dead-letter queue. Without one it is retried for ever.
+    fn has_no_retries_left(&self, lease: &Lease, failures: u32) -> bool {
+        let max_receives = self.attributes().max_receives;
+        max_receives.is_some_and(|max| failures >= MAX_FAILURES || lease.attempt >= max)
     }
 
     /// How long until a message that failed so many times becomes visible again.

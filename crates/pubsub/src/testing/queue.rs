@@ -100,12 +100,19 @@ impl Queue {
             RECEIVE => self.receive(request).await,
             DELETE => self.each_entry(request, partially, State::delete),
             CHANGE => self.each_entry(request, partially, State::change),
-            ATTRIBUTES => json!({"Attributes": {
-                "VisibilityTimeout": VISIBILITY.as_secs().to_string(),
-                "RedrivePolicy": json!({"maxReceiveCount": MAX_RECEIVES}).to_string(),
-            }}),
+            ATTRIBUTES => self.attributes(),
             other => json!({"__type": format!("{other} is not implemented")}),
         }
+    }
+
+    fn attributes(&self) -> Value {
+        let visibility = VISIBILITY.as_secs().to_string();
+        let mut attributes = BTreeMap::from([("VisibilityTimeout", visibility)]);
+        if !self.state().no_dead_letter_queue {
+            let policy = json!({"maxReceiveCount": MAX_RECEIVES}).to_string();
+            attributes.insert("RedrivePolicy", policy);
+        }
+        json!({"Attributes": attributes})
     }
 
     async fn receive(&self, request: &Value) -> Value {

@@ -61,16 +61,16 @@ async fn each_failure_is_logged_with_its_reason_and_what_comes_next() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_delete_that_fails_for_minutes_is_logged_once() {
+async fn a_delete_that_fails_for_minutes_is_logged_now_and_then() {
     let (lines, _guard) = Lines::captured();
     let sqs = ScriptedSqs::default();
     sqs.send("a");
     sqs.inject_fault(DELETE, usize::MAX, Fault::Denied);
     let subscription = start(&sqs, settings(), async |_| Ok(())).await;
     sleep(seconds(150)).await;
-    assert!(sqs.calls(DELETE) > 5);
     let failed = lines.with("delete failed; it will be retried");
-    assert_eq!(failed.len(), 1, "{failed:#?}");
+    let (calls, logged) = (sqs.calls(DELETE), failed.len());
+    assert!((2..=calls / 10).contains(&logged), "{logged} lines for {calls} calls: {failed:#?}");
     sqs.clear_fault(DELETE);
     subscription.until_empty().await;
     subscription.end().await;
