@@ -84,3 +84,76 @@ pub(crate) fn is_unavailable_code(code: &str) -> bool {
     let known = [THROTTLING_ERRORS, TRANSIENT_ERRORS, &CONFIGURATION_ERRORS];
     code.starts_with(KEY_ERRORS) || known.iter().any(|codes| codes.contains(&code))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use anyhow::Context as _;
+    use aws_smithy_runtime_api::client::{
+        http::{
+            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings,
+            SharedHttpConnector,
+        },
+        orchestrator::HttpRequest,
+        result::ConnectorError,
+        runtime_components::RuntimeComponents,
+    };
+    use aws_smithy_types::body::SdkBody;
+
+    use super::*;
+    use crate::{subscribe::Failure, testing::config};
+
+    /// An SQS that answers with this status and error code, or resets connections.
+    #[derive(Clone, Copy, Debug)]
+    struct Sqs(Option<(u16, &'static str)>);
+
+    impl HttpClient for Sqs {
+        fn http_connector(
+            &self,
+            _: &HttpConnectorSettings,
+            _: &RuntimeComponents,
+        ) -> SharedHttpConnector {
+            SharedHttpConnector::new(*self)
+        }
+    }
+
+    impl HttpConnector for Sqs {
+        fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+            HttpConnectorFuture::ready(match self.0 {
+                Some((status, code)) => {
+                    let body = format!(r#"{{"__type": "com.amazonaws.sqs#{code}"}}"#);
+                    Ok(HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body)))
+                }
+                None => Err(ConnectorError::io(io::Error::other("reset").into())),
+            })
+        }
+    }
+
+    async fn failure(sqs: Sqs) -> Failure {
+        let client = aws_sdk_sqs::Client::new(&config(sqs));
+        let called = client.list_queues().send().await.map_err(call_failed);
+        Failure::from(called.context("listing the queues").unwrap_err())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_not_the_fault_of_a_message_makes_a_service_unavailable() {
+        for answer in [
+            None,
+            Some((500, "InternalError")),
+            Some((503, "ServiceUnavailable")),
+            Some((400, "ThrottlingException")),
+            Some((400, "ProvisionedThroughputExceededException")),
+            Some((403, "AccessDenied")),
+            Some((403, "ExpiredTokenException")),
+            Some((400, "KMSDisabledException")),
+        ] {
+            let failure = failure(Sqs(answer)).await;
+            assert!(matches!(failure, Failure::Unavailable(_)), "{answer:?}: {failure:?}");
+        }
+        for answer in [Some((400, "ValidationException")), Some((413, "InvalidMessageContents"))] {
+            let failure = failure(Sqs(answer)).await;
+            assert!(matches!(failure, Failure::Retry(_)), "{answer:?}: {failure:?}");
+        }
+    }
+}

@@ -1,6 +1,9 @@
 //! Tests of batching with a scripted SNS.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
 use aws_sdk_sns::config::{Credentials, SharedCredentialsProvider};
@@ -12,14 +15,18 @@ use aws_smithy_runtime_api::client::{
     runtime_components::RuntimeComponents,
 };
 use aws_smithy_types::body::SdkBody;
-use tokio::task::JoinSet;
+use tokio::{
+    task::JoinSet,
+    time::{Instant, sleep, timeout},
+};
 
 use super::{Message, Topic};
 
 /// The most bytes that SNS accepts in one request.
 const SNS_MAX_BYTES: usize = 262_144;
 
-/// An SNS that responds after other tasks have run, and rejects messages with the body `rejected`.
+/// An SNS that responds after other tasks have run, rejects messages with the body `rejected`, and
+/// never answers a request with the body `silent`.
 #[derive(Clone, Debug, Default)]
 struct ScriptedSns {
     /// The size of each request's batch.
@@ -86,7 +93,12 @@ impl HttpClient for ScriptedSns {
 impl HttpConnector for ScriptedSns {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let answer = self.answer(&request);
+        let form = std::str::from_utf8(request.body().bytes().unwrap()).unwrap();
+        let is_silent = form.contains(".Message=silent");
         HttpConnectorFuture::new(async move {
+            if is_silent {
+                std::future::pending::<()>().await;
+            }
             // Lets other messages arrive while this request is in progress.
             tokio::task::yield_now().await;
             Ok(answer)
@@ -153,4 +165,30 @@ async fn a_message_too_large_for_any_request_is_sent_for_sns_to_reject() {
     let sns = ScriptedSns::default();
     let published = publish(&sns.topic(), vec!["x".repeat(SNS_MAX_BYTES + 1)]).await;
     assert_eq!((published, sns.batches()), (vec![true], vec![1]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_sns_does_not_answer_holds_up_no_other_message() {
+    let sns = ScriptedSns::default();
+    let topic = sns.topic();
+    let silent = topic.clone();
+    tokio::spawn(async move { silent.publish(message("silent")).await });
+    sleep(Duration::from_millis(10)).await;
+    let since = Instant::now();
+    topic.publish(message("order")).await.unwrap();
+    assert!(since.elapsed() < Duration::from_millis(200), "{:?}", since.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_whose_caller_gave_up_is_not_published() {
+    let sns = ScriptedSns::default();
+    let topic = sns.topic();
+    let silent = topic.clone();
+    tokio::spawn(async move { silent.publish(message("silent")).await });
+    sleep(Duration::from_millis(10)).await;
+    // It waits for a batch, because the silent request is in progress.
+    let cancelled = timeout(Duration::from_millis(10), topic.publish(message("cancelled"))).await;
+    assert!(cancelled.is_err());
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(sns.batches(), [1], "only the silent one was sent");
 }
