@@ -6,6 +6,7 @@ use orders::order::OrderId;
 use serde_json::{Value, json};
 
 use super::site::Site;
+use crate::orders_table::SHARDS;
 
 fn order(customer: &str) -> Value {
     json!({ "customer": customer, "amount": "42" })
@@ -67,6 +68,21 @@ async fn the_latest_orders_come_in_pages_of_twenty() {
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{wrong:?}");
         assert!(answer.body.contains("This page does not exist."), "{}", answer.body);
     }
+}
+
+#[tokio::test]
+async fn orders_that_share_a_shard_are_listed_as_completely_as_others() {
+    let site = Site::start().await;
+    let of_a_shard = |key: &String| OrderId::from_idempotency_key(key).shard(SHARDS) == 0;
+    let keys: Vec<_> =
+        (0..).map(|number| format!("key {number}")).filter(of_a_shard).take(21).collect();
+    for key in keys {
+        assert_eq!(site.post(Some(&key), &order("Ada")).await.status, StatusCode::CREATED);
+    }
+    let latest = site.json("/orders").await;
+    assert_eq!(latest["orders"].as_array().map(Vec::len), Some(20));
+    let older = site.json(latest["next"].as_str().unwrap()).await;
+    assert_eq!(older["orders"].as_array().map(Vec::len), Some(1));
 }
 
 #[tokio::test]

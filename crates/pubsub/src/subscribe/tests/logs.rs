@@ -75,3 +75,22 @@ async fn a_delete_that_fails_for_minutes_is_logged_now_and_then() {
     subscription.until_empty().await;
     subscription.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_reason_tells_a_panic_from_a_deadline() {
+    let (lines, _guard) = Lines::captured();
+    let sqs = ScriptedSqs::default();
+    sqs.send("a");
+    let subscription = start(&sqs, settings(), async |notification| match notification.attempt {
+        1 => panic!("by the test"),
+        2 => work_for(seconds(1_000)).await,
+        _ => Ok(()),
+    })
+    .await;
+    subscription.until_empty().await;
+    let failed = lines.with("handler failed");
+    let [panicked, late] = &failed[..] else { panic!("{failed:#?}") };
+    assert!(panicked.contains("reason=\"the handler panicked\""), "{panicked}");
+    assert!(late.contains("reason=\"timed out after 25 s\""), "{late}");
+    subscription.end().await;
+}
