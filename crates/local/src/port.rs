@@ -2,6 +2,7 @@
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream},
+    sync::atomic::{AtomicU16, Ordering},
     time::Duration,
 };
 
@@ -11,24 +12,46 @@ use pubsub::env::Misconfigured;
 
 /// What listens on loopback answers at once.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(200);
+/// Below the ports that Linux and macOS give to whoever asks for any.
+const PORTS: std::ops::Range<u16> = 20_000..32_000;
+const PORTS_PER_PROCESS: u16 = 24;
 /// The process that has port 5000 on macOS while AirPlay Receiver is on.
 const AIRPLAY: &str = "ControlCenter";
 
-/// `wanted`, or if that is 0 a port of `host` that was free a moment ago.
+/// `wanted`, or if that is 0 a free port of `host`.
 ///
 /// # Errors
 ///
 /// [`Misconfigured`] if it cannot be used; it names the process that has the port, if this user may
 /// know.
 pub fn free(wanted: u16, host: IpAddr) -> anyhow::Result<u16> {
-    if wanted != 0 && is_answered(wanted) {
+    if wanted == 0 {
+        return any(host).with_context(|| format!("no port of {host} is free"));
+    }
+    if is_answered(wanted) {
         return Err(in_use(wanted).into());
     }
-    let listener = TcpListener::bind((host, wanted)).map_err(|error| match error.kind() {
+    TcpListener::bind((host, wanted)).map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => in_use(wanted),
         _ => Misconfigured(format!("cannot listen on {host}, port {wanted}: {error}")),
     })?;
-    Ok(listener.local_addr().context("reading the port")?.port())
+    Ok(wanted)
+}
+
+/// A free port that nobody else is about to take.
+///
+/// A service listens some time after its port was chosen. Until then the operating system could
+/// give a port of its own choice to another process or connection. So these are below its choices,
+/// and each process that chooses begins elsewhere.
+fn any(host: IpAddr) -> Option<u16> {
+    static CHOSEN: AtomicU16 = AtomicU16::new(0);
+    let count = u16::try_from(PORTS.len()).ok()?;
+    let first = u16::try_from(std::process::id() % u32::from(count / PORTS_PER_PROCESS)).ok()?;
+    (0..count).find_map(|_| {
+        let chosen = CHOSEN.fetch_add(1, Ordering::Relaxed);
+        let port = PORTS.start + (first * PORTS_PER_PROCESS).wrapping_add(chosen) % count;
+        TcpListener::bind((host, port)).is_ok().then_some(port)
+    })
 }
 
 /// Says that a port is in use, and by which process.
