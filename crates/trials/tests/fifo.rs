@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use anyhow::{Context as _, ensure};
@@ -25,7 +26,9 @@ const CHANGES: [(&str, &str, &str); 4] = [
 /// A copy of the Copilot files with FIFO topics and queues.
 fn fifo_files(directory: &Path) -> anyhow::Result<PathBuf> {
     let copy = directory.join("copilot");
-    copy_directory(&build::copilot_directory(), &copy)?;
+    let copied =
+        Command::new("cp").arg("-R").args([&build::copilot_directory(), &copy]).status()?;
+    ensure!(copied.success(), "the Copilot files cannot be copied");
     for (service, text, changed) in CHANGES {
         let manifest = copy.join(service).join("manifest.yml");
         let before = fs::read_to_string(&manifest)?;
@@ -33,20 +36,6 @@ fn fifo_files(directory: &Path) -> anyhow::Result<PathBuf> {
         fs::write(&manifest, before.replacen(text, changed, 1))?;
     }
     Ok(copy)
-}
-
-fn copy_directory(from: &Path, to: &Path) -> Outcome {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_directory(&entry.path(), &target)?;
-        } else {
-            fs::copy(entry.path(), target)?;
-        }
-    }
-    Ok(())
 }
 
 /// The orders among `ids` that a service logged as `done`, in the order of its log.

@@ -250,7 +250,7 @@ impl Worker {
         max_receives.is_some_and(|max| failures >= MAX_FAILURES || lease.attempt >= max)
     }
 
-    /// How long until a message that failed so many times becomes visible again.
+    /// How long until a message becomes visible again after this many failures.
     fn after_failure(&self, failures: u32) -> Duration {
         full_jitter(RETRY_BASE, RETRY_MAX, failures)
     }

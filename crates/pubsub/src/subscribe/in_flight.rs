@@ -55,7 +55,7 @@ enum Work {
 #[derive(Clone, Copy)]
 enum Settled {
     Processed,
-    /// It caused so many failures.
+    /// The number of failures that it caused.
     Failed(u32),
     /// It is on its way to the dead-letter queue.
     GivenUp,
