@@ -227,6 +227,11 @@ impl InFlight {
         }
     }
 
+    /// Whether no message is in flight.
+    pub fn is_empty(&self) -> bool {
+        self.lock().held.is_empty()
+    }
+
     /// The number of messages in flight, and how long the oldest handler has been running.
     pub fn count_and_oldest(&self) -> (usize, Duration) {
         let now = Instant::now();

@@ -30,6 +30,8 @@ use super::{
 const ENOUGH: usize = BATCH / 2;
 /// How long a poll waits for enough permits to be worth a request.
 const GATHER: Duration = Duration::from_millis(200);
+/// The shortest time between polls while dependencies are unavailable.
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 /// The shortest time between empty polls, for a queue that answers without waiting.
 const EMPTY_INTERVAL: Duration = Duration::from_millis(200);
 const RETRY_BASE: Duration = Duration::from_millis(200);
@@ -136,10 +138,23 @@ impl<H: Call> Intake<H> {
                 };
                 room.merge(one);
             }
-            let limit = self.worker.breaker.closed().await;
+            let limit = self.limit().await;
             Some(Room { permits: room, limit })
         };
         self.shutdown.run_until_cancelled(gathered).await?
+    }
+
+    /// How many messages a poll may return. While the breaker is open, this waits, unless there is
+    /// no message left whose handler would probe: then one is received for that.
+    async fn limit(&self) -> usize {
+        loop {
+            let closed = timeout(PROBE_INTERVAL, self.worker.breaker.closed()).await;
+            match closed {
+                Ok(limit) => return limit,
+                Err(_) if self.worker.in_flight.is_empty() => return 1,
+                Err(_) => {}
+            }
+        }
     }
 
     /// Receives at most one message for each permit, and starts their handlers.

@@ -193,3 +193,24 @@ async fn queue_settings_that_could_not_be_read_at_the_start_are_read_later() {
     assert_eq!(subscription.worker.attributes().max_receives, Some(MAX_RECEIVES));
     subscription.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_whose_last_message_is_given_up_in_an_outage_goes_on_to_receive() {
+    let sqs = ScriptedSqs::default();
+    sqs.send("poison");
+    let subscription = start(&sqs, settings(), async |notification| {
+        match (notification.message.as_str(), notification.retries) {
+            ("poison", ..20) => Err(unavailable()),
+            ("poison", _) => Err(poison()),
+            _ => Ok(()),
+        }
+    })
+    .await;
+    sleep(seconds(600)).await;
+    assert_eq!(ids(&sqs.dead()), ["poison"]);
+    sqs.send("good");
+    subscription.until_empty().await;
+    assert_eq!(ids(&sqs.deleted()), ["good"]);
+    assert!(!subscription.worker.breaker.is_open());
+    subscription.end().await;
+}
