@@ -138,3 +138,18 @@ async fn a_permission_granted_later_is_used() {
     assert_eq!(ids(&sqs.dead()), ["after", "before"]);
     subscription.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_renewal_is_not_sent_again_because_the_message_may_be_released_meanwhile() {
+    let sqs = ScriptedSqs::default();
+    sqs.send("a");
+    let patient = Settings { handler_deadline: seconds(600), ..settings() };
+    let subscription = start(&sqs, patient, |_| work_for(seconds(100))).await;
+    sleep(seconds(49)).await;
+    sqs.inject_fault(CHANGE, 1, Fault::Broken);
+    sleep(seconds(3)).await;
+    assert_eq!(sqs.calls(CHANGE), 1, "the SDK sent it again");
+    subscription.until_empty().await;
+    assert_eq!(sqs.receives("a"), 1, "the lease was renewed later");
+    subscription.end().await;
+}
