@@ -27,7 +27,7 @@ const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// A limit on the handlers that run at once.
 pub struct Breaker {
     most: usize,
-    /// Whether the limit is below `most`. While it is not, nothing is counted.
+    /// Whether the limit is below `most`, or the breaker is open. If not, nothing is counted.
     limiting: AtomicBool,
     state: Mutex<State>,
     changed: Notify,
@@ -125,7 +125,7 @@ impl Breaker {
             return;
         }
         state.limit = (state.limit / 2).max(1);
-        self.limiting.store(state.limit < self.most, Ordering::Relaxed);
+        self.limiting.store(true, Ordering::Relaxed);
         if state.limit == 1 {
             if !state.is_open() {
                 tracing::warn!("dependencies are unavailable; not receiving messages");

@@ -214,3 +214,20 @@ async fn a_worker_whose_last_message_is_given_up_in_an_outage_goes_on_to_receive
     assert!(!subscription.worker.breaker.is_open());
     subscription.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_with_one_permit_recovers_too() {
+    let sqs = ScriptedSqs::default();
+    send(&sqs, 3);
+    let table = Dependency::away();
+    let narrow = Settings { max_in_flight: 1, ..settings() };
+    let subscription = start(&sqs, narrow, table.handler()).await;
+    sleep(seconds(60)).await;
+    assert!(subscription.worker.breaker.is_open());
+    table.switch(false);
+    subscription.until_empty().await;
+    let state = subscription.worker.examine().unwrap();
+    assert!(!state.contains("unavailable"), "{state}");
+    assert_eq!(sqs.deleted().len(), 3);
+    subscription.end().await;
+}
