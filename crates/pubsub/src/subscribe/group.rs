@@ -9,7 +9,6 @@
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use tokio::sync::OwnedSemaphorePermit;
-use tokio_util::sync::CancellationToken;
 
 use super::{
     handle::{Outgoing, Redelivered, handle},
@@ -35,13 +34,12 @@ pub fn by_group(messages: Vec<Received>) -> Vec<Vec<Received>> {
 
 /// Handles the messages of a group one after another, each with one of `permits`.
 ///
-/// After `shutdown`, the handler in progress is finished, and the messages behind it are released
-/// for another worker.
+/// Once the worker is stopping, the handler in progress is finished, and the messages behind it are
+/// released for another worker.
 pub async fn handle_in_order(
     worker: &Worker,
     outgoing: &Outgoing,
     handler: &Arc<impl Call>,
-    shutdown: &CancellationToken,
     messages: Vec<Received>,
     mut permits: OwnedSemaphorePermit,
 ) {
@@ -62,7 +60,7 @@ pub async fn handle_in_order(
             worker.due.add(visible_in);
             break;
         }
-        if shutdown.is_cancelled() {
+        if worker.stopping.is_cancelled() {
             break;
         }
     }

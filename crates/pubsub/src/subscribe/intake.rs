@@ -203,9 +203,9 @@ impl<H: Call> Intake<H> {
 
     fn handle_in_order(&self, group: Vec<Received>, permits: OwnedSemaphorePermit) {
         let (worker, outgoing) = (Arc::clone(&self.worker), self.outgoing.clone());
-        let (handler, shutdown) = (Arc::clone(&self.handler), self.shutdown.clone());
+        let handler = Arc::clone(&self.handler);
         self.handlers.spawn(async move {
-            handle_in_order(&worker, &outgoing, &handler, &shutdown, group, permits).await;
+            handle_in_order(&worker, &outgoing, &handler, group, permits).await;
         });
     }
 }

@@ -5,8 +5,7 @@ use std::{
     time::Duration,
 };
 
-use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
-use aws_sdk_sns::config::{Credentials, SharedCredentialsProvider};
+use aws_config::retry::RetryConfig;
 use aws_smithy_runtime_api::client::{
     http::{
         HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
@@ -21,6 +20,7 @@ use tokio::{
 };
 
 use super::{Message, Topic};
+use crate::testing::config;
 
 /// The most bytes that SNS accepts in one request.
 const SNS_MAX_BYTES: usize = 262_144;
@@ -35,14 +35,8 @@ struct ScriptedSns {
 
 impl ScriptedSns {
     fn topic(&self) -> Topic {
-        let credentials = Credentials::new("id", "secret", None, None, "test");
-        let aws = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::v2026_01_12())
-            .region(Region::new("us-east-1"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .retry_config(RetryConfig::disabled())
-            .http_client(self.clone())
-            .build();
+        let aws = config(self.clone()).into_builder().retry_config(RetryConfig::disabled());
+        let aws = aws.build();
         Topic::new(&aws, "arn:aws:sns:us-east-1:000000000000:topic".to_owned())
     }
 
