@@ -76,7 +76,7 @@ pub enum Rebuilt {
 ///
 /// # Errors
 ///
-/// If there is no cargo.
+/// If cargo is not found.
 pub async fn rebuild(
     directory: &Path,
     services: &[String],

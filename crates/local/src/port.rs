@@ -12,7 +12,7 @@ use pubsub::env::Misconfigured;
 
 /// What listens on loopback answers at once.
 const ANSWER_TIMEOUT: Duration = Duration::from_millis(200);
-/// Below the ports that Linux and macOS give to whoever asks for any.
+/// Below the range from which Linux and macOS choose ports.
 const PORTS: std::ops::Range<u16> = 20_000..32_000;
 const PORTS_PER_PROCESS: u16 = 24;
 /// The process that has port 5000 on macOS while AirPlay Receiver is on.

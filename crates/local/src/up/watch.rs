@@ -46,7 +46,7 @@ pub async fn watch(
     lines.event(&serde_json::to_value(&shown.screen)?);
     shown.outside.iter().for_each(|text| lines.say(text));
     let running = Running { page: system.url.clone(), aws: system.target.endpoint_url.clone() };
-    // Other commands can be told the ports.
+    // Without it, other commands need the ports as options.
     let _announcement = running.announce().inspect_err(|error| lines.warn(format!("{error:#}")));
     loop {
         let next = async {
