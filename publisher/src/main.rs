@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use clap::Parser;
 use flow::{Flow, QueueNames};
 use orders::event::{ORDERS_TOPIC, PING_TOPIC};
+use outbox::Outbox;
 use pubsub::{
     aws,
     env::Misconfigured,
@@ -20,7 +21,7 @@ mod routes;
 
 mod orders_table;
 
-mod outbox;
+mod announcements;
 
 mod projection;
 
@@ -29,8 +30,9 @@ mod live;
 #[cfg(test)]
 mod test_account;
 
-use orders_table::OrdersTable;
-use outbox::Outbox;
+use announcements::Announcements;
+use orders_table::{OrdersTable, SHARDS};
+use projection::Projection;
 use routes::App;
 
 const HEALTH: Health = Health { port: "port", path: "/ping" };
@@ -79,10 +81,17 @@ fn main() -> ExitCode {
 
 async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     let aws = aws::config().await;
-    let orders = OrdersTable::new(&aws, settings.orders_table_name, settings.done_when.into());
+    let table = settings.orders_table_name.clone();
+    let orders = OrdersTable::new(&aws, table, settings.done_when.clone().into());
     let live = live::live(orders.clone(), shutdown.clone());
+    let outbox = outbox::Settings {
+        table: settings.orders_table_name,
+        shards: SHARDS,
+        awaits_reports: !settings.done_when.is_empty(),
+    };
     let topic = settings.topics.topic(&aws, ORDERS_TOPIC)?;
-    let outbox = Outbox::new(orders.clone(), topic, live.clone());
+    let announcements = Announcements { orders: orders.clone(), topic, live: live.clone() };
+    let outbox = Outbox::new(&aws, outbox, announcements);
     let (fresh, waiting) = mpsc::channel(outbox::MAX_WAITING);
     let topic_arn = settings.topics.arn(ORDERS_TOPIC)?.to_owned();
     let app = App {
@@ -97,10 +106,11 @@ async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Resul
     tracing::info!(address = %listener.local_addr()?, "listening");
 
     let served = CancellationToken::new();
+    let projection = Projection { orders, live, outbox: outbox.clone() };
     let mut outbox = tokio::spawn(outbox.run(waiting, shutdown.clone(), served.clone()));
     let reports = subscribe::Settings::new(settings.status_queue_url).limited(settings.limits);
     let reports = subscribe::Settings { drain: REPORTS_DRAIN, ..reports };
-    let project = move |report, _| projection::project(report, orders.clone(), live.clone());
+    let project = move |report, _| projection.clone().project(report);
     let projection = subscribe(&aws, reports, shutdown.clone(), project);
     let server = axum::serve(listener, routes::router(app))
         .with_graceful_shutdown(shutdown.clone().cancelled_owned());

@@ -3,20 +3,36 @@
 use orders::report::Report;
 use pubsub::subscribe::Failure;
 
-use crate::{live::Live, orders_table::OrdersTable};
+use crate::{announcements::OrdersOutbox, live::Live, orders_table::OrdersTable};
 
-/// Handles one report from the status queue.
-///
-/// Any task of the publisher may receive it. If this task has viewers of the order, they see the
-/// change at once; other tasks find it in the table.
-pub async fn project(report: Report, orders: OrdersTable, live: Live) -> Result<(), Failure> {
-    let id = report.order_id;
-    match orders.project(&report).await? {
-        Some(placed) => {
-            tracing::debug!(order.id = %id, order.version = placed.version, "report projected");
-            live.changed(&id, placed);
+/// What reports are projected onto.
+#[derive(Clone)]
+pub struct Projection {
+    /// The orders.
+    pub orders: OrdersTable,
+    /// The orders that have viewers.
+    pub live: Live,
+    /// Announces orders again that nobody reports.
+    pub outbox: OrdersOutbox,
+}
+
+impl Projection {
+    /// Handles one report from the status queue.
+    ///
+    /// Any task of the publisher may receive it. If this task has viewers of the order, they see
+    /// the change at once; other tasks find it in the table.
+    pub async fn project(self, report: Report) -> Result<(), Failure> {
+        let id = report.order_id;
+        let Some(placed) = self.orders.project(&report).await? else {
+            tracing::debug!(order.id = %id, "report ignored: duplicate or unknown order");
+            return Ok(());
+        };
+        tracing::debug!(order.id = %id, order.version = placed.version, "report projected");
+        if !placed.in_outbox {
+            let announced_at = placed.announced_at.unwrap_or(placed.placed_at);
+            self.outbox.reported(&id.to_string(), announced_at);
         }
-        None => tracing::debug!(order.id = %id, "report ignored: duplicate or unknown order"),
+        self.live.changed(&id, placed);
+        Ok(())
     }
-    Ok(())
 }

@@ -15,14 +15,16 @@ use orders::{
     event::{ORDERS_TOPIC, PING_TOPIC},
     order::OrderId,
 };
+use outbox::Outbox;
 use pubsub::topic::Topic;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    announcements::Announcements,
     live::live,
-    orders_table::{OrdersTable, PlacedOrder},
-    outbox::Outbox,
+    orders_table::{OrdersTable, PlacedOrder, SHARDS},
+    projection::Projection,
     routes::App,
 };
 
@@ -55,11 +57,10 @@ impl TestAccount {
         OrdersTable::new(aws, self.table().to_owned(), ["fulfilment".to_owned()].into())
     }
 
-    /// An outbox that uses the configuration `aws`.
-    pub fn outbox(&self, aws: &SdkConfig) -> Outbox {
-        let orders = self.orders(aws);
-        let live = live(orders.clone(), CancellationToken::new());
-        Outbox::new(orders, Topic::new(aws, self.topic_arn(ORDERS_TOPIC)), live)
+    /// The table of orders that are done when these services are.
+    pub fn orders_done_when(&self, services: &[&str]) -> OrdersTable {
+        let services = services.iter().map(|name| (*name).to_owned()).collect();
+        OrdersTable::new(&self.aws, self.table().to_owned(), services)
     }
 
     /// The state of the HTTP handlers, and the channel of orders to announce.
@@ -77,6 +78,16 @@ impl TestAccount {
         (app, waiting)
     }
 
+    /// What reports are projected onto.
+    pub fn projection(&self, app: &App) -> Projection {
+        let App { orders, live, .. } = app.clone();
+        let topic = Topic::new(&self.aws, self.topic_arn(ORDERS_TOPIC));
+        let announcements = Announcements { orders: orders.clone(), topic, live: live.clone() };
+        let table = self.table().to_owned();
+        let settings = outbox::Settings { table, shards: SHARDS, awaits_reports: true };
+        Projection { orders, live, outbox: Outbox::new(&self.aws, settings, announcements) }
+    }
+
     /// All items of the table of orders.
     pub async fn items(&self) -> Vec<Item> {
         let scan = self.dynamodb.scan().table_name(self.table());
@@ -89,25 +100,6 @@ impl TestAccount {
         let get = self.dynamodb.get_item().table_name(self.table());
         let get = get.key("id", AttributeValue::S(id.to_string()));
         get.consistent_read(true).send().await.unwrap().item
-    }
-
-    /// Makes the order `id` overdue, unless it is announced.
-    pub async fn make_overdue(&self, id: OrderId) {
-        let update = self.dynamodb.update_item().table_name(self.table());
-        let update = update
-            .key("id", AttributeValue::S(id.to_string()))
-            .update_expression("SET outbox_due = :long_ago")
-            .condition_expression("attribute_exists(outbox)")
-            .expression_attribute_values(":long_ago", AttributeValue::N("0".to_owned()));
-        let updated = update.send().await.map_err(|it| it.into_service_error());
-        if let Err(error) = updated {
-            assert!(error.is_conditional_check_failed_exception(), "{error:?}");
-        }
-    }
-
-    /// Overwrites the customer of the order `id` with an invalid name.
-    pub async fn corrupt(&self, id: OrderId) {
-        self.set(id, "customer", AttributeValue::S("\u{7}".to_owned())).await;
     }
 
     /// Overwrites the time when the order `id` was placed.
@@ -130,11 +122,6 @@ impl TestAccount {
             .expression_attribute_names("#name", name)
             .expression_attribute_values(":value", value);
         update.send().await.unwrap();
-    }
-
-    /// Receives all announcements in the queue of a subscriber, and returns the order ids.
-    pub async fn announced(&self) -> Vec<OrderId> {
-        self.received().await.iter().map(|body| announced_id(body)).collect()
     }
 
     /// Receives all messages in the queue of a subscriber, and returns their bodies.
@@ -168,13 +155,4 @@ impl TestAccount {
     fn publisher(&self) -> &Service {
         self.account.service("publisher").unwrap()
     }
-}
-
-/// The order id in a message, with or without the envelope from SNS.
-fn announced_id(body: &str) -> OrderId {
-    let mut message: serde_json::Value = serde_json::from_str(body).unwrap();
-    if let Some(inner) = message["Message"].as_str() {
-        message = serde_json::from_str(inner).unwrap();
-    }
-    message["id"].as_str().unwrap().parse().unwrap()
 }

@@ -15,6 +15,8 @@ mod sample_orders;
 
 mod terminal;
 
+mod outbox_list;
+
 /// Wrong usage, or a mistake in a file: running it again would not help.
 const EXIT_USAGE: u8 = 64;
 
@@ -44,6 +46,8 @@ enum Command {
     Orders(sample_orders::Args),
     /// Run the AWS account alone, with all topics, queues and tables, for the AWS CLI
     Aws(aws::Args),
+    /// List what is stored and not announced, or announced and not reported
+    Outbox(outbox_list::Args),
     /// List, show, redrive or purge messages that failed every attempt
     DeadLetters(dead_letters::command::Args),
 }
@@ -96,6 +100,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         None | Some(Command::Up { .. }) => up::run(arguments.up).await,
         Some(Command::Orders(args)) => sample_orders::run(args).await,
         Some(Command::Aws(args)) => aws::run(args).await,
+        Some(Command::Outbox(args)) => outbox_list::run(args).await,
         Some(Command::DeadLetters(args)) => dead_letters::command::run(args).await,
     }
 }

@@ -47,7 +47,7 @@ impl Unavailable {
     }
 
     /// Whether `error` was caused by one of these.
-    pub(crate) fn caused(error: &anyhow::Error) -> bool {
+    pub fn caused(error: &anyhow::Error) -> bool {
         error.chain().any(|cause| cause.is::<Self>())
     }
 }

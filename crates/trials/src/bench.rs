@@ -5,7 +5,10 @@
 //! run in this process. They all share one machine, so a figure says little about another machine.
 //! Ratios of figures to the baselines of the same run say more.
 
-use std::{path::PathBuf, time::Instant};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context as _, ensure};
 use local::build;
@@ -125,6 +128,19 @@ pub async fn worker() -> anyhow::Result<()> {
 pub async fn requests_at_load(orders: usize) -> anyhow::Result<Requests> {
     let mut report = Report::new(true);
     let requests = requests::at_load(&build::binaries().await?, orders, &mut report).await?;
+    ensure!(report.lost == 0, "{} orders were lost", report.lost);
+    Ok(requests)
+}
+
+/// The requests to AWS for orders of which two hardly ever share a request, sent for `time`. Builds
+/// the services first.
+///
+/// # Errors
+///
+/// As [`requests_at_load`].
+pub async fn requests_with_few(time: Duration) -> anyhow::Result<Requests> {
+    let mut report = Report::new(true);
+    let requests = requests::with_few(&build::binaries().await?, time, &mut report).await?;
     ensure!(report.lost == 0, "{} orders were lost", report.lost);
     Ok(requests)
 }

@@ -16,16 +16,17 @@ mod modules;
 type Outcome = anyhow::Result<()>;
 
 /// The crates of this workspace that each crate may depend on.
-const MAY_KNOW: [(&str, &[&str]); 9] = [
+const MAY_KNOW: [(&str, &[&str]); 10] = [
     ("pubsub", &[]),
     ("deployment", &[]),
     ("orders", &["pubsub"]),
+    ("outbox", &["pubsub"]),
     ("web", &["pubsub"]),
     ("flow", &["orders"]),
     ("account", &["deployment", "pubsub"]),
-    ("local", &["account", "deployment", "orders", "pubsub"]),
+    ("local", &["account", "deployment", "orders", "outbox", "pubsub"]),
     ("trials", &["account", "deployment", "local", "orders", "pubsub"]),
-    ("publisher", &["flow", "orders", "pubsub", "web"]),
+    ("publisher", &["flow", "orders", "outbox", "pubsub", "web"]),
 ];
 /// The crates of this workspace that a subscriber may depend on, whatever its name.
 const A_SUBSCRIBER_MAY_KNOW: &[&str] = &["orders", "pubsub"];

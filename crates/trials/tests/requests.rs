@@ -1,6 +1,8 @@
 //! The requests to AWS that an order takes: they must not increase unnoticed.
 
-use trials::bench::requests_at_load;
+use std::time::Duration;
+
+use trials::bench::{requests_at_load, requests_with_few};
 
 const ORDERS: usize = 400;
 
@@ -15,10 +17,21 @@ async fn an_order_takes_few_requests() {
     // Every order is stored, and every coupon.
     let puts = requests.count("DynamoDB.PutItem");
     assert_eq!(puts, orders + coupons, "{calls:?}");
-    // Every order is marked as announced, and every report is stored on its order.
+    // Nobody reported for seconds, so every announcement is noted; and every report is stored on
+    // its order.
     let updates = requests.count("DynamoDB.UpdateItem");
     assert_eq!(updates, orders + reports, "{calls:?}");
     // Everything else shares requests, up to ten at a time: about 0.75 requests for a report.
     let others = requests.count("") - puts - updates;
     assert!(others <= reports, "{others} other requests for {reports} reports: {calls:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn announcing_takes_no_write_while_reports_come_in_time() {
+    let requests = requests_with_few(Duration::from_secs(10)).await.unwrap();
+    let (orders, reports) = (requests.orders as u64, requests.reports as u64);
+    assert!(orders >= 50, "only {orders} orders");
+    let notes = requests.count("DynamoDB.UpdateItem") - reports;
+    // On a busy machine, one or the other report takes longer than a second and a half.
+    assert!(notes <= orders / 10, "{notes} notes for {orders} orders: {:?}", requests.calls);
 }

@@ -1,11 +1,12 @@
 //! An order as an item of the table, and back.
 
-use std::{collections::HashMap, str::FromStr, sync::Arc, time::Duration};
+use std::{str::FromStr, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use orders::{order::Order, report::Report, timeline::Timeline};
+use outbox::Item;
 use web::watch::Watched;
 
 /// The attributes that hold reports begin with this; then come the service, the time when the
@@ -13,8 +14,6 @@ use web::watch::Watched;
 const REPORT: &str = "report ";
 /// How long after its last change a done order may still get a report from a slow service.
 const SETTLE_AFTER: Duration = Duration::from_secs(120);
-
-pub type Item = HashMap<String, AttributeValue>;
 
 /// An order as it is stored.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,8 +24,10 @@ pub struct PlacedOrder {
     pub placed_at: Timestamp,
     /// The trace of the request that placed it.
     pub traceparent: Option<String>,
-    /// When it was announced.
+    /// When it was announced last, if that was noted: it is not while reports come in at once.
     pub announced_at: Option<Timestamp>,
+    /// Whether it has to be announced, or announced again.
+    pub in_outbox: bool,
     /// The workers' reports, the earliest attempt first.
     pub reports: Vec<Report>,
     /// A number that grows with each change.
@@ -38,7 +39,12 @@ pub struct PlacedOrder {
 impl PlacedOrder {
     /// Its progress so far.
     pub fn timeline(&self) -> Timeline {
-        Timeline::of(self.placed_at, self.announced_at, &self.done_when, &self.reports)
+        Timeline::of(self.placed_at, self.announced_at(), &self.done_when, &self.reports)
+    }
+
+    /// When it was announced: at the latest when a worker began.
+    pub fn announced_at(&self) -> Option<Timestamp> {
+        self.announced_at.or(self.reports.first().map(Report::started_at))
     }
 
     fn changed_at(&self) -> Timestamp {
@@ -78,6 +84,7 @@ pub fn read(item: &Item, done_when: &Arc<[String]>) -> anyhow::Result<PlacedOrde
         placed_at: time(item, "placed_at")?,
         traceparent: item.get("traceparent").and_then(|it| it.as_s().ok()).cloned(),
         announced_at: optional("announced_at")?,
+        in_outbox: item.contains_key("outbox"),
         reports,
         version: parsed(item, "version")?,
         done_when: Arc::clone(done_when),

@@ -6,11 +6,12 @@ use anyhow::Context as _;
 use aws_sdk_dynamodb::{error::SdkError, types::KeysAndAttributes};
 use futures_util::future::try_join_all;
 use orders::order::OrderId;
+use outbox::Item;
 use tokio::time::sleep;
 
 use super::{
     OrdersTable, PlacedOrder, SHARDS,
-    item::{Item, parsed, text},
+    item::{parsed, text},
 };
 
 /// The index of all orders by time.

@@ -6,7 +6,6 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
 use aws_config::SdkConfig;
@@ -109,19 +108,6 @@ async fn a_new_order_is_new_although_the_answer_of_dynamodb_was_lost() {
 }
 
 #[tokio::test]
-async fn a_claim_holds_although_the_answer_of_dynamodb_was_lost() {
-    let account = TestAccount::start().await;
-    let (orders, order) = (account.orders(&account.aws), order());
-    orders.store(&order).await.unwrap();
-    account.make_overdue(order.id).await;
-    let overdue = orders.overdue(order.id.shard(super::SHARDS)).await.unwrap();
-    let lease = Duration::from_secs(30);
-    let losing = account.orders(&LosingClient::config(&account.aws));
-    assert!(losing.claim(&overdue[0], lease).await.unwrap(), "the claim was made");
-    assert!(!orders.claim(&overdue[0], lease).await.unwrap(), "by one publisher only");
-}
-
-#[tokio::test]
 async fn a_report_of_a_failure_does_not_replace_that_of_completion() {
     let account = TestAccount::start().await;
     let (orders, order) = (account.orders(&account.aws), order());
@@ -132,4 +118,27 @@ async fn a_report_of_a_failure_does_not_replace_that_of_completion() {
     assert!(orders.project(&failed).await.unwrap().is_none());
     let placed = orders.get(order.id).await.unwrap().unwrap();
     assert_eq!(placed.reports, [done]);
+}
+
+#[tokio::test]
+async fn an_order_leaves_the_outbox_when_all_services_that_it_needs_have_begun() {
+    let account = TestAccount::start().await;
+    let steps = &["started"];
+    for done_when in [&["fulfilment"][..], &["fulfilment", "invoice"]] {
+        let orders = account.orders_done_when(done_when);
+        let order = order();
+        orders.store(&order).await.unwrap();
+        let other =
+            Report { service: "promotion".to_owned(), ..report(&order, State::Done, steps) };
+        orders.project(&other).await.unwrap();
+        for (order_of, service) in done_when.iter().enumerate() {
+            let item = account.item(order.id).await.unwrap();
+            assert!(item.contains_key("outbox"), "{done_when:?}: left at report {order_of}");
+            let service = (*service).to_owned();
+            let begun = Report { service, ..report(&order, State::Working, steps) };
+            orders.project(&begun).await.unwrap();
+        }
+        let item = account.item(order.id).await.unwrap();
+        assert!(!item.contains_key("outbox") && !item.contains_key("outbox_due"), "{item:?}");
+    }
 }

@@ -102,7 +102,11 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 /// The account that the environment names: a local endpoint, or AWS in a region. If it names none,
 /// the account of a running `local`.
-async fn account() -> anyhow::Result<aws_config::SdkConfig> {
+///
+/// # Errors
+///
+/// [`Misconfigured`] if nothing answers.
+pub async fn account() -> anyhow::Result<aws_config::SdkConfig> {
     let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     if let Some(endpoint_url) = set("AWS_ENDPOINT_URL") {
         let region = endpoint::region();
@@ -244,7 +248,7 @@ fn confirmed(service: &str, count: usize) -> anyhow::Result<bool> {
 }
 
 /// An age in its largest unit: `3 d`, `2 h`, `5 min` or `40 s`.
-fn in_words(age: Duration) -> String {
+pub fn in_words(age: Duration) -> String {
     let seconds = age.as_secs();
     match seconds {
         0..60 => format!("{seconds} s"),

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use anyhow::ensure;
 use aws_sdk_dynamodb::types::{AttributeValue, Select};
 use tokio::time::sleep;
 
@@ -21,8 +22,8 @@ pub async fn unannounced(
 ) -> anyhow::Result<usize> {
     let deadline = Instant::now() + patience;
     loop {
-        let announced = announced(rig).await?;
-        let missing = accepted.iter().filter(|it| !announced.contains(&it.id)).count();
+        let stored = ids(rig, "attribute_exists(id)").await?;
+        let missing = accepted.iter().filter(|it| !stored.contains(&it.id)).count();
         // An announced order is in fulfilment's queue, or fulfilled.
         let delivered = rig.fulfilment_depth().await? + rig.fulfilled_count();
         let lost = missing.max(accepted.len().saturating_sub(delivered));
@@ -33,13 +34,23 @@ pub async fn unannounced(
     }
 }
 
-/// The ids of all orders that are stored and marked as announced.
-async fn announced(rig: &Rig) -> anyhow::Result<HashSet<String>> {
+/// Waits until the announcements of all of `accepted` are noted, at most for `patience`.
+pub async fn noted(rig: &Rig, accepted: &[Accepted], patience: Duration) -> anyhow::Result<()> {
+    let deadline = Instant::now() + patience;
+    while ids(rig, "attribute_exists(announced_at)").await?.len() < accepted.len() {
+        ensure!(Instant::now() < deadline, "not all announcements were noted in {patience:?}");
+        sleep(LOOK_INTERVAL).await;
+    }
+    Ok(())
+}
+
+/// The ids of the orders that match `filter`.
+async fn ids(rig: &Rig, filter: &str) -> anyhow::Result<HashSet<String>> {
     let mut items = rig
         .dynamodb()
         .scan()
         .table_name(rig.orders_table()?)
-        .filter_expression("attribute_exists(announced_at) AND attribute_not_exists(outbox)")
+        .filter_expression(filter)
         .projection_expression("id")
         .into_paginator()
         .items()

@@ -1,0 +1,124 @@
+//! `local outbox`: orders that are not announced, or announced and never reported.
+
+use std::{cmp::Reverse, io::Write as _, process::ExitCode, time::Duration};
+
+use account::provision::ENVIRONMENT;
+use anyhow::Context as _;
+use aws_config::SdkConfig;
+use aws_sdk_dynamodb::{Client, types::AttributeValue};
+use deployment::copilot;
+use jiff::Timestamp;
+use local::{
+    build,
+    dead_letters::command::{account, in_words},
+};
+use outbox::waiting::{Waiting, waiting};
+use pubsub::env::Misconfigured;
+use serde_json::json;
+
+/// The most that are listed.
+const LIMIT: usize = 1_000;
+/// What the index of an outbox is called.
+const INDEX: &str = "outbox";
+
+/// The options of `outbox`.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The environment, one of copilot/environments
+    #[arg(long = "env", value_name = "NAME", default_value = ENVIRONMENT)]
+    environment: String,
+    /// Leave out what was stored less than this many seconds ago
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    older_than: u64,
+    /// Print JSON, for scripts
+    #[arg(long)]
+    json: bool,
+}
+
+/// Lists the outbox, the oldest first.
+pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let deployment = copilot::read(&build::copilot_directory(), &args.environment)?;
+    let aws = account().await?;
+    let prefix = format!("{}-{}-", deployment.application, deployment.environment);
+    let tables = tables(&aws, &prefix).await?;
+    if tables.is_empty() {
+        let message = format!("this account has no table with an outbox, named {prefix}…");
+        return Err(Misconfigured(message).into());
+    }
+    let mut found = Vec::new();
+    for table in tables {
+        found.extend(waiting(&aws, &table, LIMIT).await?);
+    }
+    found.retain(|it| age(stored_at(it)) >= Duration::from_secs(args.older_than));
+    found.sort_by_key(|it| Reverse(age(stored_at(it))));
+    writeln!(anstream::stdout(), "{}", text(&found, args.json)).context("printing")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The tables with an outbox whose names begin with `prefix`.
+async fn tables(aws: &SdkConfig, prefix: &str) -> anyhow::Result<Vec<String>> {
+    let dynamodb = Client::new(aws);
+    let names = dynamodb.list_tables().into_paginator().items().send();
+    let names: Vec<String> = names.collect::<Result<_, _>>().await.context("listing the tables")?;
+    let mut tables = Vec::new();
+    for name in names.into_iter().filter(|name| name.starts_with(prefix)) {
+        let table = dynamodb.describe_table().table_name(&name).send().await;
+        let table = table.with_context(|| format!("describing the table {name}"))?.table;
+        let table = table.context("DynamoDB did not describe the table")?;
+        if table.global_secondary_indexes().iter().any(|it| it.index_name() == Some(INDEX)) {
+            tables.push(name);
+        }
+    }
+    Ok(tables)
+}
+
+fn text(found: &[Waiting], json: bool) -> String {
+    if json {
+        return json!(found.iter().map(as_json).collect::<Vec<_>>()).to_string();
+    }
+    if found.is_empty() {
+        return "nothing waits".to_owned();
+    }
+    let mut text = format!("{:<36}  {:>8}  {:>9}  state", "order", "stored", "announced");
+    for it in found {
+        let (id, stored) = (&it.id, in_words(age(stored_at(it))));
+        text += &format!("\n{id:<36}  {stored:>8}  {:>7} x  {}", it.announcements, state(it));
+    }
+    if found.len() >= LIMIT {
+        text += &format!("\nthere may be more: this lists {LIMIT} of a table");
+    }
+    text
+}
+
+fn state(waiting: &Waiting) -> String {
+    match (&waiting.refused, waiting.announced_at) {
+        // Escaped, because a terminal would obey control characters.
+        (Some(reason), _) => format!("refused: {}", reason.escape_debug()),
+        (None, Some(at)) => format!("announced {} ago, no report", in_words(age(at))),
+        (None, None) => "not announced".to_owned(),
+    }
+}
+
+fn as_json(waiting: &Waiting) -> serde_json::Value {
+    json!({
+        "id": waiting.id,
+        "stored_at": stored_at(waiting),
+        "announcements": waiting.announcements,
+        "announced_at": waiting.announced_at,
+        "refused": waiting.refused,
+        "due_at": waiting.due_at,
+    })
+}
+
+/// When an order was stored; 1970 if that cannot be read, so that it comes first.
+fn stored_at(waiting: &Waiting) -> Timestamp {
+    let millis = match waiting.item.get("placed_at") {
+        Some(AttributeValue::N(millis)) => millis.parse().ok(),
+        _ => None,
+    };
+    millis.and_then(|it| Timestamp::from_millisecond(it).ok()).unwrap_or_default()
+}
+
+fn age(time: Timestamp) -> Duration {
+    Timestamp::now().duration_since(time).try_into().unwrap_or_default()
+}

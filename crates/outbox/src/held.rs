@@ -1,0 +1,105 @@
+//! The leases that this process has.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+/// How long an announced item is remembered after its lease: longer than a sweep takes.
+const MEMORY: Duration = Duration::from_secs(5);
+
+/// How far this process is with an item that it has the lease of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// It is about to be announced.
+    InHand,
+    /// It was announced at this time, which is not noted.
+    Announced(Timestamp),
+}
+
+#[derive(Debug)]
+struct Lease {
+    hold: Hold,
+    until: Instant,
+    is_first: bool,
+}
+
+/// The items that this process has the leases of.
+#[derive(Debug, Default)]
+pub struct Held(Mutex<HashMap<String, Lease>>);
+
+/// Keeps an item in hand. When dropped, the item is released, unless it was announced.
+#[must_use]
+pub struct InHand<'a> {
+    held: &'a Held,
+    id: &'a str,
+}
+
+impl Held {
+    fn leases(&self) -> MutexGuard<'_, HashMap<String, Lease>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes an item in hand. `is_first` says that the lease is the one it was stored with.
+    pub fn take<'a>(&'a self, id: &'a str, lease: Duration, is_first: bool) -> InHand<'a> {
+        let until = Instant::now() + lease;
+        self.leases().insert(id.to_owned(), Lease { hold: Hold::InHand, until, is_first });
+        InHand { held: self, id }
+    }
+
+    /// How far this process is with an item; `None` if it does not have it.
+    pub fn get(&self, id: &str) -> Option<Hold> {
+        self.leases().get(id).map(|lease| lease.hold)
+    }
+
+    /// The lease of an item in hand was renewed.
+    pub fn renew(&self, id: &str, lease: Duration) {
+        if let Some(held) = self.leases().get_mut(id) {
+            (held.until, held.is_first) = (Instant::now() + lease, false);
+        }
+    }
+
+    /// Forgets an item.
+    pub fn release(&self, id: &str) {
+        self.leases().remove(id);
+    }
+
+    /// Forgets announced items whose leases are over: reports came in, here or elsewhere.
+    pub fn forget_old(&self) {
+        let now = Instant::now();
+        self.leases().retain(|_, lease| lease.hold == Hold::InHand || lease.until + MEMORY > now);
+    }
+}
+
+impl InHand<'_> {
+    /// Whether the lease still holds. If not, another process may announce the item.
+    pub fn is_current(&self) -> bool {
+        self.held.leases().get(self.id).is_some_and(|lease| lease.until > Instant::now())
+    }
+
+    /// Whether the item has the lease that it was stored with: then its due time is near, and the
+    /// sweep looks whether it was reported.
+    pub fn has_first_lease(&self) -> bool {
+        self.held.leases().get(self.id).is_some_and(|lease| lease.is_first)
+    }
+
+    /// Remembers that the item was announced.
+    pub fn announced(&self, at: Timestamp) {
+        if let Some(lease) = self.held.leases().get_mut(self.id) {
+            lease.hold = Hold::Announced(at);
+        }
+    }
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        let mut leases = self.held.leases();
+        if leases.get(self.id).is_some_and(|lease| lease.hold == Hold::InHand) {
+            leases.remove(self.id);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The topic is unavailable, or refuses an item.
+
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+
+use super::{Announcements, Outcome, PATIENCE, SHARD, TestAccount, settled};
+use crate::{MAX_ANNOUNCING, waiting::waiting};
+
+#[tokio::test]
+async fn an_item_is_retried_in_process_while_the_topic_is_unavailable() {
+    let account = TestAccount::start().await;
+    let announcements = Announcements::scripted([Outcome::Unavailable, Outcome::Unavailable]);
+    let outbox = account.outbox(&announcements);
+    let entry = account.store("one").await;
+    outbox.announce_fresh(entry).await;
+    settled(&outbox).await;
+    assert_eq!(announcements.announced(), ["one"]);
+    assert_eq!(account.attribute("one", "refused").await, None, "it was not at fault");
+}
+
+#[tokio::test]
+async fn in_an_outage_few_items_are_retried_and_the_others_wait_in_the_index() {
+    let account = TestAccount::start().await;
+    let held = usize::try_from(MAX_ANNOUNCING).unwrap();
+    let announcements = Announcements::scripted((0..10 * held).map(|_| Outcome::Silence));
+    let outbox = account.outbox(&announcements);
+    for id in 0..held + 20 {
+        account.store_overdue(&id.to_string()).await;
+    }
+    let sweep = outbox.sweep_waiting(SHARD);
+    let more = timeout(PATIENCE, sweep).await.expect("the sweep waits for ever").unwrap();
+    assert!(!more, "there is no progress, so the sweep pauses");
+    assert_eq!(outbox.state.announcing.len(), held);
+}
+
+#[tokio::test]
+async fn an_item_that_the_topic_refuses_is_set_aside_and_announced_once_that_is_repaired() {
+    let account = TestAccount::start().await;
+    let announcements = Announcements::scripted([Outcome::Refused, Outcome::Refused]);
+    let outbox = account.outbox(&announcements);
+    let entry = account.store("one").await;
+    outbox.announce_fresh(entry).await;
+    settled(&outbox).await;
+    let due = account.due_in("one").await;
+    assert!((25.0..=40.0).contains(&due), "retried in {due} s");
+
+    account.make_due("one", 0).await;
+    outbox.sweep_waiting(SHARD).await.unwrap();
+    settled(&outbox).await;
+    let due = account.due_in("one").await;
+    assert!((55.0..=80.0).contains(&due), "retried in {due} s");
+    let listed = waiting(&account.aws, &account.table, 10).await.unwrap();
+    assert_eq!(listed.len(), 1);
+    assert_eq!(listed[0].refused.as_deref(), Some("too large"));
+    assert_eq!(announcements.announced(), Vec::<String>::new());
+
+    account.make_due("one", 0).await;
+    outbox.sweep_waiting(SHARD).await.unwrap();
+    settled(&outbox).await;
+    assert_eq!(announcements.announced(), ["one"]);
+    let listed = waiting(&account.aws, &account.table, 10).await.unwrap();
+    assert_eq!((listed[0].refused.as_deref(), listed[0].announcements), (None, 1));
+}
+
+#[tokio::test]
+async fn a_stopping_process_leaves_what_it_cannot_announce() {
+    let account = TestAccount::start().await;
+    let announcements = Announcements::scripted((0..100).map(|_| Outcome::Unavailable));
+    let outbox = account.outbox(&announcements);
+    let entry = account.store("one").await;
+    outbox.announce_fresh(entry).await;
+    while outbox.state.held.get("one").is_none() {
+        sleep(Duration::from_millis(10)).await;
+    }
+    outbox.state.stopping.cancel();
+    timeout(PATIENCE, settled(&outbox)).await.expect("it retries for ever");
+    assert!(account.attribute("one", "outbox").await.is_some());
+    assert_eq!(outbox.state.held.get("one"), None);
+}
