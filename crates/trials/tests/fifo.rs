@@ -16,12 +16,19 @@ use test_system::TestSystem;
 type Outcome = anyhow::Result<()>;
 
 /// The changes of `docs/workshop/in-order.md`: file, text, and what replaces it.
-const CHANGES: [(&str, &str, &str); 4] = [
-    ("publisher", "- name: ordersTopic", "- name: ordersTopic\n      fifo: true"),
-    ("publisher", "- name: ping", "- name: ping\n      fifo: true"),
-    ("fulfilment", "  queue:\n", "  queue:\n    fifo: {high_throughput: true}\n"),
-    ("promotion", "  queue:\n", "  queue:\n    fifo: {high_throughput: true}\n"),
+const CHANGES: [(&str, &str, &str); 9] = [
+    ("publisher/manifest.yml", "- name: ordersTopic", "- name: ordersTopic\n      fifo: true"),
+    ("publisher/manifest.yml", "- name: ping", "- name: ping\n      fifo: true"),
+    ("fulfilment/manifest.yml", "  queue:\n", "  queue:\n    fifo: {high_throughput: true}\n"),
+    ("promotion/manifest.yml", "  queue:\n", "  queue:\n    fifo: {high_throughput: true}\n"),
+    ("fulfilment/overrides/cfn.patches.yml", RETENTION, FIFO_RETENTION),
+    ("promotion/overrides/cfn.patches.yml", RETENTION, FIFO_RETENTION),
+    ("fulfilment/overrides/cfn.patches.yml", "publisherordersTopicS", "publisherordersTopicfifoS"),
+    ("fulfilment/overrides/cfn.patches.yml", "publisherpingS", "publisherpingfifoS"),
+    ("promotion/overrides/cfn.patches.yml", "publisherordersTopicS", "publisherordersTopicfifoS"),
 ];
+const RETENTION: &str = "      MessageRetentionPeriod:";
+const FIFO_RETENTION: &str = "      FifoQueue: true\n      MessageRetentionPeriod:";
 
 /// A copy of the Copilot files with FIFO topics and queues.
 fn fifo_files(directory: &Path) -> anyhow::Result<PathBuf> {
@@ -29,11 +36,11 @@ fn fifo_files(directory: &Path) -> anyhow::Result<PathBuf> {
     let copied =
         Command::new("cp").arg("-R").args([&build::copilot_directory(), &copy]).status()?;
     ensure!(copied.success(), "the Copilot files cannot be copied");
-    for (service, text, changed) in CHANGES {
-        let manifest = copy.join(service).join("manifest.yml");
-        let before = fs::read_to_string(&manifest)?;
-        ensure!(before.contains(text), "{} has no {text:?}", manifest.display());
-        fs::write(&manifest, before.replacen(text, changed, 1))?;
+    for (file, text, changed) in CHANGES {
+        let file = copy.join(file);
+        let before = fs::read_to_string(&file)?;
+        ensure!(before.contains(text), "{} has no {text:?}", file.display());
+        fs::write(&file, before.replacen(text, changed, 1))?;
     }
     Ok(copy)
 }

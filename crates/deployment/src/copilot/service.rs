@@ -36,6 +36,8 @@ pub struct ServiceFiles {
     pub file: PathBuf,
     /// The addons.
     pub addons: Addons,
+    /// A mistake in the patches, which may follow from one in a manifest.
+    pub wrong_patch: Option<Mistake>,
 }
 
 impl ServiceFiles {
@@ -59,11 +61,13 @@ impl ServiceFiles {
         let addons = Addons::read(names, directory)?;
         check_variables(&manifest, &addons)?;
         let patches = Patches::read(directory)?;
+        let mut wrong_patch = None;
         for environment in environments {
             let manifest = manifest.applied(environment);
             manifest.check(service_type).map_err(in_file)?;
             let outline = Outline::of(service_type.value, &manifest, &addons);
-            check_template(outline, &addons, &patches, environment)?;
+            let checked = check_template(outline, &addons, &patches, environment);
+            wrong_patch = wrong_patch.or(checked.err());
         }
         let mut manifest = manifest.applied(names.environment);
         for value in manifest.variables.values_mut() {
@@ -75,6 +79,7 @@ impl ServiceFiles {
             addons,
             manifest,
             file,
+            wrong_patch,
         })
     }
 }

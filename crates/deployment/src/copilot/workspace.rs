@@ -60,7 +60,8 @@ impl Workspace {
         let environment = environment.to_owned();
         let workspace = Self { application, environment, environments, services };
         workspace.check_topics()?;
-        Ok(workspace)
+        let mut wrong_patches = workspace.services.iter().filter_map(|it| it.wrong_patch.clone());
+        wrong_patches.next().map_or(Ok(workspace.clone()), Err)
     }
 
     /// The names that the resources of `service` begin with.

@@ -110,6 +110,18 @@ pub struct Subscription {
     pub filter_policy: Option<FilterPolicy>,
     #[serde(rename = "Protocol")]
     _protocol: Option<Protocol>,
+    /// Where messages go that the queue refuses. The local account delivers each message or says
+    /// why not, so it is only checked.
+    #[serde(rename = "RedrivePolicy")]
+    _redrive_policy: Option<Undelivered>,
+}
+
+/// Where messages go that a subscribed queue refuses.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Undelivered {
+    #[serde(rename = "deadLetterTargetArn")]
+    _dead_letter_target_arn: Text,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -181,6 +193,7 @@ impl Topic {
 impl Subscription {
     /// The delivery of a topic's messages to a queue, both given by ARN.
     pub fn of(topic_arn: Text, endpoint: Text, filter_policy: Option<FilterPolicy>) -> Self {
-        Self { topic_arn, endpoint, filter_policy, _protocol: Some(Protocol::Sqs) }
+        let _protocol = Some(Protocol::Sqs);
+        Self { topic_arn, endpoint, filter_policy, _protocol, _redrive_policy: None }
     }
 }
