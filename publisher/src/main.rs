@@ -5,11 +5,15 @@ use std::{net::IpAddr, process::ExitCode, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use clap::Parser;
 use flow::{Flow, QueueNames};
-use orders::event::{ORDERS_TOPIC, PING_TOPIC};
+use orders::{
+    event::{ORDERS_TOPIC, PING_TOPIC},
+    keep::Keep,
+};
 use outbox::Outbox;
 use pubsub::{
     aws,
     env::Misconfigured,
+    limits::between,
     program::Health,
     subscribe::{self, Limits, subscribe},
     topics::Topics,
@@ -62,6 +66,10 @@ struct Settings {
     /// How queues are named after services, such as shop-{service}-queue; /flow shows the services
     #[arg(long, value_name = "PATTERN", env = "QUEUE_NAMES", default_value = "{service}")]
     queue_names: QueueNames,
+    /// For how many days an order is kept after it was done; 0 is for ever
+    #[arg(long, value_name = "DAYS", env = "KEEP_ORDERS_DAYS", default_value_t = 90)]
+    #[arg(value_parser = between::<u32>(0, 3_650))]
+    keep_orders_days: u32,
     /// A line of text below the form's total
     #[arg(long, value_name = "TEXT", env = "OFFER", default_value = "")]
     offer: Arc<str>,
@@ -82,7 +90,8 @@ fn main() -> ExitCode {
 async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     let aws = aws::config().await;
     let table = settings.orders_table_name.clone();
-    let orders = OrdersTable::new(&aws, table, settings.done_when.clone().into());
+    let keep = Keep::days(settings.keep_orders_days);
+    let orders = OrdersTable::new(&aws, table, settings.done_when.clone().into(), keep);
     let live = live::live(orders.clone(), shutdown.clone());
     let outbox = outbox::Settings {
         table: settings.orders_table_name,

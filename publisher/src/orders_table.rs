@@ -4,7 +4,7 @@
 //! that projects its first report takes it out again. So an order is stored if and only if it will
 //! be announced, until a worker has it, without a transaction or a second table.
 
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::Context as _;
 use aws_config::SdkConfig;
@@ -14,12 +14,12 @@ use aws_sdk_dynamodb::{
         put_item::PutItemError,
         update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
     },
-    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
+    types::{ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
 use jiff::Timestamp;
 use orders::{
+    keep::{EXPIRES_AT, Keep},
     order::{Order, OrderId},
-    report::Report,
 };
 use outbox::Item;
 use pubsub::{trace, unavailable::call_failed};
@@ -27,6 +27,8 @@ use pubsub::{trace, unavailable::call_failed};
 mod item;
 
 mod latest;
+
+mod project;
 
 #[cfg(test)]
 mod tests;
@@ -38,8 +40,6 @@ use item::{number, text};
 /// second. It may be raised at any time. If it is lowered, orders in the removed shards are neither
 /// swept nor listed.
 pub const SHARDS: u32 = 4;
-/// What a stored report contains if its attempt is done.
-const DONE: &str = r#""state":"done""#;
 
 /// The table of orders. A clone is cheap and shares the connections.
 #[derive(Clone)]
@@ -47,6 +47,7 @@ pub struct OrdersTable {
     dynamodb: Client,
     name: String,
     done_when: Arc<[String]>,
+    keep: Keep,
 }
 
 /// The outcome of storing an order.
@@ -61,12 +62,6 @@ pub enum Stored {
 }
 
 impl PlacedOrder {
-    /// Whether every service that has to be done has begun.
-    fn is_reported(&self) -> bool {
-        let reported = |name: &String| self.reports.iter().any(|report| report.service == *name);
-        self.done_when.iter().all(reported)
-    }
-
     /// Whether one call wrote both: a trace and a millisecond belong to one request.
     fn is_written_as(&self, other: &Self) -> bool {
         (&self.order, self.placed_at, &self.traceparent)
@@ -75,9 +70,10 @@ impl PlacedOrder {
 }
 
 impl OrdersTable {
-    /// The table called `name`; an order is done when the services `done_when` are.
-    pub fn new(aws: &SdkConfig, name: String, done_when: Arc<[String]>) -> Self {
-        Self { dynamodb: Client::new(aws), name, done_when }
+    /// The table called `name`; an order is done when the services `done_when` are, and is kept for
+    /// `keep` after that.
+    pub fn new(aws: &SdkConfig, name: String, done_when: Arc<[String]>, keep: Keep) -> Self {
+        Self { dynamodb: Client::new(aws), name, done_when, keep }
     }
 
     /// The order in an item.
@@ -124,6 +120,9 @@ impl OrdersTable {
         for (name, value) in outbox::attributes(order.id.shard(SHARDS), now) {
             put = put.item(name, value);
         }
+        if let Some(expires_at) = self.keep.expires_at().filter(|_| self.done_when.is_empty()) {
+            put = put.item(EXPIRES_AT, number(expires_at));
+        }
         if let Some(traceparent) = &placed.traceparent {
             put = put.item("traceparent", text(traceparent));
         }
@@ -157,48 +156,6 @@ impl OrdersTable {
         let get = self.dynamodb.get_item().table_name(&self.name).key("id", text(id));
         let found = get.consistent_read(true).send().await.map_err(call_failed);
         found.context("reading an order")?.item.map(|item| self.read(&item)).transpose()
-    }
-
-    /// Projects a report onto its order, and returns the order as it is now; `None` if nothing
-    /// changed, because the report is a duplicate or the order is unknown.
-    ///
-    /// Each attempt has an attribute of its own, and of two reports of an attempt the one with more
-    /// steps stays, unless the other says that the attempt is done. So reports may arrive in any
-    /// order, and more than once. An order leaves the outbox when all services that it needs have
-    /// reported: then each has its message, and does not lose it.
-    ///
-    /// # Errors
-    ///
-    /// If DynamoDB is unavailable.
-    pub async fn project(&self, report: &Report) -> anyhow::Result<Option<PlacedOrder>> {
-        let name = item::report_name(report);
-        let value = HashMap::from([
-            ("steps".to_owned(), number(report.steps.len())),
-            ("told".to_owned(), text(serde_json::to_string(report)?)),
-        ]);
-        let is_the_only_one = *self.done_when == [report.service.clone()];
-        let remove =
-            if is_the_only_one { format!("REMOVE {}", outbox::REMOVE) } else { String::new() };
-        let update = self
-            .update(report.order_id)
-            .update_expression(format!("SET #report = :report ADD version :one {remove}"))
-            .condition_expression(
-                "attribute_exists(id) AND \
-                 (attribute_not_exists(#report) OR \
-                  (#report.steps < :steps AND NOT contains(#report.told, :done)))",
-            )
-            .expression_attribute_values(":done", text(DONE))
-            .expression_attribute_names("#report", name)
-            .expression_attribute_values(":report", AttributeValue::M(value))
-            .expression_attribute_values(":steps", number(report.steps.len()))
-            .expression_attribute_values(":one", number(1));
-        let projected = self.changed(update).await.context("projecting a report")?;
-        if projected.as_ref().is_some_and(|placed| placed.in_outbox && placed.is_reported()) {
-            let update = self.update(report.order_id);
-            let update = update.update_expression(format!("REMOVE {}", outbox::REMOVE));
-            self.changed(update).await.context("taking an order out of the outbox")?;
-        }
-        Ok(projected)
     }
 
     fn update(&self, id: OrderId) -> UpdateItemFluentBuilder {

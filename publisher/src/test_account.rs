@@ -13,6 +13,7 @@ use flow::{Flow, QueueNames};
 use jiff::Timestamp;
 use orders::{
     event::{ORDERS_TOPIC, PING_TOPIC},
+    keep::Keep,
     order::OrderId,
 };
 use outbox::Outbox;
@@ -54,13 +55,13 @@ impl TestAccount {
 
     /// The table of orders, accessed with the configuration `aws`.
     pub fn orders(&self, aws: &SdkConfig) -> OrdersTable {
-        OrdersTable::new(aws, self.table().to_owned(), ["fulfilment".to_owned()].into())
+        self.orders_done_when(aws, &["fulfilment"])
     }
 
     /// The table of orders that are done when these services are.
-    pub fn orders_done_when(&self, services: &[&str]) -> OrdersTable {
+    pub fn orders_done_when(&self, aws: &SdkConfig, services: &[&str]) -> OrdersTable {
         let services = services.iter().map(|name| (*name).to_owned()).collect();
-        OrdersTable::new(&self.aws, self.table().to_owned(), services)
+        OrdersTable::new(aws, self.table().to_owned(), services, Keep::days(90))
     }
 
     /// The state of the HTTP handlers, and the channel of orders to announce.

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use anyhow::{Context as _, anyhow, bail};
 use pubsub::{
     notification::Notification,
-    subscribe::FromMessage,
+    subscribe::{FromMessage, UnknownType},
     topic::{Attribute, Message},
 };
 use serde::Deserialize;
@@ -76,7 +76,7 @@ impl FromMessage for Event {
         match notification.attributes.get(EVENT_TYPE).map_or(ORDER_PLACED, String::as_str) {
             ORDER_PLACED => read_order(notification).map(Self::OrderPlaced),
             PING => Ok(Self::Ping(notification.message.clone())),
-            unknown => Err(anyhow!("unknown event type {unknown:?}")),
+            unknown => Err(UnknownType(unknown.to_owned()).into()),
         }
     }
 }
@@ -178,6 +178,22 @@ mod tests {
         let directly = Notification { topic: None, ..through_sns };
         let reason = Event::from_message(&directly).unwrap_err().to_string();
         assert!(reason.starts_with("id: is missing"), "{reason}");
+    }
+
+    #[test]
+    fn an_event_of_a_newer_producer_is_of_an_unknown_type_and_a_field_of_it_is_ignored() {
+        let body = r#"{"id": "0190a6e2-5b7c-7cc0-98c4-dc0c0c07398f", "customer": "Ada",
+            "amount": "80", "currency": "EUR"}"#;
+        let typed = |name: &str| Notification {
+            message: body.to_owned(),
+            attributes: [(EVENT_TYPE.to_owned(), name.to_owned())].into(),
+            ..Notification::default()
+        };
+        let unknown = Event::from_message(&typed("order.cancelled")).unwrap_err();
+        let UnknownType(name) = unknown.downcast_ref().expect("not poison");
+        assert_eq!(name, "order.cancelled");
+        let placed = Event::from_message(&typed(ORDER_PLACED));
+        assert!(matches!(placed, Ok(Event::OrderPlaced(_))), "{placed:?}");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! The publisher sends an [`event::Event`], a subscriber answers with a [`report::Report`], and a
 //! [`timeline::Timeline`] is what the reports say about an order.
 
+pub mod keep;
+
 pub mod order;
 
 pub mod event;
@@ -10,3 +12,6 @@ pub mod event;
 pub mod report;
 
 pub mod timeline;
+
+#[cfg(test)]
+mod golden;

@@ -8,7 +8,7 @@ use anyhow::{Context as _, ensure};
 use jiff::{Timestamp, fmt::serde::timestamp::millisecond};
 use pubsub::{
     notification::Notification,
-    subscribe::{FromMessage, Json},
+    subscribe::{FromMessage, Json, UnknownType},
     topic::{Attribute, Message, Topic},
 };
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,8 @@ mod tests;
 
 /// The topic of a worker's reports, as its manifest names it.
 pub const STATUS_TOPIC: &str = "orderStatus";
+/// What the types of reports begin with.
+const REPORTS: &str = "order.";
 
 /// What one worker did with one order in one attempt, so far.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +114,11 @@ impl From<Received> for Report {
 
 impl FromMessage for Report {
     fn from_message(notification: &Notification) -> anyhow::Result<Self> {
+        // A report of version 0.1.0 that comes without SNS has no type.
+        let event_type = notification.attributes.get(EVENT_TYPE).map_or(REPORTS, String::as_str);
+        if !event_type.starts_with(REPORTS) {
+            return Err(UnknownType(event_type.to_owned()).into());
+        }
         let Json(report) = Json::<Self>::from_message(notification)?;
         ensure!(!report.steps.is_empty(), "steps: a report has at least one");
         Ok(report)

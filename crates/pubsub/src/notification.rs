@@ -4,8 +4,9 @@
 //! message that was sent directly to the queue, or by raw delivery, has no envelope: its body is
 //! the message.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::SystemTime};
 
+use aws_smithy_types::{DateTime, date_time::Format};
 use serde::Deserialize;
 
 use crate::trace::TRACEPARENT;
@@ -17,6 +18,9 @@ pub struct Notification {
     pub message_id: String,
     /// The name of the topic; `None` without an envelope.
     pub topic: Option<String>,
+    /// When SNS took it; `None` without an envelope. A message that was redriven has the time of
+    /// its first delivery.
+    pub published_at: Option<SystemTime>,
     /// The published text.
     pub message: String,
     /// The message attributes, without their types.
@@ -37,6 +41,8 @@ struct Envelope {
     message_id: String,
     topic_arn: String,
     message: String,
+    #[serde(default)]
+    timestamp: String,
     #[serde(default)]
     message_attributes: BTreeMap<String, Attribute>,
 }
@@ -67,6 +73,7 @@ impl Notification {
             Ok(envelope) if envelope.r#type == "Notification" => Self {
                 message_id: envelope.message_id,
                 topic: envelope.topic_arn.rsplit(':').next().map(str::to_owned),
+                published_at: time(&envelope.timestamp),
                 message: envelope.message,
                 attributes: (envelope.message_attributes.into_iter())
                     .map(|(name, attribute)| (name, attribute.value))
@@ -78,6 +85,7 @@ impl Notification {
             _ => Self {
                 message_id: sqs_message_id.to_owned(),
                 topic: None,
+                published_at: None,
                 message: body,
                 attributes: sqs_attributes,
                 group: None,
@@ -88,8 +96,15 @@ impl Notification {
     }
 }
 
+/// A time of SNS, such as `2026-11-20T12:00:00.000Z`.
+fn time(text: &str) -> Option<SystemTime> {
+    DateTime::from_str(text, Format::DateTime).ok()?.try_into().ok()
+}
+
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
     use super::*;
 
     #[test]
@@ -106,6 +121,7 @@ mod tests {
             Notification {
                 message_id: "sns-1".to_owned(),
                 topic: Some("pubsub-test-publisher-ordersTopic".to_owned()),
+                published_at: Some(UNIX_EPOCH + Duration::from_secs(1_795_176_000)),
                 message: r#"{"customer":"Ada"}"#.to_owned(),
                 attributes: BTreeMap::from([("amount".to_owned(), "120.00".to_owned())]),
                 group: None,
@@ -125,6 +141,7 @@ mod tests {
                 Notification {
                     message_id: "sqs-1".to_owned(),
                     topic: None,
+                    published_at: None,
                     message: body.to_owned(),
                     attributes,
                     group: None,

@@ -1,5 +1,7 @@
 //! A call whose answer is lost may have happened.
 
+mod golden;
+
 use std::{
     io,
     sync::{
@@ -125,7 +127,7 @@ async fn an_order_leaves_the_outbox_when_all_services_that_it_needs_have_begun()
     let account = TestAccount::start().await;
     let steps = &["started"];
     for done_when in [&["fulfilment"][..], &["fulfilment", "invoice"]] {
-        let orders = account.orders_done_when(done_when);
+        let orders = account.orders_done_when(&account.aws, done_when);
         let order = order();
         orders.store(&order).await.unwrap();
         let other =
@@ -141,4 +143,38 @@ async fn an_order_leaves_the_outbox_when_all_services_that_it_needs_have_begun()
         let item = account.item(order.id).await.unwrap();
         assert!(!item.contains_key("outbox") && !item.contains_key("outbox_due"), "{item:?}");
     }
+}
+
+#[tokio::test]
+async fn only_an_order_that_is_done_expires() {
+    let account = TestAccount::start().await;
+    for done_when in [&["fulfilment"][..], &["fulfilment", "invoice"]] {
+        let orders = account.orders_done_when(&account.aws, done_when);
+        let order = order();
+        orders.store(&order).await.unwrap();
+        for (service, state) in done_when.iter().flat_map(|service| {
+            [State::Working, State::Failed, State::Done].map(|state| (*service, state))
+        }) {
+            let item = account.item(order.id).await.unwrap();
+            assert!(!item.contains_key("expires_at"), "{done_when:?}: before {service} {state:?}");
+            let steps: &[&str] = if state == State::Working { &["a"] } else { &["a", "b", "c"] };
+            let attempt = if state == State::Done { 2 } else { 1 };
+            let service = service.to_owned();
+            let report = Report { service, attempt, ..report(&order, state, steps) };
+            orders.project(&report).await.unwrap();
+        }
+        let item = account.item(order.id).await.unwrap();
+        let expires_at = item["expires_at"].as_n().unwrap().parse::<i64>().unwrap();
+        let days = (expires_at - Timestamp::now().as_second()) / (24 * 60 * 60);
+        assert!((89..=90).contains(&days), "{done_when:?}: in {days} days");
+    }
+}
+
+#[tokio::test]
+async fn a_report_on_an_order_that_has_expired_changes_nothing() {
+    let account = TestAccount::start().await;
+    let orders = account.orders(&account.aws);
+    let late = report(&order(), State::Done, &["started", "fulfilled"]);
+    assert!(orders.project(&late).await.unwrap().is_none());
+    assert!(account.items().await.is_empty(), "it made an order of a report");
 }

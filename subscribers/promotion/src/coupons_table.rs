@@ -7,7 +7,10 @@ use aws_sdk_dynamodb::{
     operation::put_item::PutItemError,
     types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
 };
-use orders::order::OrderId;
+use orders::{
+    keep::{EXPIRES_AT, Keep},
+    order::OrderId,
+};
 use pubsub::unavailable::call_failed;
 
 use crate::coupon::{Coupon, random_code};
@@ -20,12 +23,13 @@ const PERCENT: u32 = 20;
 pub struct CouponsTable {
     dynamodb: Client,
     name: String,
+    keep: Keep,
 }
 
 impl CouponsTable {
-    /// The table called `name`.
-    pub fn new(aws: &SdkConfig, name: String) -> Self {
-        Self { dynamodb: Client::new(aws), name }
+    /// The table called `name`, which keeps a coupon for `keep`.
+    pub fn new(aws: &SdkConfig, name: String, keep: Keep) -> Self {
+        Self { dynamodb: Client::new(aws), name, keep }
     }
 
     /// Grants a coupon for the order `id`, or returns the one that it already has.
@@ -39,7 +43,7 @@ impl CouponsTable {
     /// stored even so; the next call returns it.
     pub async fn grant(&self, id: OrderId) -> anyhow::Result<Coupon> {
         let coupon = Coupon { code: random_code(), percent: PERCENT };
-        let put = self
+        let mut put = self
             .dynamodb
             .put_item()
             .table_name(&self.name)
@@ -47,9 +51,11 @@ impl CouponsTable {
             .item("code", AttributeValue::S(coupon.code.clone()))
             .item("percent", AttributeValue::N(coupon.percent.to_string()))
             .condition_expression("attribute_not_exists(order_id)")
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send();
-        match put.await {
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        if let Some(expires_at) = self.keep.expires_at() {
+            put = put.item(EXPIRES_AT, AttributeValue::N(expires_at));
+        }
+        match put.send().await {
             Ok(_) => Ok(coupon),
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(taken)) => {

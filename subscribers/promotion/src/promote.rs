@@ -1,6 +1,6 @@
 //! The business logic of promotion.
 
-use orders::{event::Event, order::Order, report::Reporter};
+use orders::{event::Event, keep::Keep, order::Order, report::Reporter};
 use pubsub::{
     notification::Notification,
     subscribe::{Failure, Handler},
@@ -17,6 +17,8 @@ pub struct Promotion {
     pub reporter: Reporter,
     /// Stores the coupons.
     pub coupons: CouponsTable,
+    /// How long the table keeps them.
+    pub keep: Keep,
 }
 
 /// Grants a coupon for each order, and ignores pings.
@@ -35,6 +37,11 @@ impl Handler<Event> for Promotion {
 
 impl Promotion {
     async fn promote(&self, order: &Order, notification: &Notification) -> anyhow::Result<()> {
+        // The order may have had a coupon, which has expired: it gets no second one.
+        if notification.published_at.is_some_and(|at| self.keep.is_over(at)) {
+            tracing::warn!(order.id = %order.id, "no coupon: the order is older than coupons");
+            return Ok(());
+        }
         let progress = self.reporter.begin(order, notification);
         let coupon = self.coupons.grant(order.id).await?;
         progress.done("granted", vec![coupon.attachment()]).await?;

@@ -1,10 +1,15 @@
 //! What a worker does with a message, and the types that it takes messages as.
 
-use std::{future::Future, marker::PhantomData};
+use std::{
+    future::Future,
+    marker::PhantomData,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
+use thiserror::Error;
 
 use super::failure::Failure;
 use crate::notification::Notification;
@@ -57,10 +62,19 @@ pub trait FromMessage: Sized + Send + 'static {
     ///
     /// # Errors
     ///
-    /// If it cannot be read. Then it is poison, and the error is logged, so it should not quote the
-    /// message.
+    /// [`UnknownType`] if it is of a type that this subscriber does not know: then it is
+    /// acknowledged. Any other error if it cannot be read: then it is poison, and the error is
+    /// logged, so it should not quote the message.
     fn from_message(notification: &Notification) -> anyhow::Result<Self>;
 }
+
+/// A message of a type that this subscriber does not know, because a newer producer sends it.
+///
+/// It is not poison: producers are deployed first, and what a subscriber does not know does not
+/// concern it. The message is acknowledged, and such messages are counted in the log.
+#[derive(Debug, Error)]
+#[error("unknown type {0:?}")]
+pub struct UnknownType(pub String);
 
 /// A message that is JSON.
 ///
@@ -114,19 +128,40 @@ pub trait Call: Send + Sync + 'static {
 /// Reads messages for a [`Handler`].
 pub struct Typed<E, H> {
     handler: H,
+    /// How many messages were of a type that is not known.
+    unknown: AtomicU64,
     event: PhantomData<fn(E)>,
 }
 
 impl<E, H> Typed<E, H> {
     pub fn new(handler: H) -> Self {
-        Self { handler, event: PhantomData }
+        Self { handler, unknown: AtomicU64::new(0), event: PhantomData }
+    }
+
+    /// Counts a message of an unknown type. Each power of two is logged, so that a stream of them
+    /// does not fill the log.
+    fn ignore(&self, notification: &Notification, UnknownType(name): &UnknownType) {
+        let count = 1 + self.unknown.fetch_add(1, Ordering::Relaxed);
+        if count.is_power_of_two() {
+            let id = &notification.message_id;
+            tracing::info!(message.id = %id, r#type = name, count, "ignored: unknown type");
+        }
     }
 }
 
 impl<E: FromMessage, H: Handler<E>> Call for Typed<E, H> {
     async fn call(&self, notification: Notification) -> Result<(), Failure> {
-        let read = E::from_message(&notification).context("cannot read the message");
-        self.handler.handle(read.map_err(Failure::Poison)?, notification).await
+        let event = match E::from_message(&notification) {
+            Ok(event) => event,
+            Err(error) => match error.downcast_ref::<UnknownType>() {
+                Some(unknown) => {
+                    self.ignore(&notification, unknown);
+                    return Ok(());
+                }
+                None => return Err(Failure::Poison(error.context("cannot read the message"))),
+            },
+        };
+        self.handler.handle(event, notification).await
     }
 }
 

@@ -86,6 +86,7 @@ fn notification(message_id: String, topic: &str, fields: &Fields) -> Notificatio
     Notification {
         message_id,
         topic: Some(topic.to_owned()),
+        published_at: None,
         message: field("Message").unwrap_or_default(),
         attributes: attributes.collect(),
         group: field("MessageGroupId"),

@@ -1,7 +1,11 @@
 //! One coupon for each order: the real runtime, and the coupons table of an AWS account in this
 //! process.
 
-use std::{collections::HashSet, path::Path};
+use std::{
+    collections::HashSet,
+    path::Path,
+    time::{Duration, SystemTime},
+};
 
 use account::embedded::EmbeddedAccount;
 use futures_util::future::join_all;
@@ -13,7 +17,7 @@ use orders::{
 use pubsub::{
     subscribe::FromMessage as _,
     testing::{Attempt, TestAccount, TestWorker, message},
-    topic::Message,
+    topic::{Attribute, Message},
 };
 
 use super::*;
@@ -35,10 +39,11 @@ impl Fixture {
         let tables = EmbeddedAccount::of_files(&copilot).await.unwrap();
         let service = tables.account.service("promotion").unwrap();
         let table = service.variable("COUPONS_TABLE_NAME").unwrap().to_owned();
-        let coupons = CouponsTable::new(&tables.target.config().await, table);
+        let keep = Keep::days(90);
+        let coupons = CouponsTable::new(&tables.target.config().await, table, keep);
         let topics = TestAccount::default();
         let reporter = Reporter::new("promotion", topics.topic(STATUS_TOPIC));
-        let worker = topics.start(Promotion { reporter, coupons: coupons.clone() }).await;
+        let worker = topics.start(Promotion { reporter, coupons: coupons.clone(), keep }).await;
         Self { worker, topics, coupons, _tables: tables }
     }
 
@@ -94,4 +99,33 @@ async fn a_message_that_is_not_an_order_is_poison() {
     let promotion = Fixture::new().await;
     let delivered = promotion.worker.deliver(message("{")).await;
     assert!(matches!(delivered.attempts[..], [Attempt::Poison(_)]), "{delivered:?}");
+}
+
+#[tokio::test]
+async fn an_event_of_an_unknown_type_is_acknowledged_and_earns_nothing() {
+    let promotion = Fixture::new().await;
+    let mut cancelled = order_placed(OrderId::new(), 8_000);
+    cancelled.attributes[0].1 = Attribute::Text("order.cancelled".to_owned());
+    let delivered = promotion.worker.deliver(cancelled).await;
+    assert!(delivered.acknowledged, "{delivered:?}");
+    assert_eq!(delivered.attempts, [Attempt::Succeeded]);
+    assert!(promotion.attachments().is_empty());
+}
+
+#[tokio::test]
+async fn an_order_whose_coupon_may_have_expired_gets_no_second_one() {
+    let promotion = Fixture::new().await;
+    let handler = Promotion {
+        reporter: Reporter::new("promotion", promotion.topics.topic(STATUS_TOPIC)),
+        coupons: promotion.coupons.clone(),
+        keep: Keep::days(90),
+    };
+    for (days, coupons) in [(91, 0), (89, 1)] {
+        let ago = SystemTime::now() - Duration::from_secs(days * 24 * 60 * 60);
+        let notification = Notification { published_at: Some(ago), ..Notification::default() };
+        let amount = Amount::from_cents(8_000).unwrap();
+        let order = Order { id: OrderId::new(), customer: "Ada".parse().unwrap(), amount };
+        handler.handle(Event::OrderPlaced(order), notification).await.unwrap();
+        assert_eq!(promotion.attachments().len(), coupons, "after {days} days");
+    }
 }

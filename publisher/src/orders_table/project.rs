@@ -1,0 +1,98 @@
+//! Reports, projected onto their orders.
+
+use std::collections::HashMap;
+
+use anyhow::Context as _;
+use aws_sdk_dynamodb::types::AttributeValue;
+use orders::{
+    keep::EXPIRES_AT,
+    report::{Report, State},
+};
+
+use super::{
+    OrdersTable, PlacedOrder,
+    item::{number, report_name, text},
+};
+
+/// What a stored report contains if its attempt is done.
+const DONE: &str = r#""state":"done""#;
+
+impl OrdersTable {
+    /// Projects a report onto its order, and returns the order as it is now; `None` if nothing
+    /// changed, because the report is a duplicate, or the order is unknown or has expired.
+    ///
+    /// Each attempt has an attribute of its own, and of two reports of an attempt the one with more
+    /// steps stays, unless the other says that the attempt is done. So reports may arrive in any
+    /// order, and more than once.
+    ///
+    /// An order leaves the outbox when all services that it needs have reported: then each has its
+    /// message, and does not lose it. When all of them are done, the order begins to expire.
+    ///
+    /// # Errors
+    ///
+    /// If DynamoDB is unavailable.
+    pub async fn project(&self, report: &Report) -> anyhow::Result<Option<PlacedOrder>> {
+        let value = HashMap::from([
+            ("steps".to_owned(), number(report.steps.len())),
+            ("told".to_owned(), text(serde_json::to_string(report)?)),
+        ]);
+        let is_needed = self.done_when.contains(&report.service);
+        let is_the_only_one = is_needed && self.done_when.len() == 1;
+        let is_done = is_needed && report.state == State::Done;
+        let expires_at = self.keep.expires_at().filter(|_| is_done);
+        let settles = is_the_only_one.then(|| settling(expires_at.as_deref()));
+        let (set, remove) = settles.unwrap_or_default();
+        let mut update = self
+            .update(report.order_id)
+            .update_expression(format!("SET #report = :report{set} ADD version :one{remove}"))
+            .condition_expression(
+                "attribute_exists(id) AND \
+                 (attribute_not_exists(#report) OR \
+                  (#report.steps < :steps AND NOT contains(#report.told, :done)))",
+            )
+            .expression_attribute_values(":done", text(DONE))
+            .expression_attribute_names("#report", report_name(report))
+            .expression_attribute_values(":report", AttributeValue::M(value))
+            .expression_attribute_values(":steps", number(report.steps.len()))
+            .expression_attribute_values(":one", number(1));
+        if let Some(expires_at) = expires_at.as_ref().filter(|_| is_the_only_one) {
+            update = update.expression_attribute_values(":expires_at", number(expires_at));
+        }
+        let projected = self.changed(update).await.context("projecting a report")?;
+        if let Some(placed) = projected.as_ref().filter(|_| is_needed && !is_the_only_one) {
+            self.settle(placed, expires_at).await?;
+        }
+        Ok(projected)
+    }
+
+    /// Takes an order out of the outbox, and lets it expire, once the last of several services says
+    /// so.
+    async fn settle(&self, placed: &PlacedOrder, expires_at: Option<String>) -> anyhow::Result<()> {
+        let expires_at = expires_at.filter(|_| placed.timeline().is_done);
+        if !placed.is_reported() || (!placed.in_outbox && expires_at.is_none()) {
+            return Ok(());
+        }
+        let (set, remove) = settling(expires_at.as_deref());
+        let set = set.strip_prefix(',').map_or(String::new(), |set| format!("SET{set}"));
+        let mut update = self.update(placed.order.id).update_expression(format!("{set}{remove}"));
+        if let Some(expires_at) = expires_at {
+            update = update.expression_attribute_values(":expires_at", number(expires_at));
+        }
+        self.changed(update).await.context("settling an order")?;
+        Ok(())
+    }
+}
+
+/// What an update sets and removes when the services of an order have begun, or are done.
+fn settling(expires_at: Option<&str>) -> (String, String) {
+    let set = expires_at.map_or(String::new(), |_| format!(", {EXPIRES_AT} = :expires_at"));
+    (set, format!(" REMOVE {}", outbox::REMOVE))
+}
+
+impl PlacedOrder {
+    /// Whether every service that has to be done has begun.
+    fn is_reported(&self) -> bool {
+        let reported = |name: &String| self.reports.iter().any(|report| report.service == *name);
+        self.done_when.iter().all(reported)
+    }
+}
