@@ -98,6 +98,7 @@ impl OrdersTable {
             placed_at: now,
             traceparent: trace::current(),
             announced_at: None,
+            sent_at: now,
             in_outbox: true,
             reports: Vec::new(),
             version: 1,

@@ -29,8 +29,7 @@ impl Projection {
         };
         tracing::debug!(order.id = %id, order.version = placed.version, "report projected");
         if !placed.in_outbox {
-            let announced_at = placed.announced_at.unwrap_or(placed.placed_at);
-            self.outbox.reported(&id.to_string(), announced_at);
+            self.outbox.reported(&id.to_string(), placed.sent_at);
         }
         self.live.changed(&id, placed);
         Ok(())

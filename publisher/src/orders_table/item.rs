@@ -24,8 +24,10 @@ pub struct PlacedOrder {
     pub placed_at: Timestamp,
     /// The trace of the request that placed it.
     pub traceparent: Option<String>,
-    /// When it was announced last, if that was noted: it is not while reports come in at once.
+    /// When it was announced last, if that was noted, or else when the first worker began.
     pub announced_at: Option<Timestamp>,
+    /// The earliest time at which its latest announcement may have been.
+    pub sent_at: Timestamp,
     /// Whether it has to be announced, or announced again.
     pub in_outbox: bool,
     /// The workers' reports, the earliest attempt first.
@@ -39,12 +41,7 @@ pub struct PlacedOrder {
 impl PlacedOrder {
     /// Its progress so far.
     pub fn timeline(&self) -> Timeline {
-        Timeline::of(self.placed_at, self.announced_at(), &self.done_when, &self.reports)
-    }
-
-    /// When it was announced: at the latest when a worker began.
-    pub fn announced_at(&self) -> Option<Timestamp> {
-        self.announced_at.or(self.reports.first().map(Report::started_at))
+        Timeline::of(self.placed_at, self.announced_at, &self.done_when, &self.reports)
     }
 
     fn changed_at(&self) -> Timestamp {
@@ -75,15 +72,18 @@ pub fn read(item: &Item, done_when: &Arc<[String]>) -> anyhow::Result<PlacedOrde
     let mut reports: Vec<Report> = stored.filter_map(|(name, value)| report(name, value)).collect();
     reports.sort_by_key(|report| (report.started_at(), report.attempt));
     let optional = |name: &str| item.contains_key(name).then(|| time(item, name)).transpose();
+    let (placed_at, announced_at) = (time(item, "placed_at")?, optional("announced_at")?);
+    let noted_at = announced_at.filter(|_| item.contains_key("announcements"));
     Ok(PlacedOrder {
         order: Order {
             id: parsed(item, "id")?,
             customer: parsed(item, "customer")?,
             amount: parsed(item, "amount")?,
         },
-        placed_at: time(item, "placed_at")?,
+        placed_at,
         traceparent: item.get("traceparent").and_then(|it| it.as_s().ok()).cloned(),
-        announced_at: optional("announced_at")?,
+        announced_at,
+        sent_at: noted_at.unwrap_or(placed_at),
         in_outbox: item.contains_key("outbox"),
         reports,
         version: parsed(item, "version")?,

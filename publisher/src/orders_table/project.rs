@@ -25,8 +25,9 @@ impl OrdersTable {
     /// steps stays, unless the other says that the attempt is done. So reports may arrive in any
     /// order, and more than once.
     ///
-    /// An order leaves the outbox when all services that it needs have reported: then each has its
-    /// message, and does not lose it. When all of them are done, the order begins to expire.
+    /// Whatever is reported was announced; the report says so if nothing else did. An order leaves
+    /// the outbox when all services that it needs have reported: then each has its message, and
+    /// does not lose it. When all of them are done, the order begins to expire.
     ///
     /// # Errors
     ///
@@ -44,13 +45,17 @@ impl OrdersTable {
         let (set, remove) = settles.unwrap_or_default();
         let mut update = self
             .update(report.order_id)
-            .update_expression(format!("SET #report = :report{set} ADD version :one{remove}"))
+            .update_expression(format!(
+                "SET #report = :report, announced_at = if_not_exists(announced_at, :started){set} \
+                 ADD version :one{remove}"
+            ))
             .condition_expression(
                 "attribute_exists(id) AND \
                  (attribute_not_exists(#report) OR \
                   (#report.steps < :steps AND NOT contains(#report.told, :done)))",
             )
             .expression_attribute_values(":done", text(DONE))
+            .expression_attribute_values(":started", number(report.started_at().as_millisecond()))
             .expression_attribute_names("#report", report_name(report))
             .expression_attribute_values(":report", AttributeValue::M(value))
             .expression_attribute_values(":steps", number(report.steps.len()))

@@ -36,7 +36,7 @@ async fn moving(orders: &OrdersTable) -> anyhow::Result<Vec<Moving>> {
     let moving = |placed: &PlacedOrder| Moving {
         id: placed.order.id.to_string(),
         amount: placed.order.amount.to_string(),
-        announced: placed.announced_at().is_some(),
+        announced: placed.announced_at.is_some(),
         stations: placed.timeline().stations,
     };
     Ok(recent.map(moving).collect())

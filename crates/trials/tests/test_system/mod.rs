@@ -47,8 +47,25 @@ impl TestSystem {
         Self::start_at(None, copilot, variables).await
     }
 
+    /// Starts a system whose services are the executables in `binaries`.
+    pub async fn start_binaries(
+        binaries: PathBuf,
+        variables: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
+        Self::start_all(binaries, None, build::copilot_directory(), variables).await
+    }
+
     /// Starts a system at an AWS endpoint that runs already, or else at one of its own.
     pub async fn start_at(
+        endpoint_url: Option<String>,
+        copilot: PathBuf,
+        variables: &[(&str, &str)],
+    ) -> anyhow::Result<Self> {
+        Self::start_all(build::binaries().await?, endpoint_url, copilot, variables).await
+    }
+
+    async fn start_all(
+        binaries: PathBuf,
         endpoint_url: Option<String>,
         copilot: PathBuf,
         variables: &[(&str, &str)],
@@ -56,7 +73,7 @@ impl TestSystem {
         let (log, lines) = Log::new();
         let settings = Settings {
             copilot,
-            binaries: build::binaries().await?,
+            binaries,
             environment: ENVIRONMENT.to_owned(),
             endpoint_url,
             aws_port: 0,
