@@ -27,8 +27,7 @@ impl EmbeddedAccount {
     /// [`Misconfigured`](pubsub::env::Misconfigured) if the port is in use.
     pub async fn start(deployment: &Deployment, settings: &Settings) -> anyhow::Result<Self> {
         let endpoint = endpoint::start(settings).await?;
-        let endpoint_url = endpoint.url.clone();
-        let target = Target { endpoint_url, region: settings.region.clone() };
+        let target = endpoint.target();
         let account = provision_deployment(deployment, &target).await?;
         Ok(Self { endpoint, target, account })
     }

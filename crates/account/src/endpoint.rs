@@ -3,6 +3,7 @@
 //! The services reach it through `AWS_ENDPOINT_URL`, exactly as they reach AWS. It uses the
 //! `rustack` crates and `dynoxide`, and keeps everything in memory. It differs from AWS as follows:
 //!
+//! - Its [`iam`](crate::iam) takes the access key for who calls.
 //! - It accepts and drops a `MessageGroupId` on a standard topic, and rejects it on a standard
 //!   queue. AWS forwards it, and shares the queue fairly between the groups.
 //! - It rejects raw delivery of messages with attributes, HTTP subscriptions and
@@ -34,6 +35,8 @@ pub use settings::{ACCOUNT_ID, DEFAULT_REGION, Settings, region};
 
 use router::Router;
 
+use crate::{iam::Judge, provision::Target};
+
 /// The time that requests in flight get when the endpoint stops.
 const STOP_TIMEOUT: Duration = Duration::from_millis(500);
 
@@ -44,6 +47,8 @@ pub struct Endpoint {
     pub url: String,
     /// The address that it listens on.
     pub address: SocketAddr,
+    region: String,
+    judge: Judge,
     ending: CancellationToken,
     stopping: CancellationToken,
     connections: TaskTracker,
@@ -60,12 +65,14 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Endpoint> {
         .map_err(|error| refused(settings.listen, &error))?;
     let address = listener.local_addr().context("reading the port")?;
     let ending = CancellationToken::new();
-    let router = Router::new(settings, address.port(), ending.clone())?;
+    let judge = Judge::new(&settings.region, ACCOUNT_ID);
+    let router = Router::new(settings, address.port(), judge.clone(), ending.clone())?;
     let stopping = CancellationToken::new();
     let connections = TaskTracker::new();
     let url = format!("http://{}:{}", settings.public_host, address.port());
     connections.spawn(accept(listener, router, stopping.clone(), connections.clone()));
-    Ok(Endpoint { url, address, ending, stopping, connections })
+    let region = settings.region.clone();
+    Ok(Endpoint { url, address, region, judge, ending, stopping, connections })
 }
 
 fn refused(address: SocketAddr, error: &io::Error) -> Misconfigured {
@@ -81,6 +88,22 @@ fn refused(address: SocketAddr, error: &io::Error) -> Misconfigured {
 }
 
 impl Endpoint {
+    /// How to reach it.
+    pub fn target(&self) -> Target {
+        self.target_through(&self.url)
+    }
+
+    /// How to reach it through a proxy at `url`.
+    pub fn target_through(&self, url: &str) -> Target {
+        let (endpoint_url, region) = (url.to_owned(), self.region.clone());
+        Target { endpoint_url, region, judge: Some(self.judge.clone()) }
+    }
+
+    /// Who judges the calls.
+    pub fn judge(&self) -> &Judge {
+        &self.judge
+    }
+
     /// Ends all long polls immediately, without a message.
     ///
     /// A worker that is shutting down waits up to 20 s for its long poll, because aborting it could

@@ -2,6 +2,8 @@
 
 pub mod endpoint;
 
+pub mod iam;
+
 pub mod provision;
 
 pub mod embedded;

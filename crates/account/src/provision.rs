@@ -11,7 +11,10 @@ use aws_config::{Region, SdkConfig};
 use aws_sdk_sqs::config::Credentials;
 use deployment::{
     Deployment,
-    cloudformation::resolve::{self, Ready, known::Known, made::Made},
+    cloudformation::{
+        resolve::{self, Ready, known::Known, made::Made, request::Request},
+        stack::ResourceId,
+    },
     copilot,
     description::{Kind, Service as Description, ServiceQueue, Variable},
 };
@@ -21,12 +24,16 @@ mod request;
 
 use request::Clients;
 
+use crate::iam::{Judge, Role};
+
 /// The environment that a local account is made for, unless another is chosen.
 pub const ENVIRONMENT: &str = "test";
 /// The variable with the URL to which a service sends its spans.
 const COLLECTOR: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
-/// A local endpoint accepts any credentials, but the SDK requires some.
+/// A local endpoint checks no signature, but the SDK requires something to sign with.
 const DUMMY_CREDENTIAL: &str = "local";
+const ACCESS_KEY: &str = "AWS_ACCESS_KEY_ID";
+const SECRET_KEY: &str = "AWS_SECRET_ACCESS_KEY";
 
 /// An account with the resources of a deployment.
 #[derive(Clone, Debug)]
@@ -114,32 +121,51 @@ pub struct Target {
     pub endpoint_url: String,
     /// The region.
     pub region: String,
+    /// Who judges the calls there, if it is an embedded one.
+    pub judge: Option<Judge>,
 }
 
 impl Target {
+    /// An endpoint that runs elsewhere. By what it judges, if it does, is not known.
+    pub fn elsewhere(endpoint_url: String, region: String) -> Self {
+        Self { endpoint_url, region, judge: None }
+    }
+
     /// The variables by which an AWS SDK finds it.
-    ///
-    /// They include the credentials in this process's environment, if there are any: MiniStack and
-    /// moto use the access key as the account.
     pub fn variables(&self) -> BTreeMap<String, String> {
-        let mut variables: BTreeMap<String, String> = [
+        [
             ("AWS_ENDPOINT_URL", self.endpoint_url.as_str()),
             ("AWS_REGION", &self.region),
             ("AWS_DEFAULT_REGION", &self.region),
         ]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into();
-        for name in ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
-            variables.insert(name.to_owned(), from_env(name, DUMMY_CREDENTIAL));
-        }
-        variables
+        .into()
     }
 
-    /// A configuration for this process's own clients.
+    /// The variables by which an AWS SDK signs as the administrator.
+    ///
+    /// They are the credentials in this process's environment, if there are any: MiniStack and moto
+    /// use the access key as the account.
+    pub fn administrator() -> BTreeMap<String, String> {
+        let names = [ACCESS_KEY, SECRET_KEY].into_iter();
+        names.map(|name| (name.to_owned(), from_env(name, DUMMY_CREDENTIAL))).collect()
+    }
+
+    /// The variables by which an AWS SDK signs as a service with the role called `role`.
+    fn credentials(&self, role: &str) -> BTreeMap<String, String> {
+        if self.judge.is_none() {
+            return Self::administrator();
+        }
+        [(ACCESS_KEY, role), (SECRET_KEY, DUMMY_CREDENTIAL)]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into()
+    }
+
+    /// A configuration for this process's own clients, which are the administrator's.
     pub async fn config(&self) -> SdkConfig {
         let credentials = Credentials::new(
-            from_env("AWS_ACCESS_KEY_ID", DUMMY_CREDENTIAL),
-            from_env("AWS_SECRET_ACCESS_KEY", DUMMY_CREDENTIAL),
+            from_env(ACCESS_KEY, DUMMY_CREDENTIAL),
+            from_env(SECRET_KEY, DUMMY_CREDENTIAL),
             None,
             None,
             "local",
@@ -178,20 +204,36 @@ pub async fn provision_deployment(
 ) -> anyhow::Result<Account> {
     let clients = Clients::new(&target.config().await);
     let mut known = Known::nothing(&deployment.stacks);
+    let mut policies = BTreeMap::new();
     let mut pending = resolve::pending(&deployment.stacks);
     // Each round creates all resources whose references are known, at once: a queue one round
     // after its dead-letter queue, a subscription after its topic and queue.
     while !pending.is_empty() {
         let (ready, waiting) = resolve::ready(&known, pending)?;
+        for Ready { id, request } in &ready {
+            if let Request::Policy(document) = request {
+                policies.insert(id.clone(), document.clone());
+            }
+        }
         for (index, made) in send_all(&clients, &ready).await? {
             known.insert(ready[index].id.clone(), made);
         }
         pending = waiting;
     }
+    if let Some(judge) = &target.judge {
+        judge.set_roles(deployment.services.iter().map(|it| role(it, &policies)).collect())?;
+    }
     let services = (deployment.services.iter())
         .map(|service| provisioned(service, &known, target))
         .collect::<anyhow::Result<_>>()?;
     Ok(Account { application: deployment.application.clone(), services })
+}
+
+/// The role of a service. Its name is the access key of the service too.
+fn role(service: &Description, policies: &BTreeMap<ResourceId, serde_json::Value>) -> Role {
+    let attached = service.role.policies.iter();
+    let attached = attached.filter_map(|id| Some((id.id.clone(), policies.get(id)?.clone())));
+    Role { name: service.role.name.clone(), policies: attached.collect() }
 }
 
 /// Sends all requests at once. Each answer comes with the position of its request.
@@ -215,6 +257,7 @@ fn provisioned(
 ) -> anyhow::Result<Service> {
     let name = description.name.clone();
     let mut variables = target.variables();
+    variables.extend(target.credentials(&description.role.name));
     for (variable, Variable { stack, value }) in &description.variables {
         if description.has_span_collector && variable == COLLECTOR {
             // There is no collector here to send spans to.

@@ -37,7 +37,7 @@ mod forward;
 mod plan;
 mod reply;
 
-pub use call::Call;
+pub use call::{Call, Service};
 pub use draws::Counts;
 pub use plan::{Fault, Plan};
 

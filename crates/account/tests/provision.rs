@@ -22,7 +22,7 @@ fn directory() -> PathBuf {
 /// An account at an endpoint of its own, which lives as long as the account is used.
 async fn account() -> anyhow::Result<(Endpoint, Target, Account)> {
     let endpoint = endpoint::start(&endpoint::Settings::loopback(0)).await?;
-    let target = Target { endpoint_url: endpoint.url.clone(), region: endpoint::region() };
+    let target = endpoint.target();
     let account = provision(&directory(), &target).await?;
     Ok((endpoint, target, account))
 }

@@ -7,6 +7,7 @@ pub mod template;
 
 pub mod expression;
 pub mod filter_policy;
+pub mod policy;
 
 pub mod references;
 

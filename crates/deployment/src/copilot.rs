@@ -17,6 +17,7 @@ mod manifest;
 mod addons;
 mod outline;
 mod patches;
+mod permissions;
 
 mod pipeline;
 

@@ -33,6 +33,8 @@ pub struct Service {
     pub topics: BTreeMap<String, ResourceId>,
     /// The queue that it receives from.
     pub queue: Option<ServiceQueue>,
+    /// The role of its tasks.
+    pub role: Role,
     /// The environment variables of its container.
     pub variables: BTreeMap<String, Variable>,
     /// The path of its health check.
@@ -48,6 +50,17 @@ pub enum Kind {
     Web,
     /// It handles messages from a queue.
     Worker,
+}
+
+/// The role of a service's tasks: what it may do in the account.
+///
+/// The policies of queues may allow it more.
+#[derive(Clone, Debug)]
+pub struct Role {
+    /// Its name. `CloudFormation` may append a suffix.
+    pub name: String,
+    /// Its policies.
+    pub policies: Vec<ResourceId>,
 }
 
 /// The queue that a service receives from.

@@ -75,6 +75,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 fn usage(account: &Account, target: &Target) -> String {
     let mut text = "# The variables of each service:\n".to_owned();
     let shared = target.variables();
+    let administrator = Target::administrator();
     for service in &account.services {
         text += &format!("\n# {}\n", service.name);
         for (name, value) in &service.variables {
@@ -85,6 +86,10 @@ fn usage(account: &Account, target: &Target) -> String {
     }
     text += "\n# For all services, and for the AWS CLI (such as aws sqs list-queues):\n";
     for (name, value) in shared {
+        text += &format!("export {name}='{value}'\n");
+    }
+    text += "\n# For the AWS CLI alone: the administrator, who may do everything:\n";
+    for (name, value) in administrator {
         text += &format!("export {name}='{value}'\n");
     }
     text

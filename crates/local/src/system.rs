@@ -47,7 +47,7 @@ pub struct Settings {
     /// The environment of the Copilot files.
     pub environment: String,
     /// A running AWS endpoint; without one, an embedded one is started.
-    pub endpoint_url: Option<String>,
+    pub endpoint: Option<Target>,
     /// The port of the embedded endpoint; 0 for a free one.
     pub aws_port: u16,
     /// The port of the page; 0 for a free one.
@@ -98,7 +98,7 @@ impl System {
         check_names(&deployment, &settings.without)?;
         let port = port::free(settings.port, settings.host)?;
         let (mut account, target, endpoint) =
-            account(&deployment, settings.endpoint_url.clone(), settings.aws_port).await?;
+            account(&deployment, settings.endpoint.clone(), settings.aws_port).await?;
         let mut ports = BTreeMap::new();
         for service in &mut account.services {
             settings.adapt(service);
@@ -304,11 +304,10 @@ fn check_names(deployment: &Deployment, names: &[String]) -> Result<(), Misconfi
 /// An account at the endpoint that is given, or else at one in this process.
 async fn account(
     deployment: &Deployment,
-    endpoint_url: Option<String>,
+    running: Option<Target>,
     port: u16,
 ) -> anyhow::Result<(Account, Target, Option<Endpoint>)> {
-    if let Some(endpoint_url) = endpoint_url {
-        let target = Target { endpoint_url, region: endpoint::region() };
+    if let Some(target) = running {
         return Ok((provision_deployment(deployment, &target).await?, target, None));
     }
     let port = port::free(port, Ipv4Addr::LOCALHOST.into())?;

@@ -7,7 +7,10 @@ use std::{
     process::{ExitCode, ExitStatus},
 };
 
-use account::provision::ENVIRONMENT;
+use account::{
+    endpoint::region,
+    provision::{ENVIRONMENT, Target},
+};
 use anyhow::Context as _;
 use local::{
     build, guard, port,
@@ -136,7 +139,7 @@ async fn start(args: &Args, lines: &Lines) -> anyhow::Result<(System, Option<Edi
         copilot: copilot.clone(),
         binaries: binaries.clone(),
         environment: args.files.environment.clone(),
-        endpoint_url: endpoint_url.clone(),
+        endpoint: endpoint_url.clone().map(|url| Target::elsewhere(url, region())),
         aws_port: args.aws_port.unwrap_or_else(default_aws_port),
         port: args.port,
         host: args.host,

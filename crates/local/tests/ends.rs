@@ -79,7 +79,7 @@ async fn a_service_that_exited_before_the_end_does_not_make_the_end_a_failure() 
         copilot: build::copilot_directory(),
         binaries: build::binaries().await?,
         environment: ENVIRONMENT.to_owned(),
-        endpoint_url: None,
+        endpoint: None,
         aws_port: 0,
         port: 0,
         host: Ipv4Addr::LOCALHOST.into(),

@@ -20,7 +20,8 @@ async fn orders_of_an_outage_are_fulfilled_after_it_and_none_is_a_dead_letter() 
     let account = endpoint::start(&endpoint::Settings::loopback(0)).await?;
     let proxy = Proxy::start(&account.url, Conditions::default()).await?;
     let copilot = build::copilot_directory();
-    let mut test = TestSystem::start_at(Some(proxy.url.clone()), copilot, &[]).await?;
+    let mut test =
+        TestSystem::start_at(Some(account.target_through(&proxy.url)), copilot, &[]).await?;
 
     proxy.set_outage(Some(Outage {
         mentions: ["orderStatus", "couponsTable"].map(str::to_owned).to_vec(),

@@ -1,15 +1,15 @@
 //! DynamoDB with its JSON API.
 
+use std::sync::Arc;
+
 use dynoxide::{Database, DynoxideError, Result};
-use http_body_util::{BodyExt as _, Limited};
-use hyper::{
-    StatusCode,
-    body::{Bytes, Incoming},
-};
+use hyper::{StatusCode, body::Bytes};
 use serde::{Serialize, de::DeserializeOwned};
 
-/// The largest request that DynamoDB accepts.
-const MAX_REQUEST_BYTES: usize = 16 << 20;
+/// What ARNs of tables begin with.
+const ARNS: &str = "arn:aws:dynamodb:";
+/// What they begin with in the library, which has a region of its own.
+const ARNS_OF_LIBRARY: &str = "arn:aws:dynamodb:dynoxide:";
 /// The prefix that the library puts before validation errors while it reads a request.
 const VALIDATION: &str = "VALIDATION:";
 
@@ -17,22 +17,25 @@ const VALIDATION: &str = "VALIDATION:";
 #[derive(Clone)]
 pub struct DynamoDb {
     database: Database,
+    region: Arc<str>,
 }
 
 impl DynamoDb {
-    /// A database without tables.
-    pub fn new() -> anyhow::Result<Self> {
-        Ok(Self { database: Database::memory()? })
+    /// A database without tables in a region.
+    pub fn new(region: &str) -> anyhow::Result<Self> {
+        Ok(Self { database: Database::memory()?, region: region.into() })
     }
 
     /// The answer to a request for an operation such as `PutItem`.
-    pub async fn answer(&self, operation: &str, body: Incoming) -> (StatusCode, Bytes) {
-        let answer = match Limited::new(body, MAX_REQUEST_BYTES).collect().await {
-            // It takes microseconds, so it does not need a thread of its own.
-            Ok(body) => self.run(operation, &body.to_bytes()),
-            Err(error) => Err(DynoxideError::SerializationException(error.to_string())),
-        };
-        match answer {
+    ///
+    /// It takes microseconds, so it does not need a thread of its own.
+    pub fn answer(&self, operation: &str, body: &[u8]) -> (StatusCode, Bytes) {
+        match self.run(operation, body) {
+            Ok(answer) if operation.ends_with("Table") => {
+                let text = String::from_utf8_lossy(&answer);
+                let arns = format!("{ARNS}{}:", self.region);
+                (StatusCode::OK, text.replace(ARNS_OF_LIBRARY, &arns).into())
+            }
             Ok(answer) => (StatusCode::OK, answer.into()),
             Err(error) => {
                 let status = StatusCode::from_u16(error.status_code());

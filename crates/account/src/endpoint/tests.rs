@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::{Endpoint, Settings, start};
-use crate::provision::{Account, ENVIRONMENT, Target, provision_deployment};
+use crate::provision::{Account, ENVIRONMENT, provision_deployment};
 use deployment::{Deployment, copilot};
 
 struct Fixture {
@@ -32,7 +32,7 @@ struct Fixture {
 impl Fixture {
     async fn new() -> Self {
         let endpoint = start(&Settings::loopback(0)).await.unwrap();
-        let target = Target { endpoint_url: endpoint.url.clone(), region: super::region() };
+        let target = endpoint.target();
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../copilot");
         let deployment = copilot::read(&directory, ENVIRONMENT).unwrap();
         let account = provision_deployment(&deployment, &target).await.unwrap();

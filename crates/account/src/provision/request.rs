@@ -62,7 +62,9 @@ impl Clients {
             Request::Subscription { topic, queue, filter } => {
                 Box::pin(subscription::make(self.sns.clone(), topic, queue, filter))
             }
-            Request::Nothing => Box::pin(async { Ok(Made::nothing()) }),
+            Request::Role(name, arn) => Box::pin(async move { Ok(Made::role(&name, arn)) }),
+            // The judge gets all of them at the end.
+            Request::Policy(_) | Request::Nothing => Box::pin(async { Ok(Made::nothing()) }),
         })
     }
 }

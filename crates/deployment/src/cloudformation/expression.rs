@@ -11,6 +11,8 @@ mod functions;
 pub struct Value {
     /// Where it begins.
     pub location: Location,
+    /// Where its key is, if it is an entry of a map; otherwise where it begins.
+    pub key: Location,
     /// The value itself.
     pub data: Data,
 }
@@ -93,7 +95,23 @@ impl Value {
 
     /// A value that no file contains.
     pub fn made(data: Data) -> Self {
-        Self { location: Location::UNKNOWN, data }
+        Self { location: Location::UNKNOWN, key: Location::UNKNOWN, data }
+    }
+
+    /// The entries of this value, if it is a map.
+    pub fn entries(&self) -> Option<&BTreeMap<String, Self>> {
+        match &self.data {
+            Data::Map(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
+    /// The items of this value if it is a list, and otherwise the value itself.
+    pub fn items(&self) -> &[Self] {
+        match &self.data {
+            Data::List(values) => values,
+            _ => std::slice::from_ref(self),
+        }
     }
 
     /// The entry or item of this value that `token` of a JSON pointer selects.

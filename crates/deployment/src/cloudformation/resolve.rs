@@ -105,8 +105,10 @@ fn imagined(request: &Request<'_>) -> Made {
         Request::Table(name, _) => Made::table(name, arn("dynamodb", name)),
         Request::Queue(name, _) => Made::queue(name, name.clone(), arn("sqs", name)),
         Request::Topic(name, _) => Made::topic(name, arn("sns", name)),
-        Request::QueuePolicy(..) | Request::Subscription { .. } | Request::Nothing => {
-            Made::nothing()
-        }
+        Request::Role(name, arn) => Made::role(name, arn.clone()),
+        Request::QueuePolicy(..)
+        | Request::Subscription { .. }
+        | Request::Policy(_)
+        | Request::Nothing => Made::nothing(),
     }
 }

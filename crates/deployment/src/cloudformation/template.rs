@@ -91,8 +91,10 @@ pub enum Resource {
     Topic(Topic),
     /// The delivery of a topic's messages to a queue.
     Subscription(Subscription),
-    /// Permissions of a service. A local account does not check them.
-    ManagedPolicy,
+    /// What a role may do: a policy document.
+    Policy(Value),
+    /// The role of a service's tasks, by its name.
+    Role(Text),
     /// An alarm. A local account has none.
     Alarm,
 }
@@ -148,6 +150,15 @@ impl<'de> Visitor<'de> for ResourceVisitor {
     }
 }
 
+/// `AWS::IAM::ManagedPolicy`. Copilot attaches it to the role of the service's tasks.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+struct ManagedPolicy {
+    policy_document: Value,
+    #[serde(default, rename = "Description")]
+    _description: Option<Text>,
+}
+
 #[derive(Deserialize)]
 enum ResourceKey {
     Type,
@@ -185,8 +196,7 @@ impl ResourceType {
             Self::Topic => Resource::Topic(map.next_value()?),
             Self::Subscription => Resource::Subscription(map.next_value()?),
             Self::ManagedPolicy => {
-                map.next_value::<Value>()?;
-                Resource::ManagedPolicy
+                Resource::Policy(map.next_value::<ManagedPolicy>()?.policy_document)
             }
             Self::Alarm => {
                 map.next_value::<Value>()?;

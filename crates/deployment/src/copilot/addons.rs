@@ -11,11 +11,12 @@ use super::names::Names;
 use crate::{
     cloudformation::{
         expression::{Expression, Text},
-        stack::{Declared, Stack},
+        policy::{self, Attached},
+        stack::{Declared, ResourceId, Stack},
         template::{Output, Parameter, Resource, Template},
     },
     files::entries,
-    mistake::Mistake,
+    mistake::{Mistake, Wrong},
     yaml,
 };
 
@@ -73,6 +74,7 @@ impl Addons {
         addons.pass_names(names, &directory, &arguments, &mut parameters)?;
         addons.pass_arguments(arguments, &mut parameters)?;
         addons.pass_defaults(parameters)?;
+        addons.check_policies()?;
         Ok(addons)
     }
 
@@ -88,12 +90,22 @@ impl Addons {
         self.stack.outputs.values().any(|output| self.is_policy(output))
     }
 
+    /// The policies that Copilot attaches to the role of the service's tasks: those that are
+    /// outputs.
+    pub fn policies(&self) -> impl Iterator<Item = ResourceId> {
+        let outputs = self.stack.outputs.values().filter(|output| self.is_policy(output));
+        outputs.filter_map(|output| match &output.value.value.expression {
+            Expression::Ref(id) => Some(self.stack.resource_id(id)),
+            _ => None,
+        })
+    }
+
     fn is_policy(&self, output: &Declared<Output>) -> bool {
         let Expression::Ref(id) = &output.value.value.expression else {
             return false;
         };
         let resource = self.stack.resources.get(id).map(|resource| &resource.value);
-        matches!(resource, Some(Resource::ManagedPolicy))
+        matches!(resource, Some(Resource::Policy(_)))
     }
 
     fn add(
@@ -116,11 +128,9 @@ impl Addons {
             parameters.insert(name, declared);
         }
         for (id, it) in template.resources {
-            if let Resource::Table(table) = &it.value
-                && let Some((place, what)) = table.undefined_key()
-            {
-                return Err(Mistake::at(file, place, what));
-            }
+            check(&it.value).map_err(|(place, what)| {
+                Mistake::at(file, place, format!("Resources.{id}: {what}"))
+            })?;
             let declared = Declared::new(it.value, file, it.referenced);
             if let Some(other) = self.stack.resources.insert(id.clone(), declared) {
                 let what = format!("Resources.{id}: it is in {} too", other.file.display());
@@ -177,6 +187,21 @@ impl Addons {
         Ok(())
     }
 
+    /// A policy that is not an output is attached to nothing.
+    fn check_policies(&self) -> Result<(), Mistake> {
+        let attached: Vec<_> = self.policies().collect();
+        for (id, declared) in &self.stack.resources {
+            let is_policy = matches!(declared.value, Resource::Policy(_));
+            if is_policy && !attached.contains(&self.stack.resource_id(id)) {
+                let what = format!(
+                    "Resources.{id}: Copilot attaches a policy only if an output is a !Ref to it"
+                );
+                return Err(Mistake::at(&declared.file, declared.location, what));
+            }
+        }
+        Ok(())
+    }
+
     /// The parameters that are left need a default.
     fn pass_defaults(&mut self, parameters: Parameters) -> Result<(), Mistake> {
         for (name, declared) in parameters {
@@ -189,6 +214,16 @@ impl Addons {
             self.stack.parameters.insert(name, literal(default));
         }
         Ok(())
+    }
+}
+
+/// Checks what the types of a resource leave open.
+fn check(resource: &Resource) -> Result<(), Wrong> {
+    match resource {
+        Resource::Table(table) => table.undefined_key().map_or(Ok(()), Err),
+        Resource::Policy(document) => policy::check(document, Attached::ToRole),
+        Resource::QueuePolicy(it) => policy::check(&it.policy_document, Attached::ToResource),
+        _ => Ok(()),
     }
 }
 

@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use super::{
     addons::Addons,
-    manifest::{Manifest, fifo::TopicFifo, service_type::ServiceType},
+    manifest::{Manifest, fifo::TopicFifo, messages::Subscription, service_type::ServiceType},
 };
 use crate::{
     cloudformation::{
-        expression::{Data, Value},
+        expression::{Data, Expression, Text, Value},
         references,
     },
     mistake::Wrong,
@@ -67,6 +67,7 @@ impl Outline {
         ]);
         let mut outline = Self { template };
         outline.allow_topics(manifest);
+        outline.allow_publishing(manifest);
         outline
     }
 
@@ -74,11 +75,44 @@ impl Outline {
     fn allow_topics(&mut self, manifest: &Manifest) {
         let path = ["Resources", "QueuePolicy", "Properties", "PolicyDocument", "Statement"];
         if let Some(Value { data: Data::List(statements), .. }) = self.at(&path) {
-            statements.extend(manifest.subscriptions().map(|_| {
-                let keys = ["Effect", "Principal", "Action", "Resource", "Condition"];
-                Value::map(keys.map(|key| (key, Value::null())))
+            statements.extend(manifest.subscriptions().map(|subscription| {
+                let topic = Value::text(Text::made(topic_arn(subscription)));
+                let queue = Expression::Attribute("EventsQueue".to_owned(), "Arn".to_owned());
+                let source = Value::map([("aws:SourceArn", topic)]);
+                Value::map([
+                    ("Effect", Value::literal("Allow")),
+                    ("Principal", Value::map([("Service", Value::literal("sns.amazonaws.com"))])),
+                    ("Action", Value::list(vec![Value::literal("sqs:SendMessage")])),
+                    ("Resource", Value::text(Text::made(queue))),
+                    ("Condition", Value::map([("ArnEquals", source)])),
+                ])
             }));
         }
+    }
+
+    /// Adds the topics to the policy that allows to publish to them.
+    fn allow_publishing(&mut self, manifest: &Manifest) {
+        let Some(policies) = self.at(&["Resources", "TaskRole", "Properties", "Policies"]) else {
+            return;
+        };
+        let Data::List(policies) = &mut policies.data else { return };
+        let publishing = policies.iter_mut().find(|policy| {
+            let name = policy.entries().and_then(|it| it.get("PolicyName"));
+            name.and_then(Value::as_literal) == Some("Publish2SNS")
+        });
+        let path = ["PolicyDocument", "Statement", "0", "Resource"];
+        let resource = publishing
+            .and_then(|policy| path.iter().try_fold(policy, |value, token| value.child(token)));
+        if let Some(resource) = resource {
+            let topics = manifest.topics();
+            let topics = topics.map(|topic| Value::reference(&topic.name.value.logical_id()));
+            resource.data = Data::List(topics.collect());
+        }
+    }
+
+    /// The resources, by logical id.
+    pub fn resources(&self) -> impl Iterator<Item = (&String, &Value)> {
+        self.section("Resources").into_iter().flatten()
     }
 
     /// Passes `argument` to the nested stack of the addons.
@@ -127,6 +161,25 @@ impl Outline {
             _ => None,
         }
     }
+}
+
+/// The ARN of a topic of another service, which Copilot composes from names.
+fn topic_arn(Subscription { service, name, .. }: &Subscription) -> Expression {
+    let literal = |text: &str| Expression::Literal(text.to_owned());
+    let reference = |name: &str| Expression::Ref(name.to_owned());
+    Expression::Join(vec![
+        literal("arn:"),
+        reference("AWS::Partition"),
+        literal(":sns:"),
+        reference("AWS::Region"),
+        literal(":"),
+        reference("AWS::AccountId"),
+        literal(":"),
+        reference("AppName"),
+        literal("-"),
+        reference("EnvName"),
+        literal(&format!("-{}-{}", service.value, name.value.0)),
+    ])
 }
 
 /// The topics and their policies.

@@ -15,6 +15,7 @@ use super::{
     names::{Names, check_name},
     outline::Outline,
     patches::Patches,
+    permissions::Permissions,
 };
 use crate::{
     cloudformation::expression::{Expression, Value},
@@ -38,6 +39,10 @@ pub struct ServiceFiles {
     pub addons: Addons,
     /// A mistake in the patches, which may follow from one in a manifest.
     pub wrong_patch: Option<Mistake>,
+    /// What its own stack permits.
+    pub permissions: Permissions,
+    /// The file of the patches, which may change what is permitted.
+    pub patches_file: PathBuf,
 }
 
 impl ServiceFiles {
@@ -62,12 +67,16 @@ impl ServiceFiles {
         check_variables(&manifest, &addons)?;
         let patches = Patches::read(directory)?;
         let mut wrong_patch = None;
+        let mut permissions = Permissions::default();
         for environment in environments {
             let manifest = manifest.applied(environment);
             manifest.check(service_type).map_err(in_file)?;
             let outline = Outline::of(service_type.value, &manifest, &addons);
-            let checked = check_template(outline, &addons, &patches, environment);
-            wrong_patch = wrong_patch.or(checked.err());
+            match check_template(outline, &addons, &patches, environment) {
+                Ok(permitted) if environment == names.environment => permissions = permitted,
+                Ok(_) => {}
+                Err(mistake) => drop(wrong_patch.get_or_insert(mistake)),
+            }
         }
         let mut manifest = manifest.applied(names.environment);
         for value in manifest.variables.values_mut() {
@@ -80,6 +89,8 @@ impl ServiceFiles {
             manifest,
             file,
             wrong_patch,
+            permissions,
+            patches_file: patches.file,
         })
     }
 }
@@ -173,14 +184,16 @@ fn check_variables(manifest: &Manifest, addons: &Addons) -> Result<(), Mistake> 
 }
 
 /// The addons and patches are the same in all environments, so they have to fit each of them.
+/// Returns what the template permits.
 fn check_template(
     mut outline: Outline,
     addons: &Addons,
     patches: &Patches,
     environment: &str,
-) -> Result<(), Mistake> {
+) -> Result<Permissions, Mistake> {
     check_arguments(&mut outline, addons)?;
-    patches.apply(&mut outline).map_err(|(place, what)| {
+    let applied = patches.apply(&mut outline);
+    applied.and_then(|()| Permissions::of(&outline)).map_err(|(place, what)| {
         let what = format!("{what} (environment {environment})");
         Mistake::at(&patches.file, place, what)
     })

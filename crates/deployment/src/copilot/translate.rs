@@ -9,12 +9,13 @@ use heck::ToShoutySnakeCase as _;
 use super::{
     manifest::{messages::TopicName, service_type::ServiceType},
     names::Names,
+    permissions::TASK_ROLE,
     service::ServiceFiles,
     workspace::Workspace,
 };
 use crate::{
-    cloudformation::{expression::Expression, stack::Stack},
-    description::{Deployment, Kind, NamedQueue, Service, ServiceQueue, Variable},
+    cloudformation::{expression::Expression, stack::Stack, template::Resource},
+    description::{Deployment, Kind, NamedQueue, Role, Service, ServiceQueue, Variable},
 };
 
 mod own_stack;
@@ -49,6 +50,7 @@ fn service(names: &Names<'_>, files: &ServiceFiles, own: &Stack) -> Service {
         },
         topics: topics.map(|topic| (topic.0.clone(), topic_id(topic))).collect(),
         queue: queue(names, own).or_else(|| queue(names, &files.addons.stack)),
+        role: role(names, files, own),
         variables: variables(names, files, own),
         health_path: files
             .manifest
@@ -57,6 +59,17 @@ fn service(names: &Names<'_>, files: &ServiceFiles, own: &Stack) -> Service {
             .map_or("/", |http| http.value.health_path())
             .to_owned(),
         has_span_collector: files.manifest.observability.is_some(),
+    }
+}
+
+/// The role with its policies, which are in the stack of the service and in that of its addons.
+fn role(names: &Names<'_>, files: &ServiceFiles, own: &Stack) -> Role {
+    let is_policy = |resource: &Resource| matches!(resource, Resource::Policy(_));
+    let inline = own.resources.iter().filter(|(_, it)| is_policy(&it.value));
+    let inline = inline.map(|(id, _)| own.resource_id(id));
+    Role {
+        name: names.physical(TASK_ROLE),
+        policies: inline.chain(files.addons.policies()).collect(),
     }
 }
 

@@ -110,15 +110,14 @@ pub async fn account() -> anyhow::Result<aws_config::SdkConfig> {
     let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
     if let Some(endpoint_url) = set("AWS_ENDPOINT_URL") {
         let region = endpoint::region();
-        let target = Target { endpoint_url, region };
-        return Ok(target.config().await);
+        return Ok(Target::elsewhere(endpoint_url, region).config().await);
     }
     if set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION")).is_some() {
         return Ok(pubsub::aws::config().await);
     }
     let region = endpoint::region();
     if let Some(Running { aws, .. }) = Running::find() {
-        return Ok(Target { endpoint_url: aws, region }.config().await);
+        return Ok(Target::elsewhere(aws, region).config().await);
     }
     // In a container, for example.
     let running = format!("127.0.0.1:{DEFAULT_AWS_PORT}");
@@ -130,7 +129,7 @@ pub async fn account() -> anyhow::Result<aws_config::SdkConfig> {
         .into());
     }
     let endpoint_url = format!("http://{running}");
-    Ok(Target { endpoint_url, region }.config().await)
+    Ok(Target::elsewhere(endpoint_url, region).config().await)
 }
 
 /// The services with a queue, and their queues.

@@ -43,7 +43,7 @@ impl TestQueues {
 }
 
 async fn client(url: &str) -> Client {
-    let target = Target { endpoint_url: url.to_owned(), region: endpoint::region() };
+    let target = Target::elsewhere(url.to_owned(), endpoint::region());
     Client::new(&target.config().await)
 }
 

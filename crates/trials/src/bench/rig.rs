@@ -127,7 +127,9 @@ impl Rig {
 
     /// The variables by which a program that is not a service of the deployment finds the endpoint.
     pub fn variables(&self) -> BTreeMap<String, String> {
-        self.embedded.target.variables()
+        let mut variables = self.embedded.target.variables();
+        variables.extend(Target::administrator());
+        variables
     }
 
     /// A client that bypasses the proxy.
@@ -139,7 +141,7 @@ impl Rig {
     pub async fn aws(&self, way: Way) -> SdkConfig {
         let endpoint_url = self.url(way).to_owned();
         let region = self.embedded.target.region.clone();
-        Target { endpoint_url, region }.config().await
+        Target::elsewhere(endpoint_url, region).config().await
     }
 
     fn url(&self, way: Way) -> &str {

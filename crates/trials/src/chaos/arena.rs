@@ -15,6 +15,7 @@ use aws_sdk_sqs::types::QueueAttributeName;
 use deployment::{Deployment, copilot};
 use local::{build, dead_letters::DeadLetters, log::Log, process::Line};
 use orders::{event::ORDERS_TOPIC, order::Amount};
+use serde_json::json;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::args::Args;
@@ -112,15 +113,32 @@ async fn subscribe_audit_queue(aws: &SdkConfig, account: &Account) -> anyhow::Re
     let attributes = sqs.get_queue_attributes().queue_url(&url);
     let attributes = attributes.attribute_names(QueueAttributeName::QueueArn).send().await?;
     let arn = attributes.attributes.and_then(|mut it| it.remove(&QueueAttributeName::QueueArn));
+    let arn = arn.context("the audit queue has no ARN")?;
+    sqs.set_queue_attributes()
+        .queue_url(&url)
+        .attributes(QueueAttributeName::Policy, deliveries_allowed(&arn))
+        .send()
+        .await?;
     let publisher = account.service("publisher").context("there is no publisher")?;
     aws_sdk_sns::Client::new(aws)
         .subscribe()
         .topic_arn(publisher.topic_arn(ORDERS_TOPIC)?)
         .protocol("sqs")
-        .endpoint(arn.context("the audit queue has no ARN")?)
+        .endpoint(arn)
         .send()
         .await?;
     Ok(url)
+}
+
+/// A policy that lets SNS deliver to a queue.
+fn deliveries_allowed(queue_arn: &str) -> String {
+    let statement = json!({
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": queue_arn,
+    });
+    json!({"Version": "2012-10-17", "Statement": [statement]}).to_string()
 }
 
 /// The lowest total that promotion's filter policy lets through; `None` if it lets all through.

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, net::Ipv4Addr, path::PathBuf, time::Duration};
 
-use account::provision::{ENVIRONMENT, Queue};
+use account::provision::{ENVIRONMENT, Queue, Target};
 use anyhow::{Context as _, ensure};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -57,16 +57,16 @@ impl TestSystem {
 
     /// Starts a system at an AWS endpoint that runs already, or else at one of its own.
     pub async fn start_at(
-        endpoint_url: Option<String>,
+        endpoint: Option<Target>,
         copilot: PathBuf,
         variables: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
-        Self::start_all(build::binaries().await?, endpoint_url, copilot, variables).await
+        Self::start_all(build::binaries().await?, endpoint, copilot, variables).await
     }
 
     async fn start_all(
         binaries: PathBuf,
-        endpoint_url: Option<String>,
+        endpoint: Option<Target>,
         copilot: PathBuf,
         variables: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
@@ -75,7 +75,7 @@ impl TestSystem {
             copilot,
             binaries,
             environment: ENVIRONMENT.to_owned(),
-            endpoint_url,
+            endpoint,
             aws_port: 0,
             port: 0,
             host: Ipv4Addr::LOCALHOST.into(),

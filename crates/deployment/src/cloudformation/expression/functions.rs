@@ -18,6 +18,7 @@ impl<'de> Deserialize<'de> for Value {
         let Tagged(raw, tag) = spanned.value;
         Ok(Self {
             location: spanned.referenced,
+            key: spanned.referenced,
             data: data(spanned.referenced, raw, tag.as_deref()).map_err(wrong)?,
         })
     }
@@ -55,7 +56,7 @@ fn data(location: Location, raw: Raw, tag: Option<&str>) -> Result<Data, String>
         (Some(tag), raw) => {
             let name = tag.trim_start_matches('!').to_owned();
             let data = data(location, raw, None)?;
-            (name, Value { location, data })
+            (name, Value { location, key: location, data })
         }
     };
     call(&function, argument).map(text)
@@ -203,8 +204,8 @@ impl<'de> Visitor<'de> for RawVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw, A::Error> {
         let mut values = BTreeMap::new();
-        while let Some((key, value)) = map.next_entry()? {
-            values.insert(key, value);
+        while let Some((key, value)) = map.next_entry::<Spanned<String>, Value>()? {
+            values.insert(key.value, Value { key: key.referenced, ..value });
         }
         Ok(Raw::Map(values))
     }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value as Json;
 use thiserror::Error;
 
 use super::made::Made;
 use crate::cloudformation::{
-    expression::Expression,
+    expression::{Data, Expression, Text, Value},
     stack::{ResourceId, Stack},
 };
 
@@ -59,6 +60,30 @@ impl<'a> Known<'a> {
             }
             Expression::Import(name) => self.import(&self.evaluate(stack, name)?),
         }
+    }
+
+    /// `value` as JSON, in the stack called `stack`.
+    ///
+    /// # Errors
+    ///
+    /// [`Unknown`] for the first text that cannot be computed.
+    pub fn json(&self, stack: &str, value: &Value) -> Result<Json, (Unknown, Text)> {
+        Ok(match &value.data {
+            Data::Plain(plain) => plain.clone(),
+            Data::Text(text) => {
+                let evaluated = self.evaluate(stack, &text.expression);
+                evaluated.map_err(|why| (why, text.clone()))?.into()
+            }
+            Data::List(values) => {
+                let values = values.iter().map(|it| self.json(stack, it));
+                Json::Array(values.collect::<Result<_, _>>()?)
+            }
+            Data::Map(entries) => {
+                let entries =
+                    entries.iter().map(|(key, it)| Ok((key.clone(), self.json(stack, it)?)));
+                Json::Object(entries.collect::<Result<_, _>>()?)
+            }
+        })
     }
 
     fn stack(&self, name: &str) -> Result<&'a Stack, Unknown> {

@@ -33,6 +33,11 @@ impl Made {
         }
     }
 
+    /// A role.
+    pub fn role(name: &str, arn: String) -> Self {
+        Self { reference: name.to_owned(), attributes: [("Arn", arn)].into() }
+    }
+
     /// A resource whose values nobody uses here.
     pub fn nothing() -> Self {
         Self { reference: String::new(), attributes: BTreeMap::new() }

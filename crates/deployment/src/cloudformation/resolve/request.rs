@@ -7,8 +7,9 @@ use serde_json::{Value as Json, json};
 use super::known::{Known, Unknown};
 use crate::{
     cloudformation::{
-        expression::{Data, Text, Value},
+        expression::{Expression, Text, Value},
         filter_policy::FilterPolicy,
+        policy,
         stack::{Declared, ResourceId},
         template::{
             Resource,
@@ -18,6 +19,9 @@ use crate::{
     },
     mistake::Mistake,
 };
+
+/// The parts of an ARN, between colons.
+const ARN_PARTS: usize = 6;
 
 /// A request to AWS, with every reference in it resolved.
 #[derive(Clone, Debug)]
@@ -39,6 +43,10 @@ pub enum Request<'a> {
         /// The filter policy as JSON.
         filter: Option<String>,
     },
+    /// What a role may do, as JSON.
+    Policy(Json),
+    /// A role with this name and ARN.
+    Role(String, String),
     /// No request: a local account does not need the resource.
     Nothing,
 }
@@ -89,7 +97,7 @@ impl Reader<'_> {
             }
             Resource::QueuePolicy(policy) => {
                 let urls = self.texts(&policy.queues)?;
-                Request::QueuePolicy(urls, self.json(&policy.policy_document)?.to_string())
+                Request::QueuePolicy(urls, self.policy(&policy.policy_document)?.to_string())
             }
             Resource::Topic(topic) => {
                 let name = self.name(topic.topic_name.as_ref())?;
@@ -104,8 +112,28 @@ impl Reader<'_> {
                 queue: self.text(&it.endpoint)?,
                 filter: it.filter_policy.as_ref().map(FilterPolicy::to_json),
             },
-            Resource::ManagedPolicy | Resource::Alarm => Request::Nothing,
+            Resource::Policy(document) => Request::Policy(self.policy(document)?),
+            Resource::Role(name) => {
+                let [partition, account] = ["Partition", "AccountId"]
+                    .map(|it| self.text(&Text::made(Expression::Ref(format!("AWS::{it}")))));
+                let name = self.text(name)?;
+                let arn = format!("arn:{}:iam::{}:role/{name}", partition?, account?);
+                Request::Role(name, arn)
+            }
+            Resource::Alarm => Request::Nothing,
         })
+    }
+
+    /// A policy document. AWS rejects it if a resource is not given by its ARN.
+    fn policy(&self, document: &Value) -> Read<Json> {
+        for text in policy::resources(document) {
+            let resource = self.text(text)?;
+            if resource != "*" && resource.split(':').count() < ARN_PARTS {
+                let why = format!("the resource {resource:?} should be * or an ARN");
+                return Err((Unknown::Ever(why), text.clone()));
+            }
+        }
+        self.known.json(&self.id.stack, document)
     }
 
     fn text(&self, text: &Text) -> Read<String> {
@@ -155,23 +183,5 @@ impl Reader<'_> {
             attributes.insert("RedrivePolicy", policy.to_string());
         }
         Ok(attributes)
-    }
-
-    fn json(&self, value: &Value) -> Read<Json> {
-        Ok(match &value.data {
-            Data::Plain(plain) => plain.clone(),
-            Data::Text(text) => self.text(text)?.into(),
-            Data::List(values) => {
-                let values: Read<Vec<Json>> = values.iter().map(|it| self.json(it)).collect();
-                values?.into()
-            }
-            Data::Map(entries) => {
-                let mut map = serde_json::Map::new();
-                for (key, value) in entries {
-                    map.insert(key.clone(), self.json(value)?);
-                }
-                map.into()
-            }
-        })
     }
 }

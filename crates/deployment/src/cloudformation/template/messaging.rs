@@ -4,7 +4,7 @@ use serde::Deserialize;
 
 use crate::{
     cloudformation::{
-        expression::{Expression, Text, Value},
+        expression::{Text, Value},
         filter_policy::FilterPolicy,
     },
     within::Within,
@@ -153,32 +153,6 @@ impl ThroughputLimit {
         match self {
             Self::PerQueue => "perQueue",
             Self::PerMessageGroupId => "perMessageGroupId",
-        }
-    }
-}
-
-impl QueuePolicy {
-    /// Allows `topics`, given by ARN, to send to the queue with the logical id `queue`.
-    pub fn for_topics(queue: &str, topics: Vec<Text>) -> Self {
-        let name = queue.to_owned();
-        let queue_arn = Expression::Attribute(name.clone(), "Arn".to_owned());
-        let topics = topics.into_iter().map(Value::text).collect();
-        let statement = Value::map([
-            ("Effect", Value::literal("Allow")),
-            ("Principal", Value::map([("Service", Value::literal("sns.amazonaws.com"))])),
-            ("Action", Value::literal("sqs:SendMessage")),
-            ("Resource", Value::text(Text::made(queue_arn))),
-            (
-                "Condition",
-                Value::map([("ArnEquals", Value::map([("aws:SourceArn", Value::list(topics))]))]),
-            ),
-        ]);
-        Self {
-            queues: vec![Text::made(Expression::Ref(name))],
-            policy_document: Value::map([
-                ("Version", Value::literal("2012-10-17")),
-                ("Statement", Value::list(vec![statement])),
-            ]),
         }
     }
 }

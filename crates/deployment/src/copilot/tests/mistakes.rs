@@ -7,6 +7,7 @@ use crate::copilot::read;
 
 mod manifests;
 mod pipelines;
+mod policies;
 mod templates;
 
 /// Replaces the first `old` in `file` by `new`, and expects one mistake that contains `what`, as

@@ -10,7 +10,7 @@ use crate::{
         stack::{Declared, Stack},
         template::{
             Output, Resource,
-            messaging::{Queue, QueuePolicy, RedrivePolicy, Subscription, Topic},
+            messaging::{Queue, RedrivePolicy, Subscription, Topic},
         },
     },
     copilot::{
@@ -21,6 +21,7 @@ use crate::{
             service_type::ServiceType,
         },
         names::Names,
+        permissions::{Permissions, TASK_ROLE},
         service::ServiceFiles,
     },
     within::Within,
@@ -55,14 +56,53 @@ pub fn of(names: &Names<'_>, files: &ServiceFiles) -> Stack {
         add_subscriptions(names, manifest, &mut resources);
     }
     let resources = resources.into_iter();
-    Stack {
-        name: names.stack(),
-        resources: resources
-            .map(|(id, (resource, place))| (id, Declared::new(resource, &files.file, place)))
-            .collect(),
-        outputs,
-        ..Stack::default()
+    let mut resources: BTreeMap<_, _> = resources
+        .map(|(id, (resource, place))| (id, Declared::new(resource, &files.file, place)))
+        .collect();
+    if !resources.is_empty() {
+        let permissions = permissions(names, files, &resources);
+        resources.extend(permissions);
     }
+    let (name, parameters) = (names.stack(), parameters(names));
+    Stack { name, parent: None, parameters, resources, outputs }
+}
+
+/// The parameters that say what the names are.
+fn parameters(names: &Names<'_>) -> BTreeMap<String, Text> {
+    let Names { application, environment, service } = names;
+    [("AppName", application), ("EnvName", environment), ("WorkloadName", service)]
+        .map(|(name, value)| (name.to_owned(), literal((*value).to_owned())))
+        .into()
+}
+
+/// The role of the service's tasks, its policies, and those of the queues in `resources`. Only a
+/// patch can make a mistake in one of them.
+fn permissions(
+    names: &Names<'_>,
+    files: &ServiceFiles,
+    resources: &BTreeMap<String, Declared<Resource>>,
+) -> Vec<(String, Declared<Resource>)> {
+    let Permissions { of_role, of_queues } = &files.permissions;
+    // A local account does not have the queues that patches add.
+    let is_here = |queue: &Text| match &queue.expression {
+        Expression::Ref(id) => resources.contains_key(id),
+        _ => false,
+    };
+    let of_queues = of_queues.iter().filter(|(_, policy)| policy.queues.iter().all(is_here));
+    let policies = of_role.iter().map(|(name, document)| {
+        let resource = Resource::Policy(document.clone());
+        (format!("{TASK_ROLE}.{name}"), (resource, document.location))
+    });
+    let queues = of_queues.map(|(id, policy)| {
+        let place = policy.policy_document.location;
+        (id.clone(), (Resource::QueuePolicy(policy.clone()), place))
+    });
+    let role = Resource::Role(literal(names.physical(TASK_ROLE)));
+    policies
+        .chain(queues)
+        .chain([(TASK_ROLE.to_owned(), (role, Location::UNKNOWN))])
+        .map(|(id, (resource, place))| (id, Declared::new(resource, &files.patches_file, place)))
+        .collect()
 }
 
 fn add_queues(names: &Names<'_>, manifest: &Manifest, resources: &mut Resources) {
@@ -92,22 +132,14 @@ fn add_queues(names: &Names<'_>, manifest: &Manifest, resources: &mut Resources)
 }
 
 fn add_subscriptions(names: &Names<'_>, manifest: &Manifest, resources: &mut Resources) {
-    let mut senders = Vec::new();
-    let mut first_place = None;
     for subscription in manifest.subscriptions() {
         let (service, topic) = (&subscription.service.value, &subscription.name.value);
         let place = subscription.name.referenced;
         let topic_arn = exported_topic(&Names { service, ..*names }, &topic.0);
-        senders.push(topic_arn.clone());
-        first_place.get_or_insert(place);
         let filter_policy = subscription.filter_policy.clone();
         let resource = Subscription::of(topic_arn, arn(EVENTS_QUEUE), filter_policy);
         let id = format!("{service}{}Subscription", topic.logical_id());
         resources.insert(id, (Resource::Subscription(resource), place));
-    }
-    if let Some(place) = first_place {
-        let policy = QueuePolicy::for_topics(EVENTS_QUEUE, senders);
-        resources.insert("QueuePolicy".to_owned(), (Resource::QueuePolicy(policy), place));
     }
 }
 

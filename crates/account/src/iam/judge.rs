@@ -1,0 +1,233 @@
+//! Judges calls by the policies of roles and queues.
+//!
+//! Within an account, a call is allowed if a policy of the role or one of the resource allows it,
+//! and none of them denies it:
+//! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-logic.html>.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use anyhow::Context as _;
+use hyper::{HeaderMap, header::AUTHORIZATION};
+use iam_rs::{
+    Arn, Context, ContextValue, Decision, IAMPolicy, IAMRequest, PolicyEvaluator, Principal,
+    PrincipalId,
+};
+use serde_json::Value as Json;
+
+use super::{
+    asked::{self, Asked},
+    refusal::{Refusal, Why},
+};
+use crate::proxy::Call;
+
+/// SNS, as it calls itself when it delivers to a queue.
+pub(super) const SNS: &str = "sns.amazonaws.com";
+const SEND: &str = "sqs:SendMessage";
+
+/// A role, and what its policies say.
+#[derive(Clone, Debug)]
+pub struct Role {
+    /// Its name, which is also the access key of the service that has it.
+    pub name: String,
+    /// Its policies by name, as JSON.
+    pub policies: BTreeMap<String, Json>,
+}
+
+/// Judges the calls to an endpoint. Its clones are the same judge. Until it has roles, it allows
+/// everything.
+#[derive(Clone, Debug, Default)]
+pub struct Judge(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// The region and the account of all resources, with a colon in between.
+    place: String,
+    account: String,
+    roles: HashMap<String, (Role, PolicyEvaluator)>,
+    /// The policies of queues, by ARN.
+    queues: BTreeMap<String, (Json, PolicyEvaluator)>,
+    /// Everything that was judged by the present policies.
+    verdicts: HashMap<Question, Result<(), Why>>,
+    /// Everything that was ever allowed.
+    allowed: BTreeSet<Question>,
+}
+
+/// What is judged.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Question {
+    /// The role, or the service, that calls.
+    pub caller: String,
+    /// What it asks for.
+    pub asked: Asked,
+    /// The ARN of the topic for which SNS calls.
+    pub source: Option<String>,
+}
+
+impl Judge {
+    /// A judge of the calls to resources of an account in a region.
+    pub fn new(region: &str, account: &str) -> Self {
+        let place = format!("{region}:{account}");
+        let state = State { place, account: account.to_owned(), ..State::default() };
+        Self(Arc::new(Mutex::new(state)))
+    }
+
+    /// Makes `roles` the roles of the account, in place of those before.
+    ///
+    /// # Errors
+    ///
+    /// If one of the policies is not understood.
+    pub fn set_roles(&self, roles: Vec<Role>) -> anyhow::Result<()> {
+        let read = |role: Role| {
+            let policies = role.policies.iter().map(|(name, policy)| {
+                let what = || format!("the policy {name} of {} is not understood", role.name);
+                read_policy(policy.clone()).with_context(what)
+            });
+            let evaluator = PolicyEvaluator::with_policies(policies.collect::<Result<_, _>>()?);
+            anyhow::Ok((role.name.clone(), (role, evaluator)))
+        };
+        let roles = roles.into_iter().map(read).collect::<Result<_, _>>()?;
+        let mut state = self.state();
+        state.roles = roles;
+        state.verdicts.clear();
+        Ok(())
+    }
+
+    /// Makes `policy` the policy of the queue with this ARN.
+    ///
+    /// # Errors
+    ///
+    /// If it is not understood.
+    pub fn set_queue_policy(&self, queue: &str, policy: &str) -> anyhow::Result<()> {
+        let mut state = self.state();
+        state.verdicts.clear();
+        if policy.is_empty() {
+            state.queues.remove(queue);
+            return Ok(());
+        }
+        let json: Json = serde_json::from_str(policy).context("the policy is not JSON")?;
+        let evaluator = PolicyEvaluator::with_policies(vec![read_policy(json.clone())?]);
+        state.queues.insert(queue.to_owned(), (json, evaluator));
+        Ok(())
+    }
+
+    /// Whether the sender of a request may make the call.
+    ///
+    /// # Errors
+    ///
+    /// The answer if it may not.
+    pub fn judge(&self, headers: &HeaderMap, call: &Call, body: &[u8]) -> Result<(), Refusal> {
+        let mut state = self.state();
+        let key = access_key(headers).filter(|key| state.roles.contains_key(*key));
+        let Some(caller) = key else { return Ok(()) };
+        for asked in asked::asked(call, body, &state.place) {
+            let question = Question { caller: caller.to_owned(), asked, source: None };
+            if let Err(why) = state.verdict(&question) {
+                let caller = format!("arn:aws:sts::{}:assumed-role/{caller}/local", state.account);
+                let (service, asked) = (call.service, question.asked);
+                return Err(Refusal { service, caller, asked, why });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether SNS may deliver the messages of a topic to a queue, both given by ARN.
+    pub fn may_deliver(&self, topic: Option<&str>, queue: &str) -> bool {
+        let mut state = self.state();
+        let asked = Asked { action: SEND.to_owned(), resource: queue.to_owned() };
+        let (caller, source) = (SNS.to_owned(), topic.map(str::to_owned));
+        state.roles.is_empty() || state.verdict(&Question { caller, asked, source }).is_ok()
+    }
+
+    /// The roles, and the policies of queues by ARN.
+    pub(super) fn policies(&self) -> (Vec<Role>, BTreeMap<String, Json>) {
+        let state = self.state();
+        let queues = state.queues.iter().map(|(arn, (json, _))| (arn.clone(), json.clone()));
+        (state.roles.values().map(|(role, _)| role.clone()).collect(), queues.collect())
+    }
+
+    /// Everything that was allowed so far.
+    pub fn allowed(&self) -> BTreeSet<Question> {
+        self.state().allowed.clone()
+    }
+
+    pub(super) fn account(&self) -> String {
+        self.state().account.clone()
+    }
+
+    /// Nothing in here panics while it holds the lock, so the data behind a poisoned one is right.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Policies rarely change and calls repeat, so each is judged once.
+    fn verdict(&mut self, question: &Question) -> Result<(), Why> {
+        if let Some(verdict) = self.verdicts.get(question) {
+            return *verdict;
+        }
+        let verdict = self.judged(question);
+        if verdict.is_ok() {
+            self.allowed.insert(question.clone());
+        }
+        self.verdicts.insert(question.clone(), verdict);
+        verdict
+    }
+
+    fn judged(&self, question: &Question) -> Result<(), Why> {
+        let Some(request) = request(question, &self.account) else {
+            return Err(Why::NotAllowed);
+        };
+        let decide = |evaluator: &PolicyEvaluator| {
+            // What cannot be evaluated allows nothing.
+            evaluator.evaluate(&request).map_or(Decision::NotApplicable, |it| it.decision)
+        };
+        let of_role = self.roles.get(&question.caller).map(|(_, evaluator)| decide(evaluator));
+        let of_queue =
+            self.queues.get(&question.asked.resource).map(|(_, evaluator)| decide(evaluator));
+        match (of_role, of_queue) {
+            (Some(Decision::Deny), _) => Err(Why::DeniedToRole),
+            (_, Some(Decision::Deny)) => Err(Why::DeniedByResource),
+            (Some(Decision::Allow), _) | (_, Some(Decision::Allow)) => Ok(()),
+            _ => Err(Why::NotAllowed),
+        }
+    }
+}
+
+/// A policy as the judge reads it.
+pub(super) fn read_policy(policy: Json) -> anyhow::Result<IAMPolicy> {
+    Ok(serde_json::from_value(policy)?)
+}
+
+/// The ARN of a role.
+pub(super) fn role_arn(role: &str, account: &str) -> String {
+    format!("arn:aws:iam::{account}:role/{role}")
+}
+
+/// A question in the terms of the library, with a value for each key that conditions may have.
+pub(super) fn request(question: &Question, account: &str) -> Option<IAMRequest> {
+    let resource = Arn::parse(&question.asked.resource).ok()?;
+    // On AWS, all calls come over TLS.
+    let mut context = Context::new().with_boolean("aws:SecureTransport", true);
+    let principal = if question.caller == SNS {
+        let source = question.source.clone().map(ContextValue::String);
+        context.data.extend(source.map(|source| ("aws:SourceArn".to_owned(), source)));
+        context = context.with_string("aws:SourceAccount", account);
+        Principal::Service(PrincipalId::String(SNS.to_owned()))
+    } else {
+        let role = role_arn(&question.caller, account);
+        context = context.with_string("aws:PrincipalArn", role.clone());
+        Principal::Aws(PrincipalId::String(role))
+    };
+    let action = question.asked.action.clone();
+    Some(IAMRequest::new_with_context(principal, action, resource, context))
+}
+
+/// The access key in `AWS4-HMAC-SHA256 Credential=KEY/date/region/service/aws4_request, …`.
+fn access_key(headers: &HeaderMap) -> Option<&str> {
+    let signature = headers.get(AUTHORIZATION)?.to_str().ok()?;
+    signature.split_once("Credential=")?.1.split('/').next()
+}
