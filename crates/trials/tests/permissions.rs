@@ -1,0 +1,167 @@
+//! Permissions: what each service may do is exactly what it does.
+//!
+//! Every call of the services is judged by the policies of `copilot/`. So a missing permission
+//! fails whatever test needs it; here, each feature names the permissions that it is the first to
+//! use, and what no feature uses has to be excused.
+
+use std::{collections::BTreeSet, fs, process::Command};
+
+use account::iam::{Judge, grants::Grant};
+use anyhow::Context as _;
+use local::build;
+use serde_json::Value;
+use tokio::time::{sleep, timeout};
+
+mod test_system;
+
+use test_system::{LOOK_EVERY, TIMEOUT, TestSystem};
+
+type Outcome = anyhow::Result<()>;
+
+/// Permissions that no feature uses: what each begins with after the service, and the reason.
+const EXCUSES: [(&str, &str); 4] = [
+    ("logs:", "of the collector beside the service, and there is none here"),
+    ("xray:", "of the collector beside the service, and there is none here"),
+    ("sqs:ReceiveMessage on arn:aws:sqs:*-DeadLetterQueue", "Copilot grants it in every stack"),
+    ("sqs:DeleteMessage on arn:aws:sqs:*-DeadLetterQueue", "Copilot grants it in every stack"),
+];
+
+/// The features, each with the permissions that it used first.
+struct Report<'a> {
+    judge: &'a Judge,
+    unused: Vec<Grant>,
+    lines: Vec<String>,
+}
+
+impl Report<'_> {
+    fn used_by(&mut self, feature: &str) {
+        let allowed = self.judge.allowed();
+        let (used, unused): (Vec<_>, _) =
+            self.unused.drain(..).partition(|grant| grant.is_used(&allowed));
+        self.unused = unused;
+        self.lines.push(format!("{feature}:"));
+        self.lines.extend(used.iter().map(|grant| format!("  {grant}")));
+    }
+
+    /// The permissions that nothing uses and nothing excuses, and the excuses that excuse nothing.
+    fn wrong(&self) -> Vec<String> {
+        let mut wrong = Vec::new();
+        let mut needed = BTreeSet::new();
+        for grant in &self.unused {
+            match EXCUSES.iter().find(|(pattern, _)| is_excused(grant, pattern)) {
+                Some((pattern, _)) => drop(needed.insert(*pattern)),
+                None => wrong.push(format!("no feature uses {grant} (policy {})", grant.policy)),
+            }
+        }
+        let idle = EXCUSES.iter().filter(|(pattern, _)| !needed.contains(pattern));
+        wrong.extend(idle.map(|(pattern, _)| format!("{pattern} needs no excuse any more")));
+        wrong
+    }
+}
+
+fn is_excused(grant: &Grant, pattern: &str) -> bool {
+    let said = format!("{} on {}", grant.action, grant.resource);
+    let (start, end) = pattern.split_once('*').unwrap_or((pattern, ""));
+    said.starts_with(start) && said.ends_with(end)
+}
+
+#[tokio::test]
+async fn every_permission_is_used_by_a_feature_or_excused() -> Outcome {
+    let mut test = TestSystem::start().await?;
+    let judge = test.system.target.judge.clone().context("nobody judges")?;
+    let mut report = Report { judge: &judge, unused: judge.grants(), lines: Vec::new() };
+    assert!(report.unused.len() > 20, "{:?}", report.unused);
+
+    let id = test.order("Ada Lovelace", "80").await?;
+    let done = |order: &Value| order["is_done"] == true && order.to_string().contains("granted");
+    test.see_until(&id, done).await?;
+    report.used_by("an order is placed, fulfilled, rewarded and shown");
+
+    let listed = test.http.get(test.url("/orders")).send().await?.text().await?;
+    assert!(listed.contains(&id), "{listed}");
+    report.used_by("the latest orders are listed");
+
+    let ping: Value = test.http.post(test.url("/ping")).send().await?.json().await?;
+    test.logged("fulfilment", &[ping["message"].as_str().unwrap_or_default()]).await?;
+    report.used_by("a ping reaches fulfilment");
+
+    flow_shows_every_queue(&test).await?;
+    report.used_by("/flow shows the subscriptions and the depths");
+
+    for worker in ["fulfilment", "promotion"] {
+        test.send_to_queue(worker, "{ this is not an order").await?;
+        test.dead_letters(worker, 1).await?;
+    }
+    test.report(&Value::from("{ this is not a report")).await?;
+    test.status_is_handled(1).await?;
+    report.used_by("messages that nobody can read become dead letters");
+
+    outbox_is_read(&judge).await?;
+    report.used_by("orders that were not announced are looked for");
+
+    for name in test.system.names() {
+        test.stop(&name).await?;
+    }
+    report.used_by("the services stop");
+
+    println!("{}", report.lines.join("\n"));
+    let wrong = report.wrong();
+    assert!(wrong.is_empty(), "{wrong:#?}\nused:\n{}", report.lines.join("\n"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_a_missing_permission_holds_up_goes_on_once_it_is_there() -> Outcome {
+    let directory = tempfile::tempdir()?;
+    let copilot = directory.path().join("copilot");
+    let from = build::copilot_directory();
+    assert!(Command::new("cp").arg("-R").args([&from, &copilot]).status()?.success());
+    let addon = copilot.join("promotion/addons/couponsTable.yml");
+    let right = fs::read_to_string(&addon)?;
+    fs::write(&addon, right.replace("dynamodb:PutItem", "dynamodb:GetItem"))?;
+
+    let mut test = TestSystem::start_from(copilot, &[]).await?;
+    let id = test.order("Ada Lovelace", "80").await?;
+    let refused = "is not authorized to perform: dynamodb:PutItem on resource: arn:aws:dynamodb:";
+    test.logged("promotion", &[refused, "because no identity-based policy allows"]).await?;
+    test.logged("promotion", &["dependency is unavailable; the message is kept"]).await?;
+    test.see_until(&id, |order| order["is_done"] == true).await?;
+    test.dead_letters("promotion", 0).await?;
+    let url = test.queue("promotion")?.url;
+    assert_eq!(test.depth(&url).await?, (0, 1), "it is neither lost nor tried elsewhere");
+
+    fs::write(&addon, right)?;
+    test.system.reload().await?;
+    test.logged("promotion", &["coupon granted", &id]).await?;
+    test.system.stop().await
+}
+
+/// Waits until a publisher has looked for orders that were not announced, as it does regularly.
+async fn outbox_is_read(judge: &Judge) -> Outcome {
+    let is_read = || judge.allowed().iter().any(|it| it.asked.resource.ends_with("/index/outbox"));
+    let read = async {
+        while !is_read() {
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    timeout(TIMEOUT, read).await.context("no publisher reads the outbox")
+}
+
+/// Waits until the picture has both workers, with the depths of their queues.
+async fn flow_shows_every_queue(test: &TestSystem) -> Outcome {
+    let shown = async {
+        loop {
+            let get = test.http.get(test.url("/flow")).header("accept", "application/json");
+            let picture: Value = get.send().await?.json().await?;
+            let text = picture.to_string();
+            if text.contains("fulfilment")
+                && text.contains("promotion")
+                && text.contains("\"dead\"")
+            {
+                return anyhow::Ok(());
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    timeout(TIMEOUT, shown).await.context("no depths on /flow")?
+}
