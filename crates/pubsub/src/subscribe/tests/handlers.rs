@@ -173,3 +173,16 @@ async fn without_a_dead_letter_queue_messages_are_not_retried_in_a_tight_loop() 
         subscription.end().await;
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn failed_entries_of_a_release_are_retried_before_their_timeout_ends() {
+    let sqs = ScriptedSqs::default();
+    sqs.inject_fault(CHANGE, 2, Fault::EverySecondEntry);
+    for number in 0..10 {
+        sqs.send(&number.to_string());
+    }
+    let subscription = start(&sqs, settings(), async |_| Err(poison())).await;
+    sleep(VISIBILITY / 2).await;
+    assert_eq!(sqs.dead().len(), 10, "{:?}", sqs.waiting());
+    subscription.end().await;
+}
