@@ -9,8 +9,8 @@
 //! - It rejects raw delivery of messages with attributes, HTTP subscriptions and
 //!   `StartMessageMoveTask`.
 //! - It handles 128 requests to SNS at a time, and the others wait.
-//! - An index is up to date immediately; on AWS it takes a moment. A filter policy applies
-//!   immediately; on AWS it takes up to 15 minutes.
+//! - It has the [`habits`](crate::habits) of AWS only if it is asked to.
+//! - A filter policy applies immediately; on AWS it takes up to 15 minutes.
 
 use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
 
@@ -24,7 +24,9 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-mod dynamodb;
+pub(crate) mod dynamodb;
+pub(crate) mod like_aws;
+pub(crate) mod messaging;
 mod router;
 mod settings;
 

@@ -20,5 +20,5 @@ mod refusal;
 mod tests;
 
 pub use asked::{Asked, asked};
-pub use judge::{Judge, Role};
+pub use judge::{Caller, Judge, Role};
 pub use refusal::Refusal;

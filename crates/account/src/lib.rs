@@ -4,6 +4,8 @@ pub mod endpoint;
 
 pub mod iam;
 
+pub mod habits;
+
 pub mod provision;
 
 pub mod embedded;

@@ -16,7 +16,7 @@ use deployment::copilot;
 use local::system::DEFAULT_AWS_PORT;
 use pubsub::{health, shutdown};
 
-use crate::up::Files;
+use crate::up::{Files, Habits};
 
 /// The options of `aws`.
 #[derive(clap::Args, Debug)]
@@ -36,6 +36,8 @@ pub struct Args {
     /// Ask the account that answers on --health-port, instead of running one
     #[arg(long, requires = "health_port")]
     healthcheck: bool,
+    #[command(flatten)]
+    habits: Habits,
     #[command(flatten)]
     files: Files,
 }
@@ -58,6 +60,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         listen: SocketAddr::new(args.host, args.port),
         public_host: args.public_host,
         region: endpoint::region(),
+        habits: args.habits.like_aws,
     };
     let EmbeddedAccount { endpoint, target, account } =
         EmbeddedAccount::start(&deployment, &settings).await?;

@@ -50,6 +50,8 @@ pub struct Settings {
     pub endpoint: Option<Target>,
     /// The port of the embedded endpoint; 0 for a free one.
     pub aws_port: u16,
+    /// The seed of the habits of AWS that the embedded endpoint has, if it has any.
+    pub like_aws: Option<u64>,
     /// The port of the page; 0 for a free one.
     pub port: u16,
     /// The address of the page. Everything else listens on loopback.
@@ -97,8 +99,7 @@ impl System {
         let deployment = copilot::read(&settings.copilot, &settings.environment)?;
         check_names(&deployment, &settings.without)?;
         let port = port::free(settings.port, settings.host)?;
-        let (mut account, target, endpoint) =
-            account(&deployment, settings.endpoint.clone(), settings.aws_port).await?;
+        let (mut account, target, endpoint) = account(&deployment, &settings).await?;
         let mut ports = BTreeMap::new();
         for service in &mut account.services {
             settings.adapt(service);
@@ -304,14 +305,14 @@ fn check_names(deployment: &Deployment, names: &[String]) -> Result<(), Misconfi
 /// An account at the endpoint that is given, or else at one in this process.
 async fn account(
     deployment: &Deployment,
-    running: Option<Target>,
-    port: u16,
+    settings: &Settings,
 ) -> anyhow::Result<(Account, Target, Option<Endpoint>)> {
-    if let Some(target) = running {
+    if let Some(target) = settings.endpoint.clone() {
         return Ok((provision_deployment(deployment, &target).await?, target, None));
     }
-    let port = port::free(port, Ipv4Addr::LOCALHOST.into())?;
-    let settings = endpoint::Settings::loopback(port);
+    let port = port::free(settings.aws_port, Ipv4Addr::LOCALHOST.into())?;
+    let habits = settings.like_aws;
+    let settings = endpoint::Settings { habits, ..endpoint::Settings::loopback(port) };
     let EmbeddedAccount { endpoint, target, account } =
         EmbeddedAccount::start(deployment, &settings).await?;
     Ok((account, target, Some(endpoint)))

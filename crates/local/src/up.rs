@@ -46,6 +46,8 @@ pub struct Args {
     /// The port of the AWS endpoint; 0 takes a free one [default: 4566, or a free one if in use]
     #[arg(long)]
     aws_port: Option<u16>,
+    #[command(flatten)]
+    habits: Habits,
     /// Do not start this service, to run it in a debugger; may be repeated
     #[arg(long, value_name = "SERVICE")]
     without: Vec<String>,
@@ -63,6 +65,14 @@ pub struct Args {
     json: bool,
     #[command(flatten)]
     files: Files,
+}
+
+/// The habits of the account.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Habits {
+    /// Give the account the habits of AWS, such as copies and late messages [default seed: 1]
+    #[arg(long, value_name = "SEED", num_args = 0..=1, default_missing_value = "1")]
+    pub like_aws: Option<u64>,
 }
 
 /// The files that describe the account.
@@ -141,6 +151,7 @@ async fn start(args: &Args, lines: &Lines) -> anyhow::Result<(System, Option<Edi
         environment: args.files.environment.clone(),
         endpoint: endpoint_url.clone().map(|url| Target::elsewhere(url, region())),
         aws_port: args.aws_port.unwrap_or_else(default_aws_port),
+        like_aws: args.habits.like_aws,
         port: args.port,
         host: args.host,
         without: args.without.clone(),

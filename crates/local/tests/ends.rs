@@ -80,6 +80,7 @@ async fn a_service_that_exited_before_the_end_does_not_make_the_end_a_failure() 
         binaries: build::binaries().await?,
         environment: ENVIRONMENT.to_owned(),
         endpoint: None,
+        like_aws: Some(1),
         aws_port: 0,
         port: 0,
         host: Ipv4Addr::LOCALHOST.into(),

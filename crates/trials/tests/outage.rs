@@ -8,7 +8,7 @@ use local::build;
 
 mod test_system;
 
-use test_system::TestSystem;
+use test_system::{SEED, TestSystem};
 
 type Outcome = anyhow::Result<()>;
 
@@ -17,7 +17,7 @@ const ORDERS: usize = 60;
 
 #[tokio::test]
 async fn orders_of_an_outage_are_fulfilled_after_it_and_none_is_a_dead_letter() -> Outcome {
-    let account = endpoint::start(&endpoint::Settings::loopback(0)).await?;
+    let account = endpoint::start(&endpoint::Settings::loopback(0).like_aws(SEED)).await?;
     let proxy = Proxy::start(&account.url, Conditions::default()).await?;
     let copilot = build::copilot_directory();
     let mut test =

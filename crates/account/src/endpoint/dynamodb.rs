@@ -1,6 +1,6 @@
 //! DynamoDB with its JSON API.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use dynoxide::{Database, DynoxideError, Result};
 use hyper::{StatusCode, body::Bytes};
@@ -18,6 +18,12 @@ const VALIDATION: &str = "VALIDATION:";
 pub struct DynamoDb {
     database: Database,
     region: Arc<str>,
+}
+
+impl fmt::Debug for DynamoDb {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DynamoDb")
+    }
 }
 
 impl DynamoDb {

@@ -16,6 +16,8 @@ pub struct Settings {
     pub public_host: String,
     /// The region of every resource.
     pub region: String,
+    /// The seed of the [habits](crate::habits) of AWS, if it has any.
+    pub habits: Option<u64>,
 }
 
 impl Settings {
@@ -25,7 +27,13 @@ impl Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], port)),
             public_host: IpAddr::from([127, 0, 0, 1]).to_string(),
             region: region(),
+            habits: None,
         }
+    }
+
+    /// The same with the [habits](crate::habits) of AWS, drawn from a seed.
+    pub fn like_aws(self, seed: u64) -> Self {
+        Self { habits: Some(seed), ..self }
     }
 }
 

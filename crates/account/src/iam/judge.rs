@@ -55,6 +55,15 @@ struct State {
     allowed: BTreeSet<Question>,
 }
 
+/// Who calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Whoever signs with no key of a role, such as a developer's tool or a test.
+    Administrator,
+    /// A service with a role.
+    Service,
+}
+
 /// What is judged.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Question {
@@ -113,15 +122,15 @@ impl Judge {
         Ok(())
     }
 
-    /// Whether the sender of a request may make the call.
+    /// Who sends a request, if they may make the call.
     ///
     /// # Errors
     ///
     /// The answer if it may not.
-    pub fn judge(&self, headers: &HeaderMap, call: &Call, body: &[u8]) -> Result<(), Refusal> {
+    pub fn judge(&self, headers: &HeaderMap, call: &Call, body: &[u8]) -> Result<Caller, Refusal> {
         let mut state = self.state();
         let key = access_key(headers).filter(|key| state.roles.contains_key(*key));
-        let Some(caller) = key else { return Ok(()) };
+        let Some(caller) = key else { return Ok(Caller::Administrator) };
         for asked in asked::asked(call, body, &state.place) {
             let question = Question { caller: caller.to_owned(), asked, source: None };
             if let Err(why) = state.verdict(&question) {
@@ -130,7 +139,7 @@ impl Judge {
                 return Err(Refusal { service, caller, asked, why });
             }
         }
-        Ok(())
+        Ok(Caller::Service)
     }
 
     /// Whether SNS may deliver the messages of a topic to a queue, both given by ARN.

@@ -52,7 +52,8 @@ impl Arena {
     pub async fn set_up(args: &Args) -> anyhow::Result<Self> {
         let binaries = build::binaries().await?;
         let deployment = copilot::read(&build::copilot_directory(), ENVIRONMENT)?;
-        let embedded = EmbeddedAccount::start(&deployment, &Settings::loopback(0)).await?;
+        let settings = Settings::loopback(0).like_aws(args.seed);
+        let embedded = EmbeddedAccount::start(&deployment, &settings).await?;
         let EmbeddedAccount { endpoint, target, account } = embedded;
         let faults = Some(Plan { seed: args.seed, percent: args.fault_percent });
         let conditions = Conditions { faults, ..Conditions::default() };

@@ -19,6 +19,8 @@ use tokio::time::{sleep, timeout};
 
 /// Longer than anything takes on a busy machine.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
+/// Of the habits of AWS.
+pub const SEED: u64 = 1;
 pub const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 pub type Item = std::collections::HashMap<String, AttributeValue>;
@@ -77,6 +79,7 @@ impl TestSystem {
             environment: ENVIRONMENT.to_owned(),
             endpoint,
             aws_port: 0,
+            like_aws: Some(SEED),
             port: 0,
             host: Ipv4Addr::LOCALHOST.into(),
             without: Vec::new(),

@@ -1,0 +1,170 @@
+//! SQS with its JSON API, and SNS with its form.
+
+use std::{io, sync::Arc};
+
+use async_trait::async_trait;
+use http_body_util::{BodyExt as _, combinators::BoxBody};
+use hyper::{Response, body::Bytes};
+use rustack_sns_core::{
+    config::SnsConfig,
+    handler::RustackSnsHandler,
+    provider::RustackSns,
+    publisher::{DeliveryError, SqsPublisher},
+};
+use rustack_sns_http::{
+    dispatch::SnsHandler as _, request::parse_form_params,
+    response::error_to_response as sns_error, router::resolve_operation,
+};
+use rustack_sqs_core::{config::SqsConfig, handler::RustackSqsHandler, provider::RustackSqs};
+use rustack_sqs_http::{dispatch::SqsHandler as _, response::error_to_response as sqs_error};
+use rustack_sqs_model::{error::SqsError, input::SendMessageInput, operations::SqsOperation};
+use serde::Deserialize;
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use super::settings::{ACCOUNT_ID, Settings};
+use crate::{
+    habits::{Habits, deliveries::Delivery},
+    iam::Judge,
+};
+
+/// The most requests that the SNS library handles at a time. It rejects more, so they wait here.
+const MAX_CONCURRENT_REQUESTS: usize = 128;
+
+/// A response.
+pub type Answer = Response<BoxBody<Bytes, io::Error>>;
+
+/// SQS. Its clones share the queues.
+#[derive(Clone)]
+pub struct Sqs(Arc<RustackSqsHandler>);
+
+/// SNS. Its clones share the topics.
+#[derive(Clone)]
+pub struct Sns {
+    handler: Arc<RustackSnsHandler>,
+    slots: Arc<Semaphore>,
+}
+
+/// SQS and SNS without queues and topics, at an endpoint that listens on `port`. SNS delivers what
+/// `judge` allows.
+pub fn services(
+    settings: &Settings,
+    port: u16,
+    judge: Judge,
+    habits: Option<Arc<Habits>>,
+) -> (Sqs, Sns) {
+    let sqs = Arc::new(RustackSqs::new(SqsConfig {
+        default_region: settings.region.clone(),
+        account_id: ACCOUNT_ID.to_owned(),
+        host: settings.public_host.clone(),
+        port,
+        ..SqsConfig::default()
+    }));
+    let config = SnsConfig {
+        default_region: settings.region.clone(),
+        account_id: ACCOUNT_ID.to_owned(),
+        host: settings.public_host.clone(),
+        port,
+        ..SnsConfig::default()
+    };
+    let deliveries = Arc::new(Deliveries { judge, habits, sqs: Arc::clone(&sqs) });
+    let sns = RustackSnsHandler::new(Arc::new(RustackSns::new(config, deliveries)));
+    let slots = Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS));
+    (Sqs(Arc::new(RustackSqsHandler::new(sqs))), Sns { handler: Arc::new(sns), slots })
+}
+
+impl Sqs {
+    /// The answer to a request for an operation such as `SendMessage`.
+    pub async fn answer(&self, operation: &str, body: Bytes) -> Answer {
+        let answer = match SqsOperation::from_name(operation) {
+            Some(operation) => self.0.handle_operation(operation, body).await,
+            None => Err(SqsError::unknown_operation(operation)),
+        };
+        let id = Uuid::new_v4().to_string();
+        answer.unwrap_or_else(|error| sqs_error(&error, &id)).map(|body| body.boxed())
+    }
+}
+
+impl Sns {
+    /// The answer to a request, whose body is a form.
+    pub async fn answer(&self, body: Bytes) -> Answer {
+        let _slot = self.slots.acquire().await;
+        let answer = match resolve_operation(&parse_form_params(&body)) {
+            Ok(operation) => self.handler.handle_operation(operation, body).await,
+            Err(error) => Err(error),
+        };
+        let id = Uuid::new_v4().to_string();
+        answer.unwrap_or_else(|error| sns_error(&error, &id)).map(|body| body.boxed())
+    }
+}
+
+/// Puts the messages that SNS delivers into the queues.
+struct Deliveries {
+    judge: Judge,
+    habits: Option<Arc<Habits>>,
+    sqs: Arc<RustackSqs>,
+}
+
+/// The envelope of a message.
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Envelope {
+    topic_arn: String,
+}
+
+#[async_trait]
+impl SqsPublisher for Deliveries {
+    fn validate(&self, queue_arn: &str) -> Result<(), DeliveryError> {
+        self.sqs.queue_url_for_arn(queue_arn).map(drop).map_err(|error| failed(queue_arn, error))
+    }
+
+    async fn send_message(
+        &self,
+        queue_arn: &str,
+        message_body: &str,
+        message_group_id: Option<&str>,
+        message_deduplication_id: Option<&str>,
+    ) -> Result<(), DeliveryError> {
+        let topic = serde_json::from_str(message_body).map(|it: Envelope| it.topic_arn).ok();
+        if !self.judge.may_deliver(topic.as_deref(), queue_arn) {
+            let reason = "the policy of the queue does not allow it";
+            // AWS says nothing, and the message is lost. On a laptop, somebody may wonder.
+            tracing::warn!(?topic, queue = queue_arn, "a message is lost: {reason}");
+            return Err(failed(queue_arn, reason));
+        }
+        let queue_url =
+            (self.sqs.queue_url_for_arn(queue_arn)).map_err(|error| failed(queue_arn, error))?;
+        let message = SendMessageInput {
+            queue_url,
+            message_body: message_body.to_owned(),
+            message_group_id: message_group_id.map(str::to_owned),
+            message_deduplication_id: message_deduplication_id.map(str::to_owned),
+            ..SendMessageInput::default()
+        };
+        match &self.habits {
+            Some(habits) if !queue_arn.ends_with(".fifo") => {
+                tokio::spawn(deliver(Arc::clone(&self.sqs), message, habits.deliveries.next()));
+                Ok(())
+            }
+            _ => {
+                let sent = self.sqs.send_message(message).await;
+                sent.map(drop).map_err(|error| failed(queue_arn, error))
+            }
+        }
+    }
+}
+
+async fn deliver(sqs: Arc<RustackSqs>, message: SendMessageInput, delivery: Delivery) {
+    if !delivery.after.is_zero() {
+        tokio::time::sleep(delivery.after).await;
+    }
+    for _ in 0..delivery.times {
+        if let Err(error) = sqs.send_message(message.clone()).await {
+            tracing::warn!(%error, queue = message.queue_url, "SNS could not deliver a message");
+        }
+    }
+}
+
+fn failed(queue_arn: &str, error: impl std::fmt::Display) -> DeliveryError {
+    DeliveryError::SqsDeliveryFailed { queue_arn: queue_arn.to_owned(), reason: error.to_string() }
+}
