@@ -8,6 +8,7 @@ use std::{collections::BTreeSet, fs, process::Command};
 
 use account::iam::{Judge, grants::Grant};
 use anyhow::Context as _;
+use deployment::description::Kind;
 use local::build;
 use serde_json::Value;
 use tokio::time::{sleep, timeout};
@@ -88,9 +89,10 @@ async fn every_permission_is_used_by_a_feature_or_excused() -> Outcome {
     flow_shows_every_queue(&test).await?;
     report.used_by("/flow shows the subscriptions and the depths");
 
-    for worker in ["fulfilment", "promotion"] {
-        test.send_to_queue(worker, "{ this is not an order").await?;
-        test.dead_letters(worker, 1).await?;
+    let services = test.system.account.services.iter();
+    for worker in services.filter(|service| service.kind == Kind::Worker) {
+        test.send_to_queue(&worker.name, "{ this is not an order").await?;
+        test.dead_letters(&worker.name, 1).await?;
     }
     test.report(&Value::from("{ this is not a report")).await?;
     test.status_is_handled(1).await?;

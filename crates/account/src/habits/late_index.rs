@@ -58,11 +58,16 @@ impl LateIndex {
         self.copy.answer(operation, body);
     }
 
-    /// Records that an item of `table` was written.
-    pub fn wrote(&self, table: &DynamoDb, Written { table: name, key, .. }: &Written) {
+    /// Records that an item was written, and returns it as it is now.
+    pub fn wrote(
+        &self,
+        database: &DynamoDb,
+        Written { table: name, key, .. }: &Written,
+    ) -> Option<Json> {
         // The lock keeps the order of two writes of an item.
         let mut pending = self.pending();
-        let (operation, request) = match read(table, name, key) {
+        let item = read(database, name, key);
+        let (operation, request) = match &item {
             Some(item) => ("PutItem", json!({"TableName": name, "Item": item})),
             None => ("DeleteItem", json!({"TableName": name, "Key": key})),
         };
@@ -70,6 +75,7 @@ impl LateIndex {
         let due = Instant::now() + Duration::from_millis(self.chance.number(range));
         let due = pending.back().map_or(due, |last| last.due.max(due));
         pending.push_back(Pending { due, operation, request });
+        item
     }
 
     /// The answer to a query of an index.

@@ -51,8 +51,9 @@ struct State {
     queues: BTreeMap<String, (Json, PolicyEvaluator)>,
     /// Everything that was judged by the present policies.
     verdicts: HashMap<Question, Result<(), Why>>,
-    /// Everything that was ever allowed.
+    /// Everything that was ever allowed, and everything that was not.
     allowed: BTreeSet<Question>,
+    refused: BTreeSet<Question>,
 }
 
 /// Who calls.
@@ -162,6 +163,11 @@ impl Judge {
         self.state().allowed.clone()
     }
 
+    /// Everything that was refused so far.
+    pub fn refused(&self) -> BTreeSet<Question> {
+        self.state().refused.clone()
+    }
+
     pub(super) fn account(&self) -> String {
         self.state().account.clone()
     }
@@ -179,9 +185,8 @@ impl State {
             return *verdict;
         }
         let verdict = self.judged(question);
-        if verdict.is_ok() {
-            self.allowed.insert(question.clone());
-        }
+        let record = if verdict.is_ok() { &mut self.allowed } else { &mut self.refused };
+        record.insert(question.clone());
         self.verdicts.insert(question.clone(), verdict);
         verdict
     }

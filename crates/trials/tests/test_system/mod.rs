@@ -3,7 +3,10 @@
 
 use std::{collections::BTreeMap, net::Ipv4Addr, path::PathBuf, time::Duration};
 
-use account::provision::{ENVIRONMENT, Queue, Target};
+use account::{
+    iam::{Asked, Judge},
+    provision::{ENVIRONMENT, Queue, Target},
+};
 use anyhow::{Context as _, ensure};
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -150,8 +153,18 @@ impl TestSystem {
         });
         match seen.await {
             Ok(order) => order,
-            Err(_) => anyhow::bail!("the order is still {}", self.see(id).await?),
+            Err(_) => {
+                let (order, refused) = (self.see(id).await?, self.refused());
+                anyhow::bail!("the order is still {order}; calls that were refused: {refused:#?}")
+            }
         }
+    }
+
+    /// The calls of services that no policy allows.
+    pub fn refused(&self) -> Vec<String> {
+        let refused = self.system.target.judge.iter().flat_map(Judge::refused);
+        let say = |Asked { action, resource }: Asked| format!("{action} on {resource}");
+        refused.map(|it| format!("{}: {}", it.caller, say(it.asked))).collect()
     }
 
     /// Stops a service with SIGTERM, and waits until it has exited.

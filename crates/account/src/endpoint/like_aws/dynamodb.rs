@@ -79,9 +79,8 @@ fn write(
     }
     let answer = run();
     if answer.0.is_success() {
-        let new: Vec<_> = written.iter().map(read).collect();
+        let new: Vec<_> = written.iter().map(|it| habits.late_index.wrote(database, it)).collect();
         habits.partitions.write(&touched(&new), now);
-        written.iter().for_each(|it| habits.late_index.wrote(database, it));
     }
     answer
 }
