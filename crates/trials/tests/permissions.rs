@@ -4,13 +4,15 @@
 //! fails whatever test needs it; here, each feature names the permissions that it is the first to
 //! use, and what no feature uses has to be excused.
 
-use std::{collections::BTreeSet, fs, process::Command};
+use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
 
 use account::iam::{Judge, grants::Grant};
 use anyhow::Context as _;
 use deployment::description::Kind;
 use local::build;
+use pubsub::health;
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::time::{sleep, timeout};
 
 mod test_system;
@@ -112,29 +114,83 @@ async fn every_permission_is_used_by_a_feature_or_excused() -> Outcome {
     Ok(())
 }
 
+/// A copy of the Copilot files in which one text of a file is replaced, until it is repaired.
+struct Changed {
+    file: PathBuf,
+    right: String,
+    copilot: PathBuf,
+    _directory: TempDir,
+}
+
+impl Changed {
+    fn new(file: &str, text: &str, by: &str) -> anyhow::Result<Self> {
+        let directory = tempfile::tempdir()?;
+        let (from, copilot) = (build::copilot_directory(), directory.path().join("copilot"));
+        assert!(Command::new("cp").arg("-R").args([&from, &copilot]).status()?.success());
+        let file = copilot.join(file);
+        let right = fs::read_to_string(&file)?;
+        assert!(right.contains(text), "{} has no {text:?}", file.display());
+        fs::write(&file, right.replacen(text, by, 1))?;
+        Ok(Self { file, right, copilot, _directory: directory })
+    }
+
+    async fn repair(&self, test: &mut TestSystem) -> Outcome {
+        fs::write(&self.file, &self.right)?;
+        test.system.reload().await?;
+        Ok(())
+    }
+}
+
 #[tokio::test]
 async fn what_a_missing_permission_holds_up_goes_on_once_it_is_there() -> Outcome {
-    let directory = tempfile::tempdir()?;
-    let copilot = directory.path().join("copilot");
-    let from = build::copilot_directory();
-    assert!(Command::new("cp").arg("-R").args([&from, &copilot]).status()?.success());
-    let addon = copilot.join("promotion/addons/couponsTable.yml");
-    let right = fs::read_to_string(&addon)?;
-    fs::write(&addon, right.replace("dynamodb:PutItem", "dynamodb:GetItem"))?;
+    let remove = "- op: remove\n  path: /Resources/TaskRole/Properties/Policies/1\n# What";
+    let cases = [
+        ("addons/couponsTable.yml", "dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:PutItem"),
+        ("overrides/cfn.patches.yml", "# What", remove, "SNS:Publish"),
+    ];
+    for (file, text, by, action) in cases {
+        let changed = Changed::new(&format!("promotion/{file}"), text, by)?;
+        let mut test = TestSystem::start_from(changed.copilot.clone(), &[]).await?;
+        let id = test.order("Ada Lovelace", "80").await?;
+        let refused = format!("is not authorized to perform: {action} on resource: arn:aws:");
+        let why = format!("because no identity-based policy allows the {action} action");
+        test.logged("promotion", &[&refused, &why]).await?;
+        test.logged("promotion", &["dependency is unavailable; the message is kept"]).await?;
+        test.see_until(&id, |order| order["is_done"] == true).await?;
+        test.dead_letters("promotion", 0).await.context("it is neither lost nor given up")?;
 
-    let mut test = TestSystem::start_from(copilot, &[]).await?;
-    let id = test.order("Ada Lovelace", "80").await?;
-    let refused = "is not authorized to perform: dynamodb:PutItem on resource: arn:aws:dynamodb:";
-    test.logged("promotion", &[refused, "because no identity-based policy allows"]).await?;
-    test.logged("promotion", &["dependency is unavailable; the message is kept"]).await?;
+        changed.repair(&mut test).await?;
+        test.see_until(&id, |order| order.to_string().contains("granted")).await?;
+        test.system.stop().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_worker_that_may_not_delete_is_unhealthy_and_says_why() -> Outcome {
+    let path = "/Resources/QueuePolicy/Properties/PolicyDocument/Statement/0/Action/1";
+    let patch = format!("- op: replace\n  path: {path}\n  value: sqs:GetQueueUrl\n# What");
+    let changed = Changed::new("fulfilment/overrides/cfn.patches.yml", "# What", &patch)?;
+    let mut test = TestSystem::start_from(changed.copilot.clone(), &[]).await?;
+    let port = test.system.variables("fulfilment")?["HEALTH_PORT"].parse()?;
+    let id = test.order("Ada Lovelace", "50").await?;
     test.see_until(&id, |order| order["is_done"] == true).await?;
-    test.dead_letters("promotion", 0).await?;
-    let url = test.queue("promotion")?.url;
-    assert_eq!(test.depth(&url).await?, (0, 1), "it is neither lost nor tried elsewhere");
+    let healthy = async |wanted: bool| {
+        loop {
+            let answer = health::check(port, "/").await;
+            if answer.is_ok() == wanted {
+                return answer;
+            }
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    let unhealthy = timeout(TIMEOUT, healthy(false)).await.context("it stays healthy")?;
+    let why = format!("{:#}", unhealthy.unwrap_err());
+    assert!(why.contains("cannot delete from the queue"), "{why}");
+    assert!(why.contains("is not authorized to perform: sqs:deletemessage"), "{why}");
 
-    fs::write(&addon, right)?;
-    test.system.reload().await?;
-    test.logged("promotion", &["coupon granted", &id]).await?;
+    changed.repair(&mut test).await?;
+    timeout(TIMEOUT, healthy(true)).await.context("it stays unhealthy")??;
     test.system.stop().await
 }
 
