@@ -327,14 +327,7 @@ async fn the_latest_orders_are_listed_first_and_in_pages() -> Outcome {
     for number in 1..=ORDERS {
         placed.insert(0, test.order(&format!("Customer {number}"), &format!("{number}")).await?);
     }
-    // The index is up to a second behind.
-    let all_are_listed = async {
-        while listed(&test).await?.0.len() < placed.len() {
-            sleep(LOOK_EVERY).await;
-        }
-        anyhow::Ok(())
-    };
-    timeout(TIMEOUT, all_are_listed).await.context("not all orders are listed")??;
+    test.until_listed(&placed[0]).await?;
     assert_eq!(listed(&test).await?, (placed.clone(), 2));
 
     test.see_until(&placed[0], is_done).await?;

@@ -35,6 +35,7 @@ pub async fn the_latest_orders_are_listed_newest_first_and_paged(
         sent.push((test.order(&customer, &total).await?, customer));
     }
     sent.reverse();
+    test.until_listed(&sent[0].0).await?;
     browser.visit("/orders").await?;
     let mut listed = names(browser).await?;
     let (newest, customer) = &sent[0];
@@ -62,6 +63,7 @@ pub async fn the_longest_name_and_the_largest_total_fit(
     browser: &Browser,
 ) -> Outcome {
     let id = test.order(&"W".repeat(LONGEST_NAME), LARGEST_TOTAL).await?;
+    test.until_listed(&id).await?;
     browser.visit("/orders").await?;
     looks::check(browser, "orders-long").await?;
     browser.visit(&format!("/orders/{id}")).await?;

@@ -160,6 +160,17 @@ impl TestSystem {
         }
     }
 
+    /// Waits until the order is on the first page of the list. Its index is up to a second behind.
+    pub async fn until_listed(&self, id: &str) -> anyhow::Result<()> {
+        let listed = async {
+            while !self.http.get(self.url("/orders")).send().await?.text().await?.contains(id) {
+                sleep(LOOK_EVERY).await;
+            }
+            anyhow::Ok(())
+        };
+        timeout(TIMEOUT, listed).await.with_context(|| format!("{id} is not listed"))?
+    }
+
     /// The calls of services that no policy allows.
     pub fn refused(&self) -> Vec<String> {
         let refused = self.system.target.judge.iter().flat_map(Judge::refused);
