@@ -6,6 +6,8 @@
 //! - Its [`iam`](crate::iam) takes the access key for who calls.
 //! - It accepts and drops a `MessageGroupId` on a standard topic, and rejects it on a standard
 //!   queue. AWS forwards it, and shares the queue fairly between the groups.
+//! - SNS drops what the policy of a queue refuses; on AWS, a subscription may have a dead-letter
+//!   queue for it.
 //! - It rejects raw delivery of messages with attributes, HTTP subscriptions and
 //!   `StartMessageMoveTask`.
 //! - It handles 128 requests to SNS at a time, and the others wait.

@@ -71,7 +71,8 @@ pub struct Args {
 #[derive(clap::Args, Clone, Debug)]
 pub struct Habits {
     /// Give the account the habits of AWS, such as copies and late messages [default seed: 1]
-    #[arg(long, value_name = "SEED", num_args = 0..=1, default_missing_value = "1")]
+    #[arg(long, value_name = "SEED", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "1")]
     pub like_aws: Option<u64>,
 }
 
@@ -141,6 +142,10 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 async fn start(args: &Args, lines: &Lines) -> anyhow::Result<(System, Option<Edits>)> {
     let endpoint_url = endpoint::from_environment()?;
     if let Some(url) = &endpoint_url {
+        if args.habits.like_aws.is_some() {
+            let what = "--like-aws is for the account in this process; unset AWS_ENDPOINT_URL";
+            return Err(Misconfigured(what.to_owned()).into());
+        }
         endpoint::answers(url).await?;
     }
     let binaries = build::binaries().await?;

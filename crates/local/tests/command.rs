@@ -93,6 +93,16 @@ fn an_endpoint_that_does_not_answer_is_named_with_its_variable_at_once() -> Outc
 }
 
 #[test]
+fn an_endpoint_elsewhere_cannot_be_given_the_habits_of_aws() -> Outcome {
+    let mut command = local();
+    let output =
+        command.arg("--like-aws").env("AWS_ENDPOINT_URL", "http://127.0.0.1:1").output()?;
+    assert_eq!(output.status.code(), Some(64));
+    assert!(complaint(&output).contains("unset AWS_ENDPOINT_URL"), "{}", complaint(&output));
+    Ok(())
+}
+
+#[test]
 fn a_mistake_in_a_manifest_is_one_sentence_with_file_line_and_key() -> Outcome {
     let copy = tempfile::tempdir()?;
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../copilot");

@@ -128,7 +128,7 @@ impl SqsPublisher for Deliveries {
         let topic = serde_json::from_str(message_body).map(|it: Envelope| it.topic_arn).ok();
         if !self.judge.may_deliver(topic.as_deref(), queue_arn) {
             let reason = "the policy of the queue does not allow it";
-            // AWS says nothing, and the message is lost. On a laptop, somebody may wonder.
+            // The publisher does not learn of it, here or on AWS.
             tracing::warn!(?topic, queue = queue_arn, "a message is lost: {reason}");
             return Err(failed(queue_arn, reason));
         }
