@@ -36,8 +36,9 @@ type Item = HashMap<String, AttributeValue>;
 
 /// A new account with the resources of the files under `copilot`.
 pub struct TestAccount {
-    /// The configuration for its clients.
+    /// The configuration for clients that may do what the publisher may.
     pub aws: SdkConfig,
+    administrator: SdkConfig,
     dynamodb: aws_sdk_dynamodb::Client,
     account: Account,
     _endpoint: Endpoint,
@@ -49,8 +50,12 @@ impl TestAccount {
         let EmbeddedAccount { endpoint, target, account } =
             EmbeddedAccount::of_files(&copilot).await.unwrap();
         let patient = TimeoutConfig::builder().operation_attempt_timeout(PATIENCE).build();
-        let aws = target.config().await.into_builder().timeout_config(patient).build();
-        Self { dynamodb: aws_sdk_dynamodb::Client::new(&aws), aws, account, _endpoint: endpoint }
+        let patient = |aws: SdkConfig| aws.into_builder().timeout_config(patient.clone()).build();
+        let publisher = account.service("publisher").unwrap();
+        let aws = patient(target.config_of(publisher).await);
+        let administrator = patient(target.config().await);
+        let dynamodb = aws_sdk_dynamodb::Client::new(&administrator);
+        Self { aws, administrator, dynamodb, account, _endpoint: endpoint }
     }
 
     /// The table of orders, accessed with the configuration `aws`.
@@ -127,7 +132,7 @@ impl TestAccount {
 
     /// Receives all messages in the queue of a subscriber, and returns their bodies.
     pub async fn received(&self) -> Vec<String> {
-        let sqs = aws_sdk_sqs::Client::new(&self.aws);
+        let sqs = aws_sdk_sqs::Client::new(&self.administrator);
         let queue = self.account.service("fulfilment").unwrap().queue.as_ref();
         let mut bodies = Vec::new();
         loop {

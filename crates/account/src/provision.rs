@@ -163,13 +163,18 @@ impl Target {
 
     /// A configuration for this process's own clients, which are the administrator's.
     pub async fn config(&self) -> SdkConfig {
-        let credentials = Credentials::new(
-            from_env(ACCESS_KEY, DUMMY_CREDENTIAL),
-            from_env(SECRET_KEY, DUMMY_CREDENTIAL),
-            None,
-            None,
-            "local",
-        );
+        self.signed(&Self::administrator()).await
+    }
+
+    /// A configuration for clients that sign as `service`, so that they may do what it may.
+    pub async fn config_of(&self, service: &Service) -> SdkConfig {
+        self.signed(&service.variables).await
+    }
+
+    async fn signed(&self, variables: &BTreeMap<String, String>) -> SdkConfig {
+        let [key, secret] =
+            [ACCESS_KEY, SECRET_KEY].map(|it| variables.get(it).cloned().unwrap_or_default());
+        let credentials = Credentials::new(key, secret, None, None, "local");
         let config = pubsub::aws::config().await;
         (config.into_builder())
             .endpoint_url(&self.endpoint_url)

@@ -9,10 +9,7 @@ use std::{
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
 use aws_sdk_sns::types::PublishBatchRequestEntry;
-use aws_sdk_sqs::{
-    config::{Credentials, SharedCredentialsProvider},
-    types::{DeleteMessageBatchRequestEntry, Message, QueueAttributeName},
-};
+use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, QueueAttributeName};
 use deployment::copilot;
 use serde_json::json;
 
@@ -26,7 +23,7 @@ use crate::{
 };
 
 /// Longer than anything is late.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Fixture {
     account: EmbeddedAccount,
@@ -44,13 +41,9 @@ impl Fixture {
     }
 
     /// A configuration for clients that sign as a service.
-    fn of(&self, service: &str) -> SdkConfig {
+    async fn of(&self, service: &str) -> SdkConfig {
         let service = self.account.account.service(service).unwrap();
-        let key = service.variable("AWS_ACCESS_KEY_ID").unwrap();
-        let credentials = Credentials::new(key, "secret", None, None, "test");
-        (self.administrator.clone().into_builder())
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .build()
+        self.account.target.config_of(service).await
     }
 
     fn queue(&self, service: &str) -> Queue {
@@ -87,7 +80,7 @@ fn numbers(messages: &[Message]) -> Vec<usize> {
 async fn receives_bring_fewer_messages_in_any_order_and_short_polls_miss_some() {
     let fixture = Fixture::new().await;
     fixture.send("promotion", 100).await;
-    let sqs = aws_sdk_sqs::Client::new(&fixture.of("promotion"));
+    let sqs = aws_sdk_sqs::Client::new(&fixture.of("promotion").await);
     let url = fixture.queue("promotion").url;
     let (mut sizes, mut seen) = (Vec::new(), Vec::new());
     while seen.len() < 100 {
@@ -107,7 +100,7 @@ async fn receives_bring_fewer_messages_in_any_order_and_short_polls_miss_some() 
 async fn some_messages_are_delivered_again_after_they_were_deleted() {
     let fixture = Fixture::new().await;
     fixture.send("promotion", 200).await;
-    let sqs = aws_sdk_sqs::Client::new(&fixture.of("promotion"));
+    let sqs = aws_sdk_sqs::Client::new(&fixture.of("promotion").await);
     let url = fixture.queue("promotion").url;
     let (mut seen, mut again) = (BTreeSet::new(), 0);
     let deadline = Instant::now() + PATIENCE;
@@ -126,7 +119,7 @@ async fn some_messages_are_delivered_again_after_they_were_deleted() {
 async fn entries_of_a_batch_fail_and_the_others_take_effect() {
     let fixture = Fixture::new().await;
     fixture.send("promotion", 150).await;
-    let sqs = aws_sdk_sqs::Client::new(&fixture.of("promotion"));
+    let sqs = aws_sdk_sqs::Client::new(&fixture.of("promotion").await);
     let url = fixture.queue("promotion").url;
     let (mut deleted, mut failed) = (0, 0);
     while deleted + failed < 150 {
@@ -155,7 +148,7 @@ async fn entries_of_a_batch_fail_and_the_others_take_effect() {
 #[tokio::test]
 async fn messages_of_a_batch_are_not_published_late_and_twice() {
     let fixture = Fixture::new().await;
-    let sns = aws_sdk_sns::Client::new(&fixture.of("publisher"));
+    let sns = aws_sdk_sns::Client::new(&fixture.of("publisher").await);
     let publisher = fixture.account.account.service("publisher").unwrap();
     let topic = publisher.topic_arn("ping").unwrap();
     let (mut published, mut failed) = (0, 0);
@@ -213,7 +206,7 @@ async fn counts_are_approximate_for_a_service_alone() {
     let fixture = Fixture::new().await;
     fixture.send("promotion", 20).await;
     let url = fixture.queue("promotion").url;
-    let sqs = aws_sdk_sqs::Client::new(&fixture.of("promotion"));
+    let sqs = aws_sdk_sqs::Client::new(&fixture.of("promotion").await);
     let mut counts = BTreeSet::new();
     for _ in 0..50 {
         counts.insert(depth(&sqs, &url).await);
@@ -226,7 +219,7 @@ async fn counts_are_approximate_for_a_service_alone() {
 #[tokio::test]
 async fn an_index_is_behind_and_catches_up() {
     let fixture = Fixture::new().await;
-    let dynamodb = aws_sdk_dynamodb::Client::new(&fixture.of("publisher"));
+    let dynamodb = aws_sdk_dynamodb::Client::new(&fixture.of("publisher").await);
     let table = fixture.table();
     let text = |text: &str| AttributeValue::S(text.to_owned());
     let found = async || {
@@ -260,7 +253,7 @@ async fn an_index_is_behind_and_catches_up() {
 #[tokio::test]
 async fn keys_are_left_and_answered_when_they_are_asked_for_again() {
     let fixture = Fixture::new().await;
-    let dynamodb = aws_sdk_dynamodb::Client::new(&fixture.of("publisher"));
+    let dynamodb = aws_sdk_dynamodb::Client::new(&fixture.of("publisher").await);
     let table = fixture.table();
     let key = |number: usize| [("id".to_owned(), AttributeValue::S(number.to_string()))].into();
     for number in 0..5 {

@@ -3,7 +3,6 @@
 use std::{path::Path, time::Duration};
 
 use aws_sdk_dynamodb::error::ProvideErrorMetadata as _;
-use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
 use aws_sdk_sqs::types::QueueAttributeName;
 use deployment::copilot;
 use reqwest::Client;
@@ -28,13 +27,7 @@ fn service<'a>(account: &'a EmbeddedAccount, name: &str) -> &'a Service {
 
 /// A configuration for clients that sign as `service`.
 async fn signing_as(account: &EmbeddedAccount, name: &str) -> aws_config::SdkConfig {
-    let service = service(account, name);
-    let key = service.variable("AWS_ACCESS_KEY_ID").unwrap();
-    let secret = service.variable("AWS_SECRET_ACCESS_KEY").unwrap();
-    let credentials = Credentials::new(key, secret, None, None, "test");
-    (account.target.config().await.into_builder())
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .build()
+    account.target.config_of(service(account, name)).await
 }
 
 #[tokio::test]

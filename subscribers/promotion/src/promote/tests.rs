@@ -40,7 +40,7 @@ impl Fixture {
         let service = tables.account.service("promotion").unwrap();
         let table = service.variable("COUPONS_TABLE_NAME").unwrap().to_owned();
         let keep = Keep::days(90);
-        let coupons = CouponsTable::new(&tables.target.config().await, table, keep);
+        let coupons = CouponsTable::new(&tables.target.config_of(service).await, table, keep);
         let topics = TestAccount::default();
         let reporter = Reporter::new("promotion", topics.topic(STATUS_TOPIC));
         let worker = topics.start(Promotion { reporter, coupons: coupons.clone(), keep }).await;
