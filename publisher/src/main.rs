@@ -3,6 +3,7 @@
 use std::{net::IpAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use aws_config::timeout::TimeoutConfig;
 use clap::Parser;
 use flow::{Flow, QueueNames};
 use orders::{
@@ -20,6 +21,7 @@ use pubsub::{
 };
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::sync::CancellationToken;
+use web::{gate::Gate, serve::serve as serve_http};
 
 mod routes;
 
@@ -41,8 +43,10 @@ use routes::App;
 
 const HEALTH: Health = Health { port: "port", path: "/ping" };
 
-/// How long requests in progress may take to finish after SIGTERM. A browser's idle connection
-/// takes all of it.
+/// How long DynamoDB may take to answer, before a call is repeated. If it hangs and then answers
+/// again, the orders that wait for it are stored after this time at most.
+const ORDERS_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long requests in progress may take to finish after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(20);
 /// How long the last receive and the reports that it brings may take.
 const REPORTS_DRAIN: Duration = Duration::from_secs(30);
@@ -79,6 +83,9 @@ struct Settings {
     /// The port to listen on
     #[arg(long, env = "PORT", default_value_t = 5000)]
     port: u16,
+    /// The proxies in front, each of which adds to X-Forwarded-For the address that it sees
+    #[arg(long, value_name = "COUNT", env = "PROXIES", default_value_t = 0)]
+    proxies: usize,
     #[command(flatten)]
     limits: Limits,
 }
@@ -89,9 +96,11 @@ fn main() -> ExitCode {
 
 async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     let aws = aws::config().await;
+    let quick = TimeoutConfig::builder().operation_attempt_timeout(ORDERS_TIMEOUT).build();
+    let quick = aws.clone().into_builder().timeout_config(quick).build();
     let table = settings.orders_table_name.clone();
     let keep = Keep::days(settings.keep_orders_days);
-    let orders = OrdersTable::new(&aws, table, settings.done_when.clone().into(), keep);
+    let orders = OrdersTable::new(&quick, table, settings.done_when.clone().into(), keep);
     let live = live::live(orders.clone(), shutdown.clone());
     let outbox = outbox::Settings {
         table: settings.orders_table_name,
@@ -107,6 +116,7 @@ async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Resul
         orders: orders.clone(),
         fresh,
         ping: settings.topics.topic(&aws, PING_TOPIC)?,
+        under_way: Gate::new("orders", routes::MAX_ORDERS),
         live: live.clone(),
         flow: Flow::new(&aws, topic_arn, settings.queue_names),
         offer: settings.offer,
@@ -121,19 +131,9 @@ async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Resul
     let reports = subscribe::Settings { drain: REPORTS_DRAIN, ..reports };
     let project = move |report, _| projection.clone().project(report);
     let projection = subscribe(&aws, reports, shutdown.clone(), project);
-    let server = axum::serve(listener, routes::router(app))
-        .with_graceful_shutdown(shutdown.clone().cancelled_owned());
-    let drained = async {
-        shutdown.cancelled().await;
-        tokio::time::sleep(DRAIN).await;
-    };
-    let serve = async {
-        tokio::select! {
-            served = server => served.context("serving")?,
-            () = drained => tracing::warn!("closing connections that are still open"),
-        }
-        Ok(())
-    };
+    let router = routes::router(app);
+    let serve = serve_http(listener, router, settings.proxies, shutdown, DRAIN);
+    let serve = async { anyhow::Ok(serve.await) };
     tokio::select! {
         finished = async { tokio::try_join!(serve, projection) } => drop(finished?),
         // Without the outbox nothing would be announced: exit, so that a new process starts.

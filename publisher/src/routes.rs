@@ -3,7 +3,6 @@
 use askama::Template;
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
     http::{Method, header},
     middleware::{from_fn, from_fn_with_state, map_response},
     response::{Html, IntoResponse as _, Response},
@@ -12,6 +11,8 @@ use axum::{
 use web::{
     Problem,
     audience::{ProblemFormat, negotiate_problems},
+    body,
+    gate::{Gate, limited},
     guard,
     spans::traced,
 };
@@ -35,19 +36,27 @@ mod tests;
 
 pub use app::App;
 
-/// The largest body of a request, in bytes: a form has a few hundred.
-const MAX_BODY_BYTES: usize = 16 * 1024;
+/// The most orders under way at once: each holds a connection to DynamoDB. They take some ten
+/// milliseconds, so that it is reached only if DynamoDB hangs.
+pub const MAX_ORDERS: usize = 300;
+/// The most other requests to AWS under way at once. They have a limit of their own: readers do not
+/// keep orders out.
+const MAX_REQUESTS: usize = 100;
 
 /// Every page and every operation.
 pub fn router(app: App) -> Router {
     let format = ProblemFormat { page: problem_page, programs_only: (Method::POST, "/orders") };
+    let requests = Gate::new("requests", MAX_REQUESTS);
+    let limited = from_fn_with_state(requests, limited);
     Router::new()
-        .route("/", get(form::show).post(form::submit))
-        .route("/orders", get(latest::list).post(api::create))
+        .route("/orders", get(latest::list))
         .route("/orders/{id}", get(order::show))
         .route("/orders/{id}/events", get(order::events))
         .route("/flow", get(flow::show))
         .route("/ping", post(ping::publish))
+        .route_layer(limited)
+        .route("/orders", post(api::create))
+        .route("/", get(form::show).post(form::submit))
         .route("/assets/style.css", asset("text/css", include_str!("../assets/style.css")))
         .route("/assets/icon.svg", asset("image/svg+xml", include_str!("../assets/icon.svg")))
         .route("/assets/order.js", asset("text/javascript", include_str!("../assets/order.js")))
@@ -57,7 +66,7 @@ pub fn router(app: App) -> Router {
         .route("/ping", get(ping::answer))
         .fallback(|| async { Problem::not_found() })
         .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
-        .layer(DefaultBodyLimit::max(MAX_BODY_BYTES))
+        .layer(from_fn(body::read))
         .layer(guard::refuse_other_sites())
         .layer(from_fn_with_state(format, negotiate_problems))
         .layer(map_response(guard::add_security_headers))

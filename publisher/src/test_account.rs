@@ -20,13 +20,14 @@ use outbox::Outbox;
 use pubsub::topic::Topic;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use web::gate::Gate;
 
 use crate::{
     announcements::Announcements,
     live::live,
     orders_table::{OrdersTable, PlacedOrder, SHARDS},
     projection::Projection,
-    routes::App,
+    routes::{App, MAX_ORDERS},
 };
 
 /// Longer than a call takes on a busy machine: these tests are not about timeouts.
@@ -78,6 +79,7 @@ impl TestAccount {
             orders,
             fresh,
             ping: Topic::new(aws, self.topic_arn(PING_TOPIC)),
+            under_way: Gate::new("orders", MAX_ORDERS),
             flow: Flow::new(aws, self.topic_arn(ORDERS_TOPIC), self.queue_names()),
             offer: "".into(),
         };

@@ -1,7 +1,17 @@
-//! What every web service needs: problems as a page or as JSON, protected pages, traced requests,
-//! and live updates.
+//! What every web service needs: a server for clients that are not friends, problems as a page or as
+//! JSON, protected pages, traced requests, and live updates.
+
+pub mod serve;
+
+pub mod client;
+
+pub mod body;
+
+pub mod gate;
 
 pub mod watch;
+
+pub mod viewers;
 
 pub mod problem;
 
@@ -14,4 +24,5 @@ pub mod spans;
 pub mod live;
 
 pub use audience::Audience;
+pub use client::Client;
 pub use problem::Problem;

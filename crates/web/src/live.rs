@@ -13,7 +13,9 @@ use futures_util::StreamExt as _;
 use serde::Serialize;
 
 use crate::{
+    client::Client,
     problem::Problem,
+    viewers::Reached,
     watch::{NoStream, Watched, Watchers},
 };
 
@@ -31,7 +33,8 @@ const UNBUFFERED: [(HeaderName, &str); 2] = [
     (HeaderName::from_static("x-accel-buffering"), "no"),
 ];
 
-/// Sends the state of the thing `key`, and again after each change, as `show` presents it.
+/// Sends the state of the thing `key` to `client`, and again after each change, as `show` presents
+/// it.
 ///
 /// The id of an event is the version, so a browser that reconnects names the version that it has
 /// seen. If that is the present version of a settled thing, the answer is 204 No Content, which
@@ -46,6 +49,7 @@ pub async fn events<K, V, S>(
     watchers: &Watchers<K, V>,
     key: K,
     headers: &HeaderMap,
+    client: Client,
     show: impl Fn(&V) -> S + Send + 'static,
 ) -> Result<Response, Problem>
 where
@@ -54,15 +58,19 @@ where
     S: Serialize,
 {
     let known = headers.get(LAST_EVENT_ID).and_then(|it| it.to_str().ok()?.parse().ok());
-    let states = match watchers.view(key, known).await {
+    let states = match watchers.view(key, known, client).await {
         Ok(states) => states,
         Err(NoStream::UpToDate) => {
             return Ok((StatusCode::NO_CONTENT, UNBUFFERED).into_response());
         }
         Err(NoStream::NotFound) => return Err(Problem::not_found()),
-        Err(NoStream::TooManyViewers) => {
+        Err(NoStream::TooManyViewers(Reached::InAll)) => {
             let detail = "Too many viewers; try again shortly.";
             return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail));
+        }
+        Err(NoStream::TooManyViewers(Reached::OfThisClient)) => {
+            let detail = "This client has too many live pages open; close some of them.";
+            return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, detail));
         }
         Err(NoStream::Unreadable(error)) => return Err(Problem::unavailable(error)),
     };

@@ -27,12 +27,15 @@ pub struct Problem {
     errors: BTreeMap<&'static str, String>,
     /// The address of a page that helps, if there is one.
     pub see: Option<String>,
+    /// Whether the request may have taken effect even so.
+    is_uncertain: bool,
 }
 
 impl Problem {
     /// A problem with this status and this detail.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        Self { status, detail: detail.into(), errors: BTreeMap::new(), see: None }
+        let (errors, see, is_uncertain) = (BTreeMap::new(), None, false);
+        Self { status, detail: detail.into(), errors, see, is_uncertain }
     }
 
     /// There is nothing at this address.
@@ -67,13 +70,21 @@ impl Problem {
     pub fn unavailable(error: anyhow::Error) -> Self {
         tracing::error!(error = format!("{error:#}"), "an AWS request failed");
         let detail = format!("{UNAVAILABLE} Try again in a moment.");
+        Self { is_uncertain: true, ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
+    }
+
+    /// Too much `work` is under way, such as "orders". The request was refused before it had any
+    /// effect.
+    pub fn overloaded(work: &str) -> Self {
+        let detail =
+            format!("Too many {work} are under way. Nothing was changed; try again in a moment.");
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     }
 
-    /// Says whether it is safe to send the request again, if this is a temporary problem. It is
-    /// then unknown whether the request took effect.
+    /// Says whether it is safe to send the request again, if it is unknown whether the request took
+    /// effect.
     pub fn advising(mut self, advice: &str) -> Self {
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+        if self.is_uncertain {
             self.detail = format!("{UNAVAILABLE} {advice}");
         }
         self
@@ -87,7 +98,8 @@ impl Problem {
 
     /// The headers that go with the problem.
     pub fn headers(&self) -> HeaderMap {
-        let retry = self.status == StatusCode::SERVICE_UNAVAILABLE;
+        let temporary = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
+        let retry = temporary.contains(&self.status);
         retry.then_some((header::RETRY_AFTER, RETRY_AFTER_SECONDS)).into_iter().collect()
     }
 

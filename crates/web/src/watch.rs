@@ -16,10 +16,15 @@ use std::{
 use futures_util::{Stream, StreamExt as _, stream::unfold};
 use thiserror::Error;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+    sync::{Semaphore, watch},
     time::{Instant, sleep, timeout_at},
 };
 use tokio_util::sync::CancellationToken;
+
+use crate::{
+    client::Client,
+    viewers::{Limits, Reached, Viewer, Viewers},
+};
 
 #[cfg(test)]
 mod tests;
@@ -29,6 +34,8 @@ const READ_FIRST: Duration = Duration::from_millis(200);
 const READ_SELDOM: Duration = Duration::from_secs(2);
 /// How long a stream may last. The viewer then opens another.
 const VIEW_MAX: Duration = Duration::from_secs(120);
+/// How many watchers read at once. If reading hangs, the others wait, and hold nothing.
+const MAX_READING: usize = 50;
 
 /// Something that changes.
 pub trait Watched: Clone + Send + Sync + 'static {
@@ -49,9 +56,9 @@ pub enum NoStream {
     /// The thing is settled, and the viewer knows its present version.
     #[error("nothing more will change")]
     UpToDate,
-    /// The limit of concurrent viewers is reached.
+    /// A limit of concurrent viewers is reached.
     #[error("too many viewers")]
-    TooManyViewers,
+    TooManyViewers(Reached),
     /// The thing cannot be read.
     #[error(transparent)]
     Unreadable(#[from] anyhow::Error),
@@ -65,7 +72,8 @@ pub struct Watchers<K, V>(Arc<Shared<K, V>>);
 struct Shared<K, V> {
     read: Box<dyn Fn(K) -> Reading<V> + Send + Sync>,
     watched: Mutex<HashMap<K, watch::Sender<V>>>,
-    viewers: Arc<Semaphore>,
+    viewers: Viewers,
+    reading: Semaphore,
     shutdown: CancellationToken,
 }
 
@@ -80,10 +88,10 @@ where
     K: Copy + Eq + Hash + Send + Sync + 'static,
     V: Watched,
 {
-    /// Watchers that `read` things for at most `max_viewers` concurrent viewers, until `shutdown`
-    /// is cancelled.
+    /// Watchers that `read` things for concurrent viewers within `limits`, until `shutdown` is
+    /// cancelled.
     pub fn new<F>(
-        max_viewers: usize,
+        limits: Limits,
         shutdown: CancellationToken,
         read: impl Fn(K) -> F + Send + Sync + 'static,
     ) -> Self
@@ -93,7 +101,8 @@ where
         Self(Arc::new(Shared {
             read: Box::new(move |key| Box::pin(read(key))),
             watched: Mutex::default(),
-            viewers: Arc::new(Semaphore::new(max_viewers)),
+            viewers: Viewers::new(limits),
+            reading: Semaphore::new(MAX_READING),
             shutdown,
         }))
     }
@@ -105,8 +114,8 @@ where
         }
     }
 
-    /// The states of the thing `key`: the present one, unless its version is the `known` one, and
-    /// each later one. The stream ends when the thing is settled, after two minutes, or when the
+    /// The states of the thing `key` for a viewer at `client`: the present one, unless its version
+    /// is the `known` one, and each later one. The stream ends when the thing is settled, after two minutes, or when the
     /// process shuts down.
     ///
     /// # Errors
@@ -116,9 +125,9 @@ where
         &self,
         key: K,
         known: Option<u64>,
+        client: Client,
     ) -> Result<impl Stream<Item = V> + Send + use<K, V>, NoStream> {
-        let viewer = Arc::clone(&self.0.viewers).try_acquire_owned();
-        let viewer = viewer.map_err(|_| NoStream::TooManyViewers)?;
+        let viewer = self.0.viewers.enter(client).map_err(NoStream::TooManyViewers)?;
         let state = match self.subscribe(key) {
             Some(state) => state,
             None => {
@@ -178,6 +187,7 @@ where
                 () = self.shutdown.cancelled() => continue,
                 () = sleep(pause) => {}
             }
+            let Ok(_reading) = self.reading.acquire().await else { continue };
             let changed = match (self.read)(key).await {
                 Ok(value) => value.is_some_and(|value| offer(&state, value)),
                 Err(error) => {
@@ -220,7 +230,7 @@ struct View<V> {
     /// The latest version that the viewer has seen, perhaps a newer one in another process.
     known: Option<u64>,
     until: Instant,
-    _viewer: OwnedSemaphorePermit,
+    _viewer: Viewer,
 }
 
 impl<V: Watched> View<V> {

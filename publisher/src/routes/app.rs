@@ -13,7 +13,7 @@ use orders::order::{Order, OrderId};
 use pubsub::topic::Topic;
 use serde::Serialize;
 use tokio::sync::mpsc;
-use web::{Audience, Problem};
+use web::{Audience, Problem, gate::Gate};
 
 use crate::{
     live::Live,
@@ -27,6 +27,8 @@ pub struct App {
     pub orders: OrdersTable,
     /// Where new orders go to be announced.
     pub fresh: mpsc::Sender<PlacedOrder>,
+    /// The orders under way.
+    pub under_way: Gate,
     /// The topic `ping`.
     pub ping: Topic,
     /// The orders that have viewers.
@@ -47,6 +49,7 @@ pub enum Arrival {
 impl App {
     /// Accepts an order. From here on it will be announced, despite crashes.
     pub async fn place(&self, order: &Order) -> Result<(PlacedOrder, Arrival), Problem> {
+        let _place = self.under_way.enter()?;
         match self.orders.store(order).await.map_err(Problem::unavailable)? {
             Stored::New(placed) => {
                 tracing::info!(order.id = %order.id, amount = %order.amount, "order stored");

@@ -12,7 +12,7 @@ use orders::{
 };
 use pubsub::trace;
 use serde::Serialize;
-use web::{Audience, Problem, live, watch::Watched as _};
+use web::{Audience, Client, Problem, live, watch::Watched as _};
 
 use super::app::{App, answer};
 use crate::orders_table::PlacedOrder;
@@ -30,10 +30,11 @@ pub async fn show(State(app): State<App>, audience: Audience, id: Id) -> Result<
 pub async fn events(
     State(app): State<App>,
     headers: HeaderMap,
+    client: Client,
     id: Id,
 ) -> Result<Response, Problem> {
     let Path(id) = id.map_err(|_| Problem::not_found())?;
-    live::events(&app.live, id, &headers, OrderView::of).await
+    live::events(&app.live, id, &headers, client, OrderView::of).await
 }
 
 /// An order as it is shown.

@@ -7,7 +7,8 @@ use axum::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{LAST_EVENT_ID, Watched, Watchers, events};
+use super::{Client, LAST_EVENT_ID, Watched, Watchers, events};
+use crate::viewers::Limits;
 
 #[derive(Clone, Copy)]
 struct Settled;
@@ -22,14 +23,22 @@ impl Watched for Settled {
     }
 }
 
+fn watchers(of_a_client: usize) -> Watchers<(), Settled> {
+    let limits = Limits { in_all: 1, of_a_client };
+    Watchers::new(limits, CancellationToken::new(), |()| async { Ok(Some(Settled)) })
+}
+
+fn client() -> Client {
+    Client::of([203, 0, 113, 7].into(), &HeaderMap::new(), 0)
+}
+
 async fn open(last_event_id: Option<&'static str>) -> Response {
-    let read = |()| async { Ok(Some(Settled)) };
-    let watchers = Watchers::new(1, CancellationToken::new(), read);
+    let watchers = watchers(1);
     let mut headers = HeaderMap::new();
     if let Some(id) = last_event_id {
         headers.insert(LAST_EVENT_ID, HeaderValue::from_static(id));
     }
-    events(&watchers, (), &headers, |_| "settled").await.unwrap()
+    events(&watchers, (), &headers, client(), |_| "settled").await.unwrap()
 }
 
 async fn check(last_event_id: Option<&'static str>, status: StatusCode, text: &str) {
@@ -48,4 +57,21 @@ async fn a_browser_gets_what_it_has_not_seen_and_then_stops_reconnecting() {
     check(Some("no version"), StatusCode::OK, event).await;
     check(Some("7"), StatusCode::NO_CONTENT, "").await;
     check(Some("8"), StatusCode::OK, "").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_watches_too_much_is_told_so_at_once() {
+    for (of_a_client, status, words) in [
+        (0, StatusCode::TOO_MANY_REQUESTS, "This client has too many live pages open"),
+        (2, StatusCode::SERVICE_UNAVAILABLE, "Too many viewers"),
+    ] {
+        let watchers = watchers(of_a_client);
+        let headers = HeaderMap::new();
+        let first = events(&watchers, (), &headers, client(), |_| "settled").await;
+        let refused = events(&watchers, (), &headers, client(), |_| "settled").await.unwrap_err();
+        assert_eq!(refused.status, status);
+        assert_eq!(refused.headers()[header::RETRY_AFTER], "5");
+        assert!(refused.detail.starts_with(words), "{}", refused.detail);
+        drop(first);
+    }
 }

@@ -100,8 +100,9 @@ async fn only_a_temporary_problem_may_be_retried() {
     }
     let broken = Problem::unavailable(anyhow::anyhow!("no table")).advising("Sending is safe.");
     assert_eq!(broken.detail, "The service is temporarily unavailable. Sending is safe.");
-    let missing = Problem::not_found().advising("Sending is safe.");
-    assert_eq!(missing.detail, Problem::not_found().detail);
+    for certain in [Problem::not_found(), Problem::overloaded("orders")] {
+        assert_eq!(certain.clone().advising("Sending is safe.").detail, certain.detail);
+    }
 }
 
 #[test]

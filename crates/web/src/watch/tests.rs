@@ -5,15 +5,17 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
+use axum::http::HeaderMap;
 use futures_util::StreamExt as _;
 use tokio::time::sleep_until;
 
 use super::{
-    CancellationToken, Duration, Instant, NoStream, READ_SELDOM, Stream, VIEW_MAX, Watched,
-    Watchers, sleep,
+    CancellationToken, Client, Duration, Instant, Limits, MAX_READING, NoStream, READ_SELDOM,
+    Reached, Stream, VIEW_MAX, Watched, Watchers, sleep,
 };
 
 const MAX_VIEWERS: usize = 10;
+const LIMITS: Limits = Limits { in_all: MAX_VIEWERS, of_a_client: MAX_VIEWERS - 1 };
 /// How long after it is done a thing is settled.
 const QUIET: Duration = Duration::from_secs(10);
 
@@ -43,6 +45,10 @@ impl Watched for Thing {
     }
 }
 
+fn client(last: u8) -> Client {
+    Client::of([203, 0, 113, last].into(), &HeaderMap::new(), 0)
+}
+
 /// A thing that another process changes, and what this process needs to watch it.
 struct Scene {
     elsewhere: Arc<Mutex<Thing>>,
@@ -57,7 +63,7 @@ impl Scene {
         let reads = Arc::new(AtomicUsize::new(0));
         let (thing, count) = (Arc::clone(&elsewhere), Arc::clone(&reads));
         let shutdown = CancellationToken::new();
-        let watchers = Watchers::new(MAX_VIEWERS, shutdown.clone(), move |key| {
+        let watchers = Watchers::new(LIMITS, shutdown.clone(), move |key| {
             count.fetch_add(1, Ordering::SeqCst);
             let thing = (key == 0).then(|| *thing.lock().unwrap());
             async move { Ok(thing) }
@@ -78,11 +84,11 @@ impl Scene {
     }
 
     async fn view(&self, known: Option<u64>) -> impl Stream<Item = Thing> + use<> {
-        Box::pin(self.watchers.view(0, known).await.unwrap())
+        Box::pin(self.watchers.view(0, known, client(1)).await.unwrap())
     }
 
     async fn refusal(&self, key: u8, known: Option<u64>) -> NoStream {
-        self.watchers.view(key, known).await.err().unwrap()
+        self.watchers.view(key, known, client(1)).await.err().unwrap()
     }
 }
 
@@ -219,7 +225,7 @@ async fn many_viewers_cost_the_reads_of_one() {
         scene.reads.load(Ordering::SeqCst)
     };
     let one = reads_of(1).await;
-    assert_eq!(reads_of(MAX_VIEWERS).await, one);
+    assert_eq!(reads_of(LIMITS.of_a_client).await, one);
     assert!((30..40).contains(&one), "{one} reads in a minute");
 }
 
@@ -241,12 +247,42 @@ async fn viewers_are_limited_and_a_missing_thing_is_not_found() {
     let scene = Scene::new();
     assert!(matches!(scene.refusal(1, None).await, NoStream::NotFound));
     let mut views = Vec::new();
-    for _ in 0..MAX_VIEWERS {
+    for _ in 0..LIMITS.of_a_client {
         views.push(scene.view(None).await);
     }
-    assert!(matches!(scene.refusal(0, None).await, NoStream::TooManyViewers));
+    let refused = scene.refusal(0, None).await;
+    assert!(matches!(refused, NoStream::TooManyViewers(Reached::OfThisClient)), "{refused}");
+    let other = scene.watchers.view(0, None, client(2)).await;
+    assert!(other.is_ok());
+    let refused = scene.watchers.view(0, None, client(3)).await.err();
+    assert!(matches!(refused, Some(NoStream::TooManyViewers(Reached::InAll))), "{refused:?}");
     views.pop();
-    assert!(scene.watchers.view(0, None).await.is_ok());
+    assert!(scene.watchers.view(0, None, client(3)).await.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_reading_hangs_most_watchers_wait_without_a_call() {
+    const THINGS: usize = 3 * MAX_READING;
+    let (reads, hangs) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (count, hanging) = (Arc::clone(&reads), Arc::clone(&hangs));
+    let limits = Limits { in_all: THINGS, of_a_client: THINGS };
+    let watchers = Watchers::new(limits, CancellationToken::new(), move |_: usize| {
+        let hanging = Arc::clone(&hanging);
+        let is_first = count.fetch_add(1, Ordering::SeqCst) < THINGS;
+        async move {
+            if !is_first {
+                hanging.fetch_add(1, Ordering::SeqCst);
+                std::future::pending::<()>().await;
+            }
+            Ok(Some(Thing::working(1)))
+        }
+    });
+    let mut views = Vec::new();
+    for key in 0..THINGS {
+        views.push(watchers.view(key, None, client(1)).await.unwrap());
+    }
+    sleep(Duration::from_secs(60)).await;
+    assert_eq!(hangs.load(Ordering::SeqCst), MAX_READING);
 }
 
 #[tokio::test(start_paused = true)]
