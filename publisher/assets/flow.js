@@ -51,8 +51,9 @@ function show(flow) {
 
 async function look() {
   try {
-    const answer = await fetch("/flow", { headers: { accept: "application/json" } });
-    if (answer.ok) show(await answer.json());
+    // Nobody sees a hidden page.
+    const answer = !document.hidden && await fetch("/flow", { headers: { accept: "application/json" } });
+    if (answer && answer.ok) show(await answer.json());
   } catch {
     // The next attempt may succeed.
   }

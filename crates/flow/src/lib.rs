@@ -1,63 +1,61 @@
 //! The architecture as a live picture in which orders move. The subscriptions of the topic and the
 //! depths of their queues are read from SNS and SQS.
 
-use std::{
-    future::Future,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{future::Future, sync::Arc, time::Duration};
 
+use anyhow::Context as _;
 use aws_config::SdkConfig;
-use tokio::sync::Mutex;
+use tokio::time::timeout;
+
+mod fresh;
 
 mod picture;
 
 mod topology;
 
+use fresh::Fresh;
 pub use picture::{Moving, Picture};
 pub use topology::QueueNames;
 use topology::Topology;
 
-/// How long a picture is shown to all viewers before AWS is asked again.
-const FRESH: Duration = Duration::from_millis(900);
+/// How long a viewer waits for AWS. Without the subscriptions, the picture shows the orders alone.
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// The picture of a topic. A clone is cheap, and shares the picture.
 #[derive(Clone)]
 pub struct Flow {
     topology: Topology,
-    latest: Arc<Mutex<Option<Drawn>>>,
-}
-
-struct Drawn {
-    at: Instant,
-    picture: Arc<Picture>,
+    latest: Fresh<Picture>,
 }
 
 impl Flow {
     /// The picture of the topic with this ARN; `names` says which service a queue belongs to.
     pub fn new(aws: &SdkConfig, topic_arn: String, names: QueueNames) -> Self {
-        Self { topology: Topology::new(aws, topic_arn, names), latest: Arc::default() }
+        Self { topology: Topology::new(aws, topic_arn, names), latest: Fresh::default() }
     }
 
-    /// The picture of this moment, with the orders that `moving` finds, oldest first.
+    /// The picture of this moment, with the orders that `moving` finds, oldest first. All who ask
+    /// within a second share one picture, or one error.
     ///
     /// # Errors
     ///
-    /// If the orders cannot be read. Without permission to read subscriptions or queues, the
+    /// If the orders cannot be read within three seconds. Without subscriptions or queues, the
     /// picture shows the orders alone.
-    pub async fn picture<F>(&self, moving: impl FnOnce() -> F) -> anyhow::Result<Arc<Picture>>
+    pub async fn picture<F>(
+        &self,
+        moving: impl FnOnce() -> F + Send + 'static,
+    ) -> anyhow::Result<Arc<Picture>>
     where
-        F: Future<Output = anyhow::Result<Vec<Moving>>>,
+        F: Future<Output = anyhow::Result<Vec<Moving>>> + Send,
     {
-        let mut latest = self.latest.lock().await;
-        if let Some(drawn) = &*latest
-            && drawn.at.elapsed() < FRESH
-        {
-            return Ok(Arc::clone(&drawn.picture));
-        }
-        let (moving, lanes) = tokio::join!(moving(), self.topology.lanes());
-        let picture = Arc::new(Picture::draw(&moving?, lanes));
-        *latest = Some(Drawn { at: Instant::now(), picture: Arc::clone(&picture) });
-        Ok(picture)
+        let topology = self.topology.clone();
+        let draw = || async move {
+            let lanes = timeout(PATIENCE, topology.lanes());
+            let (moving, lanes) = tokio::join!(timeout(PATIENCE, moving()), lanes);
+            let moving = moving.context("reading the orders takes too long")??;
+            let lanes = lanes.context("reading the subscriptions takes too long").flatten();
+            Ok(Picture::draw(&moving, lanes))
+        };
+        self.latest.get(draw).await
     }
 }

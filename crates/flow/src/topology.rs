@@ -4,9 +4,13 @@ use std::str::FromStr;
 
 use anyhow::Context as _;
 use aws_config::SdkConfig;
-use aws_sdk_sns::{Client as Sns, error::SdkError};
+use aws_sdk_sns::{Client as Sns, error::SdkError, types::Subscription};
 use aws_sdk_sqs::{Client as Sqs, types::QueueAttributeName as Name};
+use futures_util::future::join_all;
 use serde::{Deserialize, Serialize};
+
+#[cfg(test)]
+mod tests;
 
 /// The topic of orders and what hangs on it.
 #[derive(Clone)]
@@ -88,30 +92,36 @@ impl Topology {
     ///
     /// # Errors
     ///
-    /// If the subscriptions cannot be read. A queue that cannot be read has no depth.
+    /// If the subscriptions cannot be listed. One that cannot be read has no filter, and a queue
+    /// that cannot be read has no depth.
     pub async fn lanes(&self) -> anyhow::Result<Vec<Lane>> {
         let list = self.sns.list_subscriptions_by_topic().topic_arn(&self.topic_arn).send().await;
         let list = list.map_err(SdkError::into_service_error).context("listing subscriptions")?;
-        let mut lanes = Vec::new();
-        for subscription in list.subscriptions() {
-            let queue = subscription.endpoint().and_then(|arn| arn.rsplit(':').next());
-            let (Some(queue), Some(arn)) = (queue, subscription.subscription_arn()) else {
-                continue;
-            };
-            let attributes = self.sns.get_subscription_attributes().subscription_arn(arn);
-            let attributes = attributes.send().await.map_err(SdkError::into_service_error);
-            let attributes = attributes.context("reading a subscription")?;
-            let attributes = attributes.attributes.unwrap_or_default();
-            lanes.push(Lane {
-                service: self.names.service(queue),
-                filter: (attributes.get("FilterPolicy").filter(|policy| *policy != "{}"))
-                    .map_or("every order", String::as_str)
-                    .to_owned(),
-                depth: self.depth(queue).await.ok(),
-            });
-        }
+        // The picture is public, so nothing is shown of subscriptions by e-mail, HTTP and others.
+        let queues = list.subscriptions().iter().filter(|it| it.protocol() == Some("sqs"));
+        let mut lanes = join_all(queues.map(|it| self.lane(it))).await;
         lanes.sort_by(|one, other| one.service.cmp(&other.service));
         Ok(lanes)
+    }
+
+    async fn lane(&self, subscription: &Subscription) -> Lane {
+        let queue = subscription.endpoint().and_then(|arn| arn.rsplit(':').next());
+        let queue = queue.unwrap_or_default();
+        let (filter, depth) = tokio::join!(self.filter(subscription), self.depth(queue));
+        let filter = filter.unwrap_or_else(|error| {
+            tracing::debug!(queue, error = format!("{error:#}"), "cannot read a subscription");
+            String::new()
+        });
+        Lane { service: self.names.service(queue), filter, depth: depth.ok() }
+    }
+
+    async fn filter(&self, subscription: &Subscription) -> anyhow::Result<String> {
+        let get = self.sns.get_subscription_attributes();
+        let get = get.set_subscription_arn(subscription.subscription_arn().map(str::to_owned));
+        let attributes = get.send().await.map_err(SdkError::into_service_error)?;
+        let attributes = attributes.attributes.unwrap_or_default();
+        let policy = attributes.get("FilterPolicy").filter(|policy| *policy != "{}");
+        Ok(policy.map_or("every order", String::as_str).to_owned())
     }
 
     async fn depth(&self, queue: &str) -> anyhow::Result<Depth> {
@@ -146,24 +156,4 @@ impl Topology {
 
 fn count(attribute: Option<String>) -> u64 {
     attribute.and_then(|count| count.parse().ok()).unwrap_or_default()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::QueueNames;
-
-    #[test]
-    fn a_queue_is_named_after_its_service_or_shown_by_its_own_name() {
-        let names: QueueNames = "pubsub-test-{service}-EventsQueue".parse().unwrap();
-        for (queue, service) in [
-            ("pubsub-test-promotion-EventsQueue", "promotion"),
-            ("pubsub-test-data-lake-EventsQueue-1X2Y3Z", "data-lake"),
-            ("audit", "audit"),
-            ("pubsub-prod-promotion-EventsQueue", "pubsub-prod-promotion-EventsQueue"),
-        ] {
-            assert_eq!(names.service(queue), service);
-        }
-        assert_eq!(QueueNames::default().service("invoice"), "invoice");
-        assert!("no place".parse::<QueueNames>().is_err());
-    }
 }

@@ -17,7 +17,8 @@ const SHOWN_ORDERS: usize = 60;
 
 /// `GET /flow`: the picture as a page, or its content as JSON.
 pub async fn show(State(app): State<App>, audience: Audience) -> Result<Response, Problem> {
-    let picture = app.flow.picture(|| moving(&app.orders)).await.map_err(Problem::unavailable)?;
+    let App { orders, flow, .. } = app;
+    let picture = flow.picture(|| moving(orders)).await.map_err(Problem::unavailable)?;
     answer(audience, &FlowPage { picture })
 }
 
@@ -29,7 +30,7 @@ struct FlowPage {
 }
 
 /// The orders of the last minute, the oldest first.
-async fn moving(orders: &OrdersTable) -> anyhow::Result<Vec<Moving>> {
+async fn moving(orders: OrdersTable) -> anyhow::Result<Vec<Moving>> {
     let since = Timestamp::now() - SHOWN;
     let latest = orders.latest(None, SHOWN_ORDERS).await?.orders;
     let recent = latest.iter().rev().filter(|placed| placed.placed_at >= since);
