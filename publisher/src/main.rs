@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use aws_config::timeout::TimeoutConfig;
 use clap::Parser;
 use flow::{Flow, QueueNames};
+use futures_util::FutureExt as _;
 use orders::{
     event::{ORDERS_TOPIC, PING_TOPIC},
     keep::Keep,
@@ -39,7 +40,7 @@ mod test_account;
 use announcements::Announcements;
 use orders_table::{OrdersTable, SHARDS};
 use projection::Projection;
-use routes::App;
+use routes::{App, MAX_ORDERS, MAX_REQUESTS};
 
 const HEALTH: Health = Health { port: "port", path: "/ping" };
 
@@ -116,7 +117,8 @@ async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Resul
         orders: orders.clone(),
         fresh,
         ping: settings.topics.topic(&aws, PING_TOPIC)?,
-        under_way: Gate::new("orders", routes::MAX_ORDERS),
+        placing: Gate::new("orders", MAX_ORDERS),
+        asking: Gate::new("requests", MAX_REQUESTS),
         live: live.clone(),
         flow: Flow::new(&aws, topic_arn, settings.queue_names),
         offer: settings.offer,
@@ -132,8 +134,7 @@ async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Resul
     let project = move |report, _| projection.clone().project(report);
     let projection = subscribe(&aws, reports, shutdown.clone(), project);
     let router = routes::router(app);
-    let serve = serve_http(listener, router, settings.proxies, shutdown, DRAIN);
-    let serve = async { anyhow::Ok(serve.await) };
+    let serve = serve_http(listener, router, settings.proxies, shutdown, DRAIN).map(anyhow::Ok);
     tokio::select! {
         finished = async { tokio::try_join!(serve, projection) } => drop(finished?),
         // Without the outbox nothing would be announced: exit, so that a new process starts.

@@ -12,7 +12,7 @@ use web::{
     Problem,
     audience::{ProblemFormat, negotiate_problems},
     body,
-    gate::{Gate, limited},
+    gate::limited,
     guard,
     spans::traced,
 };
@@ -41,13 +41,12 @@ pub use app::App;
 pub const MAX_ORDERS: usize = 300;
 /// The most other requests to AWS under way at once. They have a limit of their own: readers do not
 /// keep orders out.
-const MAX_REQUESTS: usize = 100;
+pub const MAX_REQUESTS: usize = 100;
 
 /// Every page and every operation.
 pub fn router(app: App) -> Router {
     let format = ProblemFormat { page: problem_page, programs_only: (Method::POST, "/orders") };
-    let requests = Gate::new("requests", MAX_REQUESTS);
-    let limited = from_fn_with_state(requests, limited);
+    let limited = from_fn_with_state(app.asking.clone(), limited);
     Router::new()
         .route("/orders", get(latest::list))
         .route("/orders/{id}", get(order::show))
@@ -59,6 +58,7 @@ pub fn router(app: App) -> Router {
         .route("/", get(form::show).post(form::submit))
         .route("/assets/style.css", asset("text/css", include_str!("../assets/style.css")))
         .route("/assets/icon.svg", asset("image/svg+xml", include_str!("../assets/icon.svg")))
+        .route("/assets/form.js", asset("text/javascript", include_str!("../assets/form.js")))
         .route("/assets/order.js", asset("text/javascript", include_str!("../assets/order.js")))
         .route("/assets/flow.js", asset("text/javascript", include_str!("../assets/flow.js")))
         .route_layer(from_fn(traced))

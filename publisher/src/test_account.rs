@@ -27,7 +27,7 @@ use crate::{
     live::live,
     orders_table::{OrdersTable, PlacedOrder, SHARDS},
     projection::Projection,
-    routes::{App, MAX_ORDERS},
+    routes::{App, MAX_ORDERS, MAX_REQUESTS},
 };
 
 /// Longer than a call takes on a busy machine: these tests are not about timeouts.
@@ -79,7 +79,8 @@ impl TestAccount {
             orders,
             fresh,
             ping: Topic::new(aws, self.topic_arn(PING_TOPIC)),
-            under_way: Gate::new("orders", MAX_ORDERS),
+            placing: Gate::new("orders", MAX_ORDERS),
+            asking: Gate::new("requests", MAX_REQUESTS),
             flow: Flow::new(aws, self.topic_arn(ORDERS_TOPIC), self.queue_names()),
             offer: "".into(),
         };

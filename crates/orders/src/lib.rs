@@ -7,6 +7,10 @@ pub mod keep;
 
 pub mod order;
 
+pub mod idempotency;
+
+mod visible;
+
 pub mod event;
 
 pub mod report;

@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
+use crate::visible::{disturbs, is_visible};
+
 /// The namespace of this system's derived ids: a UUID that was drawn once.
 const NAMESPACE: Uuid = Uuid::from_u128(0x2f5c_1b52_6a0e_4c0b_9d3a_71f0_8e64_c2d9);
 
@@ -41,9 +43,9 @@ impl OrderId {
         u32::try_from(end).expect("a remainder is less than its divisor")
     }
 
-    /// The id that belongs to an idempotency key: the same key always gives the same id.
-    pub fn from_idempotency_key(key: &str) -> Self {
-        Self(Uuid::new_v5(&NAMESPACE, key.as_bytes()))
+    /// The id that is derived from a text: always the same for the same text.
+    pub fn derived(text: &str) -> Self {
+        Self(Uuid::new_v5(&NAMESPACE, text.as_bytes()))
     }
 }
 
@@ -80,6 +82,24 @@ pub struct CustomerName(String);
 impl CustomerName {
     /// The longest name, in characters.
     pub const MAX_CHARS: usize = 100;
+
+    /// The name that somebody typed. It also has to be visible: in a list of orders it is a link.
+    ///
+    /// `FromStr` is for names that were accepted, perhaps by an earlier release.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidCustomerName`]
+    pub fn typed(text: &str) -> Result<Self, InvalidCustomerName> {
+        let name: Self = text.parse()?;
+        if name.0.chars().any(disturbs) {
+            Err(InvalidCustomerName::ControlCharacter)
+        } else if name.0.chars().any(is_visible) {
+            Ok(name)
+        } else {
+            Err(InvalidCustomerName::Empty)
+        }
+    }
 
     /// The name as text.
     pub fn as_str(&self) -> &str {
@@ -312,6 +332,36 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_is_typed_can_be_seen_and_stays_in_its_line() {
+        for name in ["Ada", "x", "李小龙", "عمر\u{200c}ها", "👩\u{200d}🚀", "❤\u{fe0f}", "\u{301}"]
+        {
+            assert_eq!(CustomerName::typed(name).map(|it| it.to_string()).as_deref(), Ok(name));
+        }
+        for invisible in [
+            " ",
+            "\u{200b}",
+            "\u{200b}\u{200d}\u{2060}\u{feff}",
+            "\u{ad} \u{34f}",
+            "\u{115f}\u{1160}\u{3164}\u{ffa0}",
+            "\u{2800}",
+            "\u{fe0f}\u{e0001}\u{e0100}",
+        ] {
+            let typed = CustomerName::typed(invisible);
+            assert_eq!(typed, Err(InvalidCustomerName::Empty), "{invisible:?}");
+        }
+        for disturbing in
+            ["Ada\u{2028}Bob", "Ada\u{2029}Bob", "\u{202e}adA", "\u{2066}Ada", "Ada\n B"]
+        {
+            let typed = CustomerName::typed(disturbing);
+            assert_eq!(typed, Err(InvalidCustomerName::ControlCharacter), "{disturbing:?}");
+        }
+        // An earlier release accepted them, so they can be read.
+        for stored in ["\u{200b}", "Ada\u{2028}Bob"] {
+            check_name(stored, Ok(stored));
+        }
+    }
+
+    #[test]
     fn a_customer_has_one_message_group_that_does_not_reveal_the_name() {
         let group = |name: &str| name.parse::<CustomerName>().unwrap().group();
         assert_eq!(group("Ada Lovelace"), group("Ada Lovelace"));
@@ -335,12 +385,5 @@ mod tests {
         let fair = IDS / 4;
         let (few, many) = (fair * 8 / 10, fair * 12 / 10);
         assert!(shards.iter().all(|count| (few..many).contains(count)), "{shards:?}");
-    }
-
-    #[test]
-    fn an_idempotency_key_names_one_order_for_ever() {
-        let id = OrderId::from_idempotency_key("order 17");
-        assert_eq!(id, OrderId::from_idempotency_key("order 17"));
-        assert_ne!(id, OrderId::from_idempotency_key("order 18"));
     }
 }

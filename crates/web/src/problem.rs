@@ -25,8 +25,6 @@ pub struct Problem {
     pub detail: String,
     /// A sentence for each invalid field.
     errors: BTreeMap<&'static str, String>,
-    /// The address of a page that helps, if there is one.
-    pub see: Option<String>,
     /// Whether the request may have taken effect even so.
     is_uncertain: bool,
 }
@@ -34,8 +32,8 @@ pub struct Problem {
 impl Problem {
     /// A problem with this status and this detail.
     pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
-        let (errors, see, is_uncertain) = (BTreeMap::new(), None, false);
-        Self { status, detail: detail.into(), errors, see, is_uncertain }
+        let (errors, is_uncertain) = (BTreeMap::new(), false);
+        Self { status, detail: detail.into(), errors, is_uncertain }
     }
 
     /// There is nothing at this address.
@@ -113,8 +111,6 @@ impl Problem {
             detail: &'a str,
             #[serde(skip_serializing_if = "BTreeMap::is_empty")]
             errors: &'a BTreeMap<&'static str, String>,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            see: &'a Option<String>,
         }
         let body = Body {
             r#type: "about:blank",
@@ -122,7 +118,6 @@ impl Problem {
             status: self.status.as_u16(),
             detail: &self.detail,
             errors: &self.errors,
-            see: &self.see,
         };
         let media_type = [(header::CONTENT_TYPE, "application/problem+json")];
         (media_type, axum::Json(body)).into_response()

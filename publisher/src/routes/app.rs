@@ -9,7 +9,7 @@ use axum::{
     response::{Html, IntoResponse as _, Response},
 };
 use flow::Flow;
-use orders::order::{Order, OrderId};
+use orders::order::Order;
 use pubsub::topic::Topic;
 use serde::Serialize;
 use tokio::sync::mpsc;
@@ -20,6 +20,9 @@ use crate::{
     orders_table::{OrdersTable, PlacedOrder, Stored},
 };
 
+const TAKEN: &str = "This form was sent before, as another order, which has not changed. \
+     Send it again to place this one too.";
+
 /// What the handlers share.
 #[derive(Clone)]
 pub struct App {
@@ -28,7 +31,9 @@ pub struct App {
     /// Where new orders go to be announced.
     pub fresh: mpsc::Sender<PlacedOrder>,
     /// The orders under way.
-    pub under_way: Gate,
+    pub placing: Gate,
+    /// The other requests under way that need AWS.
+    pub asking: Gate,
     /// The topic `ping`.
     pub ping: Topic,
     /// The orders that have viewers.
@@ -49,7 +54,7 @@ pub enum Arrival {
 impl App {
     /// Accepts an order. From here on it will be announced, despite crashes.
     pub async fn place(&self, order: &Order) -> Result<(PlacedOrder, Arrival), Problem> {
-        let _place = self.under_way.enter()?;
+        let _place = self.placing.enter()?;
         match self.orders.store(order).await.map_err(Problem::unavailable)? {
             Stored::New(placed) => {
                 tracing::info!(order.id = %order.id, amount = %order.amount, "order stored");
@@ -58,16 +63,9 @@ impl App {
                 Ok((placed, Arrival::First))
             }
             Stored::Again(placed) => Ok((placed, Arrival::Again)),
-            Stored::Taken => Err(taken(order.id)),
+            Stored::Taken => Err(Problem::new(StatusCode::CONFLICT, TAKEN)),
         }
     }
-}
-
-fn taken(id: OrderId) -> Problem {
-    let detail = "Another order was sent with this id before. Nothing was changed.";
-    let mut problem = Problem::new(StatusCode::CONFLICT, detail);
-    problem.see = Some(format!("/orders/{id}"));
-    problem
 }
 
 /// A page for a browser, JSON for a program. Neither is cached without asking again.

@@ -55,9 +55,13 @@ pub async fn submit(
     };
     match app.place(&order).await {
         Ok(_) => Ok(Redirect::to(&format!("/orders/{}", order.id)).into_response()),
-        Err(problem) if problem.status == StatusCode::SERVICE_UNAVAILABLE => {
+        Err(problem) => {
+            // What was sent with the id before is another order: this one gets an id of its own.
+            let is_another = problem.status == StatusCode::CONFLICT;
+            let id = if is_another { OrderId::new() } else { order.id };
             let form = OrderForm {
-                id: order.id.to_string(),
+                id: id.to_string(),
+                sent_before: if is_another { order.id.to_string() } else { String::new() },
                 customer: typed.customer,
                 total: typed.total,
                 notice: problem.clone().advising(SAFE_TO_REPEAT).detail,
@@ -66,7 +70,6 @@ pub async fn submit(
             };
             Ok((problem.headers(), page(problem.status, form)?).into_response())
         }
-        Err(problem) => Err(problem),
     }
 }
 
@@ -86,7 +89,7 @@ impl Typed {
             id => id.parse::<OrderId>().map_err(|error| error.to_string()),
         };
         let customer = readable(&self.customer)
-            .and_then(|name| name.parse::<CustomerName>().map_err(|error| error.to_string()));
+            .and_then(|name| CustomerName::typed(name).map_err(|error| error.to_string()));
         let amount = self.total.parse::<Amount>().map_err(|error| error.to_string());
         match (id, customer, amount) {
             (Ok(id), Ok(customer), Ok(amount)) => Ok(Order { id, customer, amount }),
@@ -122,6 +125,8 @@ struct OrderForm {
     customer_error: String,
     total_error: String,
     notice: String,
+    /// The id of the order that was sent with this form before, if it is another one.
+    sent_before: String,
     /// A line of text below the total.
     offer: Arc<str>,
 }

@@ -44,10 +44,11 @@ pub async fn list(
     answer(audience, &latest)
 }
 
-/// Milliseconds and an order id, as in the index.
+/// Milliseconds of 13 digits and an order id, as in the index.
 fn is_key(text: &str) -> bool {
     text.split_once('-').is_some_and(|(millis, id)| {
-        millis.bytes().all(|byte| byte.is_ascii_digit()) && id.parse::<OrderId>().is_ok()
+        let are_millis = millis.len() == 13 && millis.bytes().all(|byte| byte.is_ascii_digit());
+        are_millis && id.parse().is_ok_and(|parsed: OrderId| parsed.to_string() == id)
     })
 }
 

@@ -33,6 +33,8 @@ mod form;
 
 mod programs;
 
+mod overload;
+
 mod progress;
 
 use generate::Sent;

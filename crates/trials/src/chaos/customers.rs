@@ -9,7 +9,10 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use orders::order::{Amount, OrderId};
+use orders::{
+    idempotency::IdempotencyKey,
+    order::{Amount, OrderId},
+};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use reqwest::{Client, StatusCode, redirect::Policy};
 use tokio::{task::JoinSet, time::sleep};
@@ -90,13 +93,20 @@ async fn place(
     number: u32,
     progress: &Progress,
 ) -> anyhow::Result<Accepted> {
-    let key = format!("chaos {seed} {number}");
+    let name = format!("chaos {seed} {number}");
     let mut random =
-        StdRng::seed_from_u64(Uuid::new_v5(&Uuid::NAMESPACE_OID, key.as_bytes()).as_u64_pair().0);
+        StdRng::seed_from_u64(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).as_u64_pair().0);
+    let key = uuid::Builder::from_random_bytes(random.random()).into_uuid().to_string();
     let amount = Amount::from_cents(random.random_range(1..16_000)).context("an amount")?;
     let customer = format!("Customer {}", number % 50);
     let as_form = random.random_bool(0.5);
-    let id = OrderId::from_idempotency_key(&key);
+    let form = OrderId::derived(&key);
+    let id = if as_form {
+        form
+    } else {
+        let key: IdempotencyKey = key.parse()?;
+        key.order(customer.parse()?, amount).id
+    };
     for attempt in 0..MAX_ATTEMPTS {
         progress.requests.fetch_add(1, Ordering::Relaxed);
         let url = &urls[(number + attempt) as usize % urls.len()];

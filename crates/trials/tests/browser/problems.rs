@@ -1,5 +1,7 @@
 //! The pages that a person sees when something goes wrong.
 
+use std::collections::BTreeSet;
+
 use anyhow::ensure;
 use serde_json::json;
 
@@ -19,17 +21,51 @@ pub async fn a_missing_page_leads_back_to_the_form(
     browser.see("form #customer").await.map(drop)
 }
 
-pub async fn going_back_and_sending_another_total_leads_to_the_first_order(
+/// The browser fills in what was typed before, but the form is for another order.
+pub async fn going_back_and_sending_again_places_another_order(
     _: &mut TestSystem,
     browser: &Browser,
 ) -> Outcome {
+    let mut orders = BTreeSet::new();
     order::send(browser, "Ada Lovelace", "50").await?;
-    let sent = browser.path().await?;
-    browser.session.post("/back", json!({})).await?;
-    browser.fill_in("#total", "51").await?;
+    orders.insert(browser.path().await?);
+    for total in [None, Some("51")] {
+        browser.session.post("/back", json!({})).await?;
+        if let Some(total) = total {
+            browser.fill_in("#total", total).await?;
+        }
+        browser.click("form button").await?;
+        browser.see("#timeline").await?;
+        orders.insert(browser.path().await?);
+    }
+    ensure!(orders.len() == 3, "three orders are {orders:?}");
+    Ok(())
+}
+
+/// Without scripts a browser may show the same form again.
+pub async fn a_form_that_was_sent_before_and_changed_keeps_what_was_typed(
+    _: &mut TestSystem,
+    browser: &Browser,
+) -> Outcome {
+    browser.visit("/").await?;
+    let id = browser.typed("[name=id]").await?;
+    browser.fill_in("#customer", "Ada Lovelace").await?;
+    browser.fill_in("#total", "50").await?;
     browser.click("form button").await?;
-    browser.see(&format!("main a[href='{sent}']")).await?;
-    looks::check(browser, "problem-sent-before").await
+    browser.see("#timeline").await?;
+    browser.visit("/").await?;
+    browser.fill_in("#customer", "Ada Lovelace").await?;
+    browser.fill_in("#total", "51").await?;
+    browser.evaluate(&format!("document.querySelector('[name=id]').value = '{id}'")).await?;
+    browser.click("form button").await?;
+    browser.see(&format!("[role=alert] a[href='/orders/{id}']")).await?;
+    ensure!(browser.typed("#total").await? == "51");
+    ensure!(browser.typed("[name=id]").await? != id, "the form has the same id again");
+    looks::check(browser, "form-sent-before").await?;
+    browser.click("form button").await?;
+    browser.see("#timeline").await?;
+    ensure!(browser.path().await? != format!("/orders/{id}"));
+    Ok(())
 }
 
 pub async fn a_form_of_another_site_is_refused(

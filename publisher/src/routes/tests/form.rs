@@ -41,6 +41,8 @@ async fn a_refused_form_keeps_what_was_typed_and_says_what_is_wrong() {
     }
     assert_eq!(field(&refused.body, "id"), id);
     assert_eq!(field(&refused.body, "total"), "much");
+    let invisible = site.submit(&id, "\u{200b}\u{2060}", "42").await;
+    assert!(invisible.body.contains("Enter the customer"), "{}", invisible.body);
     let named = site.submit(&id, "Ada Lovelace", "much").await;
     assert_eq!(field(&named.body, "customer"), "Ada Lovelace");
     assert!(!named.body.contains("Enter the customer"), "{}", named.body);
@@ -70,7 +72,7 @@ async fn the_longest_order_is_accepted_and_a_page_of_text_is_not() {
 }
 
 #[tokio::test]
-async fn the_same_form_is_one_order_and_another_order_with_its_id_is_refused() {
+async fn the_same_form_is_one_order_and_another_one_gets_a_form_of_its_own() {
     let site = Site::start().await;
     let id = OrderId::new().to_string();
     for total in ["42", "42.00"] {
@@ -79,10 +81,15 @@ async fn the_same_form_is_one_order_and_another_order_with_its_id_is_refused() {
     }
     let other = site.submit(&id, "Ada", "43").await;
     assert_eq!(other.status, StatusCode::CONFLICT);
-    for shown in ["Another order was sent with this id before.", &format!("/orders/{id}")] {
+    for shown in ["This form was sent before, as another order", &format!("/orders/{id}"), OFFER] {
         assert!(other.body.contains(shown), "no {shown} on {}", other.body);
     }
     assert_eq!(site.account.items().await.len(), 1);
+    let [new, customer, total] = ["id", "customer", "total"].map(|it| field(&other.body, it));
+    assert_eq!((customer, total), ("Ada", "43"));
+    let sent = site.submit(new, customer, total).await;
+    assert_eq!(sent.headers[header::LOCATION], format!("/orders/{new}"));
+    assert_eq!(site.account.items().await.len(), 2);
 }
 
 #[tokio::test]

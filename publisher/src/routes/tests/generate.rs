@@ -25,7 +25,7 @@ const OTHER_TYPES: [Option<&str>; 6] = [
 ];
 const ACCEPTS: [&str; 3] = ["text/html,*/*;q=0.8", "application/json", "*/*"];
 
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 15] = [
     "Ada Lovelace",
     " \u{a0}Zoë 李小龙 👩‍🚀\n",
     "Ada\u{0}",
@@ -36,6 +36,9 @@ const NAMES: [&str; 12] = [
     "\u{fffd}",
     "non\u{ffff}character",
     "\u{feff}",
+    "\u{200b}\u{2800} \u{3164}",
+    "عمر\u{200c}ها",
+    "line\u{2028}separator",
     "<script>&amp;\"'",
     "'; DROP TABLE orders; --",
 ];
@@ -120,10 +123,16 @@ fn sent(
     let content_type =
         prop_oneof![9 => Just(Some(media_type)), 1 => select(OTHER_TYPES.as_slice())];
     let blank = vec(prop_oneof![Just(b' '), Just(b'\t')], 0..3);
-    // The random end makes keys unique: the same key would be the same order.
-    let any = (vec(prop_oneof![32..=255_u8, Just(b'\t')], 0..20), vec(b'a'..=b'z', 12));
-    let any = any.prop_map(|(start, end)| [start, end].concat());
-    let key = option::weighted(0.1, prop_oneof![blank, any]);
+    let text = vec(prop_oneof![32..=255_u8, Just(b'\t')], 0..40);
+    // Half of them have the version and the variant of a random UUID.
+    let version = (any::<u128>(), select([4, 7, 4, 7, 1, 5, 8_u8].as_slice()), 7..12_u8);
+    let random = version.prop_map(|(bits, version, variant)| {
+        let mut text = uuid(bits);
+        text.replace_range(14..15, &format!("{version:x}"));
+        text.replace_range(19..20, &format!("{variant:x}"));
+        text.into_bytes()
+    });
+    let key = option::weighted(0.3, prop_oneof![1 => blank, 1 => text, 8 => random]);
     let key = key.prop_map(|key| key.map(|it| it.into_iter().filter(|b| *b != 127).collect()));
     (content_type, select(ACCEPTS.as_slice()), key, body).prop_map(
         move |(content_type, accept, idempotency_key, body)| Sent {

@@ -66,17 +66,44 @@ fn json(sent: &Sent) -> Option<Typed> {
     typed(&serde_json::from_str::<String>(customer?.get()).ok()?, &amount)
 }
 
+/// Whether a key has the digits of a random UUID.
 fn is_key(key: &[u8]) -> bool {
     let key = key.trim_ascii();
-    !key.is_empty() && key.iter().all(|byte| matches!(byte, 32..=126))
+    let parts: Vec<_> = key.split(|byte| *byte == b'-').collect();
+    let lengths: Vec<_> = parts.iter().map(|part| part.len()).collect();
+    lengths == [8, 4, 4, 4, 12]
+        && parts.concat().iter().all(u8::is_ascii_hexdigit)
+        && matches!(parts[2][0], b'4' | b'7')
+        && matches!(parts[3][0], b'8' | b'9' | b'a' | b'b' | b'A' | b'B')
+}
+
+/// The first and the last of each range of characters that nobody sees, in hexadecimal.
+const INVISIBLE: &str = "ad-ad 34f-34f 61c-61c 115f-1160 17b4-17b5 180b-180f 200b-200f 202a-202e \
+    2060-206f 2800-2800 3164-3164 fe00-fe0f feff-feff ffa0-ffa0 fff0-fff8 1bca0-1bca3 \
+    1d173-1d17a e0000-e0fff";
+
+fn can_be_seen(name: &str) -> bool {
+    let number = |hex| u32::from_str_radix(hex, 16).unwrap();
+    let ranges: Vec<_> = INVISIBLE
+        .split_whitespace()
+        .map(|range| range.split_once('-').unwrap())
+        .map(|(first, last)| number(first)..=number(last))
+        .collect();
+    let is_seen = |it: char| {
+        !it.is_whitespace() && !ranges.iter().any(|range| range.contains(&u32::from(it)))
+    };
+    name.chars().any(is_seen)
 }
 
 fn typed(customer: &str, total: &str) -> Option<Typed> {
     let customer = customer.trim().to_owned();
-    let allowed = |it: char| !it.is_control() && !matches!(it, '\u{fffe}' | '\u{ffff}');
+    let allowed = |it: char| {
+        let turns = "\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\u{2066}\u{2067}\u{2068}\u{2069}";
+        !it.is_control() && !"\u{fffe}\u{ffff}\u{2028}\u{2029}".contains(it) && !turns.contains(it)
+    };
     let valid = (1..=100).contains(&customer.chars().count()) && customer.chars().all(allowed);
     let cents = cents(total.trim()).filter(|cents| (1..100_000_000_000).contains(cents))?;
-    valid.then_some(Typed { customer, cents })
+    (valid && can_be_seen(&customer)).then_some(Typed { customer, cents })
 }
 
 /// Reads digits, optionally followed by a point and one or two more digits.

@@ -41,6 +41,11 @@ impl Site {
         Self { router: crate::routes::router(app.clone()), app, account }
     }
 
+    /// The same with other limits.
+    pub fn with(self, app: App) -> Self {
+        Self { router: crate::routes::router(app.clone()), app, ..self }
+    }
+
     pub async fn send(&self, request: Request<Body>) -> Answer {
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
