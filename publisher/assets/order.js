@@ -79,12 +79,28 @@ function addCopyButtons() {
 
 addCopyButtons();
 
-if (main.dataset.settled !== "true") {
-  const events = new EventSource(`${location.pathname}/events`);
-  events.onmessage = (event) => show(JSON.parse(event.data));
-  events.onerror = () => {
+// A stream holds a connection, and a browser has six for a site: only a page that is shown has one.
+let events = null;
+
+function follow() {
+  if (events || document.hidden || main.dataset.settled === "true") return;
+  const opened = new EventSource(`${location.pathname}/events`);
+  events = opened;
+  opened.onmessage = (event) => show(JSON.parse(event.data));
+  opened.onerror = () => {
     // The browser reconnects by itself unless it was refused, or the order is settled.
-    const refused = events.readyState === EventSource.CLOSED && main.dataset.done !== "true";
-    if (refused) setTimeout(() => location.reload(), 5000);
+    if (opened.readyState !== EventSource.CLOSED) return;
+    if (main.dataset.done === "true") main.dataset.settled = "true";
+    else setTimeout(() => document.hidden || events !== opened || location.reload(), 5000);
   };
 }
+
+function rest() {
+  events?.close();
+  events = null;
+}
+
+document.addEventListener("visibilitychange", () => (document.hidden ? rest() : follow()));
+addEventListener("pagehide", rest);
+addEventListener("pageshow", follow);
+follow();

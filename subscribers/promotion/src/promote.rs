@@ -47,7 +47,6 @@ impl Promotion {
         progress.done("granted", vec![coupon.attachment()]).await?;
         tracing::info!(
             order.id = %order.id,
-            coupon.code = %coupon.code,
             coupon.percent = coupon.percent,
             attempt = notification.attempt,
             "coupon granted"

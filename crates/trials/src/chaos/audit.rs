@@ -64,8 +64,6 @@ struct Findings {
     fulfilled: BTreeMap<String, usize>,
     /// The code of the stored coupon.
     coupons: BTreeMap<String, String>,
-    /// The codes that promotion logged.
-    granted: BTreeMap<String, BTreeSet<String>>,
     shown: Shown,
     dead_letters: usize,
     /// Processes that did not exit cleanly after SIGTERM.
@@ -85,7 +83,6 @@ pub async fn audit(arena: &Arena, accepted: &[Accepted], unclean: usize) -> anyh
         announced: announcements(arena).await?,
         fulfilled: count_by_order(arena, "fulfilment", "order fulfilled"),
         coupons: column(arena, "promotion", "COUPONS_TABLE_NAME", "order_id", "code").await?,
-        granted: codes_by_order(arena),
         shown: shown(arena).await?,
         dead_letters: quiet::dead_letters(arena).await?,
         unclean,
@@ -104,7 +101,7 @@ impl Findings {
         let repeated = |counts: &BTreeMap<String, usize>| counts.values().map(|n| n - 1).sum();
         let unknown = self.stored.keys().filter(|id| !self.accepted.contains_key(*id)).count();
         let is_shown = |id: &str, code: &str| {
-            self.shown.coupons.get(id).is_some_and(|shown| shown.as_str() == code)
+            self.shown.coupons.get(id).is_some_and(|shown| shown.contains(code))
         };
         let must = |what, count, expected| Row { what, count, expected: Some(expected) };
         let info = |what, count| Row { what, count, expected: None };
@@ -147,12 +144,12 @@ impl Findings {
             || (self.rewarded.contains(id) && !self.coupons.contains_key(id))
     }
 
-    /// The number of orders for which promotion logged another code than the one stored.
+    /// The number of orders for which promotion reported another code than the one stored.
     fn second_coupons(&self) -> usize {
         let is_second = |(id, codes): &(&String, &BTreeSet<String>)| {
             codes.len() > 1 || codes.iter().any(|code| self.coupons.get(*id) != Some(code))
         };
-        self.granted.iter().filter(is_second).count()
+        self.shown.coupons.iter().filter(is_second).count()
     }
 }
 
@@ -160,8 +157,8 @@ impl Findings {
 #[derive(Default)]
 struct Shown {
     fulfilled: BTreeSet<String>,
-    /// The coupon's code, by order.
-    coupons: BTreeMap<String, String>,
+    /// The coupons' codes, by order.
+    coupons: BTreeMap<String, BTreeSet<String>>,
 }
 
 async fn shown(arena: &Arena) -> anyhow::Result<Shown> {
@@ -180,7 +177,9 @@ async fn shown(arena: &Arena) -> anyhow::Result<Shown> {
                 shown.fulfilled.insert(id.clone());
             }
             let codes = report.attachments.into_iter().filter_map(|it| it.code);
-            shown.coupons.extend(codes.map(|code| (id.clone(), code)));
+            codes.for_each(|code| {
+                shown.coupons.entry(id.clone()).or_default().insert(code);
+            });
         }
     }
     Ok(shown)
@@ -242,17 +241,6 @@ fn count_by_order(arena: &Arena, service: &str, text: &str) -> BTreeMap<String, 
         }
     }
     counts
-}
-
-/// The coupon codes that promotion logged, by order.
-fn codes_by_order(arena: &Arena) -> BTreeMap<String, BTreeSet<String>> {
-    let mut codes: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for line in arena.log.of("promotion") {
-        if let (Some(id), Some(code)) = (field(&line, "order.id"), field(&line, "coupon.code")) {
-            codes.entry(id.to_owned()).or_default().insert(code.to_owned());
-        }
-    }
-    codes
 }
 
 /// The value of a field in a log line.

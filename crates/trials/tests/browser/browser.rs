@@ -64,6 +64,18 @@ impl Browser {
         self.session.post("/url", json!({ "url": url })).await.map(drop)
     }
 
+    /// Opens another tab, and shows it.
+    pub async fn open_tab(&self) -> anyhow::Result<()> {
+        let opened = self.session.post("/window/new", json!({ "type": "tab" })).await?;
+        self.session.post("/window", json!({ "handle": opened["handle"] })).await.map(drop)
+    }
+
+    /// Shows the first tab.
+    pub async fn show_first_tab(&self) -> anyhow::Result<()> {
+        let tabs = self.session.get("/window/handles").await?;
+        self.session.post("/window", json!({ "handle": tabs[0] })).await.map(drop)
+    }
+
     /// Waits until an element exists, and returns the path of its commands.
     pub async fn see(&self, css: &str) -> anyhow::Result<String> {
         let look = async || Ok(self.all(css).await?.into_iter().next());

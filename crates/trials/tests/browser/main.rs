@@ -66,6 +66,7 @@ async fn check_all() -> anyhow::Result<ExitCode> {
         On form::each_mistake_is_explained_at_its_field_and_the_input_is_kept;
         On order::an_order_of_120_is_shown_at_each_step_and_its_coupon_is_copied;
         On order::a_page_that_is_open_while_the_publisher_is_replaced_goes_on;
+        On order::many_open_pages_do_not_block_the_site;
         On order::an_order_of_50_has_no_promotion;
         Off order::without_scripts_the_page_refreshes_itself_until_the_order_is_done;
         On latest::the_latest_orders_are_listed_newest_first_and_paged;
@@ -73,7 +74,8 @@ async fn check_all() -> anyhow::Result<ExitCode> {
         On flow::orders_move_through_the_picture_and_only_large_ones_to_promotion;
         Off flow::without_scripts_the_picture_refreshes_itself;
         On problems::a_missing_page_leads_back_to_the_form;
-        On problems::going_back_and_sending_another_total_leads_to_the_first_order;
+        On problems::going_back_and_sending_again_places_another_order;
+        On problems::a_form_that_was_sent_before_and_changed_keeps_what_was_typed;
         On problems::a_form_of_another_site_is_refused;
         On problems::a_failed_attempt_is_shown_and_so_is_the_one_that_succeeds;
         On problems::while_dynamodb_is_unavailable_the_input_is_kept;

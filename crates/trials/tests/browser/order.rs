@@ -48,10 +48,39 @@ pub async fn a_page_that_is_open_while_the_publisher_is_replaced_goes_on(
     Ok(())
 }
 
+/// A browser opens six connections to a site, and each live page holds one.
+pub async fn many_open_pages_do_not_block_the_site(
+    test: &mut TestSystem,
+    browser: &Browser,
+) -> Outcome {
+    const PAGES: usize = 8;
+    stop_fulfilment(test).await?;
+    for page in 0..PAGES {
+        if page > 0 {
+            browser.open_tab().await?;
+        }
+        send(browser, "Ada Lovelace", "50").await?;
+        browser.see(&done("announced")).await?;
+    }
+    // A page that is shown again goes on where it was.
+    browser.show_first_tab().await?;
+    browser.evaluate("window.neverLeft = true").await?;
+    test.system.start_service("fulfilment")?;
+    browser.see(&done("fulfilment")).await?;
+    ensure!(browser.evaluate("return window.neverLeft").await? == true, "the page was reloaded");
+    Ok(())
+}
+
 async fn copies_its_coupon(test: &TestSystem, browser: &Browser) -> Outcome {
     let code = browser.text("#attachments code").await?;
     ensure!(code.len() == CODE_CHARACTERS, "{code:?} is not a code");
-    test.logged("promotion", &["coupon granted", &format!("coupon.code={code}")]).await?;
+    let coupons = test.items("promotion", "COUPONS_TABLE_NAME").await?;
+    let stored = coupons.iter().any(|item| item["code"].as_s() == Ok(&code));
+    ensure!(stored, "{code} is not among the stored coupons");
+    // Who has a code can use it, so no log has one.
+    for service in test.system.names() {
+        ensure!(test.lines(&service, &code).is_empty(), "{service} logs the code of a coupon");
+    }
     browser.click("#attachments button").await?;
     browser.see_text("#attachments [role=status]", "Copied").await?;
     looks::check(browser, "order-copied").await?;
