@@ -23,6 +23,8 @@ mod requests;
 
 mod growth;
 
+mod overload;
+
 mod scale;
 
 mod rig;
@@ -58,6 +60,9 @@ pub struct Args {
     /// Only compares the worker runtime with its peers, which are installed first
     #[arg(long)]
     pub peers: bool,
+    /// Only measures what clients get while DynamoDB hangs
+    #[arg(long, conflicts_with = "peers")]
+    pub overload: bool,
     /// Directory for bench.json, bench.html and the plots
     #[arg(long, value_name = "DIR", default_value = "target/bench")]
     pub output: PathBuf,
@@ -75,14 +80,19 @@ pub async fn run(args: &Args) -> anyhow::Result<bool> {
     let scale = if args.quick { Scale::QUICK } else { Scale::FULL };
     let binaries = build::binaries().await?;
     let mut report = Report::new(args.quick);
-    if !args.peers {
+    if !args.peers && !args.overload {
         orders_in::measure(&binaries, scale, &mut report).await?;
         drain::measure(&binaries, scale, &mut report).await?;
         system::measure(&binaries, scale, &mut report).await?;
         requests::measure(&binaries, scale, &mut report).await?;
         growth::measure(&binaries, scale, &mut report).await?;
     }
-    if args.peers || !args.quick {
+    if !args.peers {
+        overload::measure(&binaries, scale, &mut report).await?;
+    }
+    if args.overload {
+        report.skip("everything else, because of `--overload`");
+    } else if args.peers || !args.quick {
         peers::measure(&binaries, scale, &mut report).await?;
     } else {
         report.skip("the speed beside peers, which `--peers` measures");

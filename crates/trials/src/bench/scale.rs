@@ -22,6 +22,10 @@ pub struct Scale {
     pub idle: Duration,
     /// How often each service is started.
     pub starts: usize,
+    /// How long DynamoDB hangs, and how many orders a second are sent meanwhile: ten times what
+    /// autoscaling lets a task take, or what a debug build on a busy machine takes.
+    pub hang: Duration,
+    pub hang_rate: f64,
 }
 
 impl Scale {
@@ -35,6 +39,8 @@ impl Scale {
         // Three long polls.
         idle: Duration::from_secs(60),
         starts: 9,
+        hang: Duration::from_secs(120),
+        hang_rate: 600.0,
     };
     /// For a check that the benchmark works.
     pub const QUICK: Self = Self {
@@ -45,5 +51,7 @@ impl Scale {
         counted: 400,
         idle: Duration::from_secs(3),
         starts: 3,
+        hang: Duration::from_secs(5),
+        hang_rate: 60.0,
     };
 }
