@@ -145,7 +145,12 @@ impl Station {
 
 /// A link that leads to a page, and runs nothing.
 fn with_safe_link(attachment: Attachment) -> Attachment {
-    let is_safe = |link: &String| link.starts_with("https://") || link.starts_with('/');
+    // To a browser, `//` and `/\` begin another host, also with a tab or a line break in between.
+    let is_path =
+        |link: &str| link.strip_prefix('/').is_some_and(|rest| !rest.starts_with(['/', '\\']));
+    let is_safe = |link: &String| {
+        (link.starts_with("https://") || is_path(link)) && !link.contains(char::is_control)
+    };
     Attachment { link: attachment.link.filter(is_safe), ..attachment }
 }
 
@@ -269,11 +274,15 @@ mod tests {
             code: None,
             link: Some(link.to_owned()),
         };
-        invoice.attachments = vec![link("https://example.com/7"), link("javascript:alert(1)")];
+        let safe = ["https://example.com/7", "/invoices/7"];
+        let unsafe_links =
+            ["javascript:alert(1)", "//evil.example", "/\\evil.example", "/\t/evil.example", "7"];
+        invoice.attachments = safe.into_iter().chain(unsafe_links).map(link).collect();
         let stations = timeline(&["fulfilment"], &[invoice]).stations;
         let names: Vec<_> = stations.iter().map(|station| station.name.as_str()).collect();
         assert_eq!(names, ["stored", "announced", "fulfilment", "invoice"]);
         let links = stations[3].attachments.iter().map(|it| it.link.as_deref());
-        assert_eq!(links.collect::<Vec<_>>(), [Some("https://example.com/7"), None]);
+        let expected = safe.into_iter().map(Some).chain(unsafe_links.map(|_| None));
+        assert!(links.eq(expected), "{:?}", stations[3].attachments);
     }
 }

@@ -120,3 +120,74 @@ async fn an_order_that_nobody_placed_is_not_found() {
         assert!(answer.body.contains("There is nothing at this address."), "{}", answer.body);
     }
 }
+
+/// A worker is trusted to report, but what it reports may come from anywhere.
+#[tokio::test]
+async fn markup_and_control_characters_in_a_report_are_only_text() {
+    const MARKUP: &str = "\"><script>alert(1)</script>\u{1b}[31m\r\ndata: {}\r\n\r\n\u{0}\u{2028}";
+    let site = Site::start().await;
+    let id = place(&site).await;
+    announce(&site, id).await;
+    let long_ago = Timestamp::now() - SignedDuration::from_secs(3_600);
+    site.account.place_at(id, long_ago).await;
+    site.account.announce_at(id, long_ago).await;
+    let mut hostile = report(id, 1, State::Done, &[(MARKUP, long_ago), (MARKUP, long_ago)]);
+    hostile.service = format!("service {MARKUP}");
+    let link = Some("//evil.example/\"><script>".to_owned());
+    let (label, code) = (MARKUP.to_owned(), Some(MARKUP.to_owned()));
+    hostile.attachments = vec![Attachment { label, code, link }];
+    project(&site, hostile).await;
+    project(&site, report(id, 1, State::Done, &[("fulfilled", long_ago)])).await;
+
+    let path = format!("/orders/{id}");
+    for page in [&path, "/orders", "/flow"] {
+        let page = site.page(page).await;
+        assert_eq!(page.status, StatusCode::OK, "{}", page.body);
+        assert!(!page.body.contains("<script>"), "{}", page.body);
+        assert!(!page.body.contains("evil.example"), "{}", page.body);
+    }
+    let order = site.json(&path).await;
+    assert_eq!(order["stations"][3]["attachments"][0]["code"], MARKUP);
+    // An event is one line, whatever is in it.
+    let events = site.page(&format!("{path}/events")).await.body;
+    let data: Vec<_> = events.lines().filter(|line| line.starts_with("data:")).collect();
+    assert_eq!(data.len(), 1, "{events}");
+    assert_eq!(serde_json::from_str::<Value>(&data[0][5..]).unwrap(), order);
+}
+
+#[tokio::test]
+async fn clocks_that_are_an_hour_off_hide_nothing() {
+    let site = Site::start().await;
+    for hours in [-1, 1] {
+        let id = place(&site).await;
+        announce(&site, id).await;
+        let off = Timestamp::now() + SignedDuration::from_hours(hours);
+        site.account.place_at(id, off).await;
+        // The worker's clock is right, or off as well.
+        project(&site, report(id, 1, State::Working, &[("started", Timestamp::now())])).await;
+        project(&site, report(id, 2, State::Done, &[("started", off), ("fulfilled", off)])).await;
+        let path = format!("/orders/{id}");
+        let order = site.json(&path).await;
+        assert_eq!((&order["is_done"], &order["state"]), (&json!(true), &json!("fulfilled")));
+        let list = site.json("/orders").await;
+        assert!(list.to_string().contains(&id.to_string()), "{list}");
+        assert_eq!(site.page(&path).await.status, StatusCode::OK);
+        assert_eq!(site.page("/flow").await.status, StatusCode::OK);
+    }
+}
+
+#[tokio::test]
+async fn a_report_of_200_kilobytes_is_shown_and_does_not_hold_up_the_others() {
+    let site = Site::start().await;
+    let id = place(&site).await;
+    announce(&site, id).await;
+    let at = Timestamp::now();
+    let mut large = report(id, 1, State::Done, &[("written", at)]);
+    large.service = "invoice".to_owned();
+    let label = "x".repeat(200_000);
+    large.attachments = vec![Attachment { label, code: None, link: None }];
+    project(&site, large).await;
+    project(&site, report(id, 1, State::Done, &[("fulfilled", at)])).await;
+    assert_eq!(site.json(&format!("/orders/{id}")).await["is_done"], true);
+    assert_eq!(site.page("/orders").await.status, StatusCode::OK);
+}
