@@ -6,8 +6,8 @@ use web::{viewers, watch::Watchers};
 
 use crate::orders_table::{OrdersTable, PlacedOrder};
 
-/// The most viewers at once: each holds a connection and about 20 KB. A client may be an office full
-/// of people.
+/// The most viewers at once: each holds a connection and about 20 KB. A client may be an office
+/// full of people.
 const VIEWERS: viewers::Limits = viewers::Limits { in_all: 1_000, of_a_client: 50 };
 
 /// One watcher for each order that has viewers.

@@ -34,9 +34,7 @@ impl fmt::Display for IdempotencyKey {
 impl FromStr for IdempotencyKey {
     type Err = InvalidIdempotencyKey;
 
-    /// Reads a UUID, also between quotes, as [the draft of the header] writes it.
-    ///
-    /// [the draft of the header]: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
+    /// Reads a UUID, also between quotes, as draft-ietf-httpapi-idempotency-key-header writes it.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let text = text.trim();
         let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));

@@ -3,10 +3,10 @@
 
 /// Whether a character leaves ink, or is at least a dotted circle.
 ///
-/// The ranges are those of the property [`Default_Ignorable_Code_Point`] of Unicode 17, and one
-/// symbol whose glyph is blank.
+/// The ranges are those of the property `Default_Ignorable_Code_Point` of Unicode 17, in
+/// [DerivedCoreProperties.txt], and one symbol whose glyph is blank.
 ///
-/// [`Default_Ignorable_Code_Point`]: https://www.unicode.org/Public/17.0.0/ucd/DerivedCoreProperties.txt
+/// [DerivedCoreProperties.txt]: https://www.unicode.org/Public/17.0.0/ucd/
 pub fn is_visible(character: char) -> bool {
     let is_ignorable = matches!(
         character,

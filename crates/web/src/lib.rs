@@ -1,5 +1,5 @@
-//! What every web service needs: a server for clients that are not friends, problems as a page or as
-//! JSON, protected pages, traced requests, and live updates.
+//! What every web service needs: a server with limits, problems as a page or as JSON, protected
+//! pages, traced requests, and live updates.
 
 pub mod serve;
 

@@ -115,8 +115,8 @@ where
     }
 
     /// The states of the thing `key` for a viewer at `client`: the present one, unless its version
-    /// is the `known` one, and each later one. The stream ends when the thing is settled, after two minutes, or when the
-    /// process shuts down.
+    /// is the `known` one, and each later one. The stream ends when the thing is settled, after two
+    /// minutes, or when the process shuts down.
     ///
     /// # Errors
     ///

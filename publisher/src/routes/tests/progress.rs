@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use axum::{
-    body::Body,
-    http::{Request, StatusCode, header},
+    body::{Body, to_bytes},
+    http::{HeaderMap, Request, StatusCode, header},
 };
 use jiff::{SignedDuration, Timestamp};
 use orders::{
@@ -13,8 +13,11 @@ use orders::{
 };
 use serde_json::{Value, json};
 use tokio::time::timeout;
+use tower::ServiceExt as _;
+use web::Client;
 
 use super::site::Site;
+use crate::routes;
 
 async fn place(site: &Site) -> OrderId {
     let created = site.post(None, &json!({ "customer": "Ada", "amount": "42" })).await.body;
@@ -108,6 +111,32 @@ async fn a_stream_shows_the_order_and_ends_when_it_is_settled() {
     assert_eq!(shown, site.json(&format!("/orders/{id}")).await);
     let version = shown["version"].as_u64().unwrap();
     assert!(events.body.contains(&format!("id: {version}\n")), "{}", events.body);
+}
+
+#[tokio::test]
+async fn a_client_has_fifty_streams_and_then_a_clear_answer() {
+    const STREAMS: usize = 50;
+    let site = Site::start().await;
+    let id = place(&site).await;
+    let open = async |client: u8| {
+        let mut request = Request::get(format!("/orders/{id}/events"));
+        let client = Client::of([203, 0, 113, client].into(), &HeaderMap::new(), 0);
+        request.extensions_mut().unwrap().insert(client);
+        routes::router(site.app.clone()).oneshot(request.body(Body::empty()).unwrap()).await
+    };
+    let mut streams = Vec::new();
+    for _ in 0..STREAMS {
+        streams.push(open(1).await.unwrap());
+    }
+    assert!(streams.iter().all(|stream| stream.status() == StatusCode::OK));
+    let refused = open(1).await.unwrap();
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(refused.headers()[header::RETRY_AFTER], "5");
+    let body = to_bytes(refused.into_body(), 1_000).await.unwrap();
+    assert!(String::from_utf8_lossy(&body).contains("too many live pages open"), "{body:?}");
+    assert_eq!(open(2).await.unwrap().status(), StatusCode::OK);
+    streams.pop();
+    assert_eq!(open(1).await.unwrap().status(), StatusCode::OK);
 }
 
 #[tokio::test]
