@@ -9,9 +9,8 @@ use axum::{Router, response::Response};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
-    io::AsyncWriteExt as _,
     net::{TcpListener, TcpStream},
-    sync::Semaphore,
+    sync::{OwnedSemaphorePermit, Semaphore},
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -26,8 +25,13 @@ mod tests;
 
 use patience::{Patience, Turn};
 
-/// The most connections at once: more than all limits of what a connection can be used for.
-const MAX_CONNECTIONS: usize = 2_000;
+/// The most connections at once: those of 1,000 live streams and of 400 requests under way, and some
+/// more.
+const MAX_CONNECTIONS: usize = 1_500;
+/// Beyond these, so many more get one answer and have a few seconds for it. So idle connections keep
+/// out neither a health check nor a customer, who at least hears that there is too much to do.
+const MAX_BRIEF: usize = 100;
+const BRIEF: Duration = Duration::from_secs(5);
 /// How long a connection may be idle between requests: longer than the 60 s after which load
 /// balancers close theirs. Otherwise one might send a request into a connection that is closing.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(75);
@@ -36,12 +40,6 @@ const MAX_HEAD_BYTES: usize = 16 * 1024;
 const MAX_HEADERS: usize = 100;
 /// The pause after a failure to accept, such as when no file descriptors are left.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
-
-/// The answer to a connection for which there is no place.
-const NO_PLACE: &str = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 5\r\n\
-     content-type: text/plain; charset=utf-8\r\ncontent-length: 28\r\nconnection: close\r\n\r\n\
-     There are too many clients.\n";
-const NO_PLACE_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Serves `router` until `shutdown` is cancelled; then requests in progress have the time `drain`.
 /// The connections that are still open are closed when this returns or is dropped.
@@ -54,76 +52,107 @@ pub async fn serve(
     shutdown: CancellationToken,
     drain: Duration,
 ) {
-    serve_at_most(MAX_CONNECTIONS, listener, router, proxies, shutdown, drain).await;
+    let server = Server { router, proxies, shutdown };
+    server.serve(listener, Places::new(MAX_CONNECTIONS, MAX_BRIEF), drain).await;
 }
 
-async fn serve_at_most(
-    max_connections: usize,
-    listener: TcpListener,
+/// What all connections share.
+#[derive(Clone)]
+struct Server {
     router: Router,
     proxies: usize,
     shutdown: CancellationToken,
-    drain: Duration,
-) {
-    let places = Arc::new(Semaphore::new(max_connections));
-    let (connections, end) = (TaskTracker::new(), CancellationToken::new());
-    let _ended = end.clone().drop_guard();
-    while let Some(accepted) = shutdown.run_until_cancelled(listener.accept()).await {
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                back_off(&error).await;
-                continue;
+}
+
+/// The places of connections.
+struct Places {
+    lasting: Arc<Semaphore>,
+    brief: Arc<Semaphore>,
+}
+
+/// How long a connection may last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stay {
+    Lasting,
+    Brief,
+}
+
+impl Places {
+    fn new(lasting: usize, brief: usize) -> Self {
+        Self { lasting: Arc::new(Semaphore::new(lasting)), brief: Arc::new(Semaphore::new(brief)) }
+    }
+
+    fn take(&self) -> Option<(OwnedSemaphorePermit, Stay)> {
+        let lasting = Arc::clone(&self.lasting).try_acquire_owned().map(|it| (it, Stay::Lasting));
+        let brief = || Arc::clone(&self.brief).try_acquire_owned().map(|it| (it, Stay::Brief));
+        lasting.or_else(|_| brief()).ok()
+    }
+}
+
+impl Server {
+    async fn serve(self, listener: TcpListener, places: Places, drain: Duration) {
+        let (connections, end) = (TaskTracker::new(), CancellationToken::new());
+        let _ended = end.clone().drop_guard();
+        while let Some(accepted) = self.shutdown.run_until_cancelled(listener.accept()).await {
+            let (stream, peer) = match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    back_off(&error).await;
+                    continue;
+                }
+            };
+            // Without a place, the connection is closed.
+            if let Some((place, stay)) = places.take() {
+                let served = self.clone().connection(stream, peer, stay);
+                let end = end.clone();
+                connections.spawn(async move {
+                    end.run_until_cancelled_owned(served).await;
+                    drop(place);
+                });
+            }
+        }
+        drop(listener);
+        connections.close();
+        if timeout(drain, connections.wait()).await.is_err() {
+            let connections = connections.len();
+            tracing::warn!(connections, "closing connections that are still open");
+        }
+    }
+
+    /// Serves one connection until its client closes it, is too slow, or has stayed long enough.
+    async fn connection(self, stream: TcpStream, peer: SocketAddr, stay: Stay) {
+        // Sends small answers immediately instead of waiting for the next packet.
+        let _ = stream.set_nodelay(true);
+        let turn = Turn::default();
+        let io = TokioIo::new(Patience::new(stream, turn.clone()));
+        let Self { router, proxies, shutdown } = self;
+        let service =
+            service_fn(move |request| answer(request, peer, router.clone(), proxies, turn.clone()));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(IDLE_TIMEOUT)
+            .keep_alive(stay == Stay::Lasting)
+            .max_buf_size(MAX_HEAD_BYTES)
+            .max_headers(MAX_HEADERS)
+            .serve_connection(io, service);
+        let mut connection = pin!(connection);
+        let brief = async {
+            match stay {
+                Stay::Lasting => std::future::pending().await,
+                Stay::Brief => sleep(BRIEF).await,
             }
         };
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
-            refuse(stream).await;
-            continue;
+        let ended = tokio::select! {
+            ended = &mut connection => ended,
+            () = brief => return,
+            () = shutdown.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
         };
-        let served = connection(stream, peer, router.clone(), proxies, shutdown.clone());
-        let end = end.clone();
-        connections.spawn(async move {
-            end.run_until_cancelled_owned(served).await;
-            drop(place);
-        });
-    }
-    drop(listener);
-    connections.close();
-    if timeout(drain, connections.wait()).await.is_err() {
-        tracing::warn!(connections = connections.len(), "closing connections that are still open");
-    }
-}
-
-/// Serves one connection until its client closes it or is too slow.
-async fn connection(
-    stream: TcpStream,
-    peer: SocketAddr,
-    router: Router,
-    proxies: usize,
-    shutdown: CancellationToken,
-) {
-    // Sends small answers immediately instead of waiting for the next packet.
-    let _ = stream.set_nodelay(true);
-    let turn = Turn::default();
-    let io = TokioIo::new(Patience::new(stream, turn.clone()));
-    let service =
-        service_fn(move |request| answer(request, peer, router.clone(), proxies, turn.clone()));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(IDLE_TIMEOUT)
-        .max_buf_size(MAX_HEAD_BYTES)
-        .max_headers(MAX_HEADERS)
-        .serve_connection(io, service);
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = &mut connection => ended,
-        () = shutdown.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection ended");
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection ended");
     }
 }
 
@@ -149,9 +178,4 @@ async fn back_off(error: &io::Error) {
         tracing::warn!(%error, "cannot accept a connection");
         sleep(ACCEPT_RETRY).await;
     }
-}
-
-/// Says that there is no place. The client may not get it: that is not worth a place.
-async fn refuse(mut stream: TcpStream) {
-    let _ = timeout(NO_PLACE_TIMEOUT, stream.write_all(NO_PLACE.as_bytes())).await;
 }
