@@ -25,11 +25,11 @@ mod tests;
 
 use patience::{Patience, Turn};
 
-/// The most connections at once: those of 1,000 live streams and of 400 requests under way, and some
-/// more.
+/// The most connections at once: those of 1,000 live streams and of 400 requests under way, and
+/// some more.
 const MAX_CONNECTIONS: usize = 1_500;
-/// Beyond these, so many more get one answer and have a few seconds for it. So idle connections keep
-/// out neither a health check nor a customer, who at least hears that there is too much to do.
+/// Beyond these, so many more get one answer and have a few seconds for it. So idle connections
+/// keep out neither a health check nor a customer, who at least hears that there is too much to do.
 const MAX_BRIEF: usize = 100;
 const BRIEF: Duration = Duration::from_secs(5);
 /// How long a connection may be idle between requests: longer than the 60 s after which load

@@ -156,7 +156,6 @@ async fn markup_and_control_characters_in_a_report_are_only_text() {
     const MARKUP: &str = "\"><script>alert(1)</script>\u{1b}[31m\r\ndata: {}\r\n\r\n\u{0}\u{2028}";
     let site = Site::start().await;
     let id = place(&site).await;
-    announce(&site, id).await;
     let long_ago = Timestamp::now() - SignedDuration::from_secs(3_600);
     site.account.place_at(id, long_ago).await;
     site.account.announce_at(id, long_ago).await;
@@ -189,9 +188,9 @@ async fn clocks_that_are_an_hour_off_hide_nothing() {
     let site = Site::start().await;
     for hours in [-1, 1] {
         let id = place(&site).await;
-        announce(&site, id).await;
         let off = Timestamp::now() + SignedDuration::from_hours(hours);
         site.account.place_at(id, off).await;
+        site.account.announce_at(id, off).await;
         // The worker's clock is right, or off as well.
         project(&site, report(id, 1, State::Working, &[("started", Timestamp::now())])).await;
         project(&site, report(id, 2, State::Done, &[("started", off), ("fulfilled", off)])).await;
@@ -209,7 +208,7 @@ async fn clocks_that_are_an_hour_off_hide_nothing() {
 async fn a_report_of_200_kilobytes_is_shown_and_does_not_hold_up_the_others() {
     let site = Site::start().await;
     let id = place(&site).await;
-    announce(&site, id).await;
+    site.account.announce_at(id, Timestamp::now()).await;
     let at = Timestamp::now();
     let mut large = report(id, 1, State::Done, &[("written", at)]);
     large.service = "invoice".to_owned();
