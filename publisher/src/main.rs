@@ -46,7 +46,7 @@ const HEALTH: Health = Health { port: "port", path: "/ping" };
 
 /// How long DynamoDB may take to answer, before a call is repeated. If it hangs and then answers
 /// again, the orders that wait for it are stored after this time at most.
-const ORDERS_TIMEOUT: Duration = Duration::from_secs(1);
+const ORDERS_TIMEOUT: Duration = Duration::from_millis(1_500);
 /// How long requests in progress may take to finish after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(20);
 /// How long the last receive and the reports that it brings may take.

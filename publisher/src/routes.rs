@@ -36,12 +36,13 @@ mod tests;
 
 pub use app::App;
 
-/// The most orders under way at once: each holds a connection to DynamoDB. They take some ten
-/// milliseconds, so that it is reached only if DynamoDB hangs.
-pub const MAX_ORDERS: usize = 300;
+/// The most orders under way at once: each holds a connection to DynamoDB. At some milliseconds
+/// each, it is reached only if DynamoDB hangs or the processor is overloaded. So few wait for the
+/// processor for a fraction of a second, and do not repeat calls because of that.
+pub const MAX_ORDERS: usize = 100;
 /// The most other requests to AWS under way at once. They have a limit of their own: readers do not
 /// keep orders out.
-pub const MAX_REQUESTS: usize = 100;
+pub const MAX_REQUESTS: usize = 50;
 
 /// Every page and every operation.
 pub fn router(app: App) -> Router {

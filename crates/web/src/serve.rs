@@ -25,7 +25,7 @@ mod tests;
 
 use patience::{Patience, Turn};
 
-/// The most connections at once: those of 1,000 live streams and of 400 requests under way, and
+/// The most connections at once: those of 1,000 live streams and of 150 requests under way, and
 /// some more.
 const MAX_CONNECTIONS: usize = 1_500;
 /// Beyond these, so many more get one answer and have a few seconds for it. So idle connections

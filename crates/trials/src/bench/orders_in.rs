@@ -29,6 +29,8 @@ const WARM_UP: Duration = Duration::from_millis(300);
 const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(60);
 /// Orders a second that the publisher takes easily, with the delay of a network.
 const EASY_RATE: f64 = 200.0;
+/// As many connections as a publisher takes orders from at once.
+const MANY: u32 = 100;
 const BARE_CALLS: usize = 200;
 
 /// The result of one load on one publisher.
@@ -45,7 +47,7 @@ pub async fn measure(binaries: &Path, scale: Scale, report: &mut Report) -> anyh
     let mut curve = Vec::new();
     let mut capacity = 0.0;
     for (kind, connections) in
-        [(Kind::Form, 1), (Kind::Form, 16), (Kind::Form, 256), (Kind::Json, 16)]
+        [(Kind::Form, 1), (Kind::Form, 16), (Kind::Form, MANY), (Kind::Json, 16)]
     {
         let name = format!("{kind}, {connections} connections, closed loop");
         let load = load_for(scale, kind, connections, Pace::Closed);
@@ -66,7 +68,7 @@ pub async fn measure(binaries: &Path, scale: Scale, report: &mut Report) -> anyh
         }
     }
     report.curve("Orders in, by connections", "connections", "orders a second", curve);
-    for (share, connections) in [(0.5, 16), (0.5, 256), (0.9, 16)] {
+    for (share, connections) in [(0.5, 16), (0.5, MANY), (0.9, 16)] {
         let rate = (capacity * share).floor();
         let name = format!("form, {connections} connections, {rate:.0}/s, open loop");
         let load = load_for(scale, Kind::Form, connections, Pace::Open(rate));
