@@ -27,22 +27,26 @@ use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
     net::{TcpListener, TcpStream},
-    task::JoinSet,
+    sync::watch,
 };
 use tokio_util::task::AbortOnDropHandle;
 
 mod call;
+mod door;
 mod draws;
 mod forward;
+mod outage;
 mod plan;
 mod reply;
 
 pub use call::{Call, Service};
 pub use draws::Counts;
+pub use outage::{Broken, Calls, Outage};
 pub use plan::{Fault, Plan};
 
 use draws::Draws;
 use forward::Upstream;
+use outage::happens;
 use reply::Reply;
 
 /// What the proxy does to calls.
@@ -69,16 +73,9 @@ struct Shared {
     draws: Draws,
     delay: Duration,
     calm: AtomicBool,
-    outage: Mutex<Option<Outage>>,
-}
-
-/// A part of AWS that is unavailable.
-#[derive(Clone, Debug)]
-pub struct Outage {
-    /// It is each call whose request contains one of these texts, such as a table's name.
-    pub mentions: Vec<String>,
-    /// What happens to these calls.
-    pub fault: Fault,
+    outages: Mutex<Vec<Outage>>,
+    /// How connections fail, by the first outage that says so.
+    broken: watch::Sender<Option<Broken>>,
 }
 
 impl Proxy {
@@ -99,9 +96,16 @@ impl Proxy {
             draws: Draws::new(conditions.faults),
             delay: conditions.delay,
             calm: AtomicBool::new(false),
-            outage: Mutex::default(),
+            outages: Mutex::default(),
+            broken: watch::Sender::new(None),
         });
-        let accepting = tokio::spawn(accept(listener, shared.clone()));
+        let (broken, served) = (shared.broken.subscribe(), shared.clone());
+        let serve = move |stream, broken| serve(stream, broken, served.clone());
+        let accepting = tokio::spawn(async move {
+            if let Err(error) = door::accept(listener, broken, serve).await {
+                tracing::error!(%error, "the proxy cannot listen any more");
+            }
+        });
         Ok(Self {
             url: format!("http://{address}"),
             shared,
@@ -114,9 +118,16 @@ impl Proxy {
         self.shared.calm.store(true, Ordering::Relaxed);
     }
 
-    /// Begins an outage, in place of the one before; `None` ends it.
-    pub fn set_outage(&self, outage: Option<Outage>) {
-        *self.shared.outage.lock().unwrap_or_else(PoisonError::into_inner) = outage;
+    /// Begins these outages, in place of those before; without any, all is well. The first one that
+    /// a call belongs to decides.
+    pub fn set_outages(&self, outages: Vec<Outage>) {
+        let broken = outages.iter().find_map(Outage::broken);
+        *self.shared.outages.lock().unwrap_or_else(PoisonError::into_inner) = outages;
+        self.shared.broken.send_if_modified(|current| {
+            let changes = *current != broken;
+            *current = broken;
+            changes
+        });
     }
 
     /// The calls and faults so far.
@@ -126,33 +137,32 @@ impl Proxy {
 }
 
 impl Shared {
-    fn outage_of(&self, body: &[u8]) -> Option<Fault> {
-        let outage = self.outage.lock().unwrap_or_else(PoisonError::into_inner);
-        let Outage { mentions, fault } = outage.as_ref()?;
-        let text = String::from_utf8_lossy(body);
-        mentions.iter().any(|mention| text.contains(mention)).then_some(*fault)
+    fn outage_of(&self, call: &Call, body: &[u8]) -> Option<Fault> {
+        let outages = self.outages.lock().unwrap_or_else(PoisonError::into_inner);
+        let fault = outages.iter().find_map(|outage| outage.fault_of(call, body))?;
+        self.draws.met(fault.name());
+        Some(fault)
     }
 }
 
-async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    // Dropping the set together with this task closes all connections.
-    let mut connections = JoinSet::new();
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                connections.spawn(serve(stream, shared.clone()));
-            }
-            // Most likely the process is out of file descriptors; some will be closed soon.
-            Err(error) => {
-                tracing::warn!(%error, "the proxy cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
+async fn serve(mut stream: TcpStream, broken: Option<Broken>, shared: Arc<Shared>) {
+    let broken = broken.filter(|it| !matches!(it, Broken::Reset(percent) if !happens(*percent)));
+    if let Some(broken) = broken {
+        shared.draws.met(broken.name());
+    }
+    match broken {
+        Some(Broken::Silent) => {
+            // Until the caller gives up.
+            let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+            return;
         }
-        while connections.try_join_next().is_some() {}
+        Some(Broken::Reset(_)) => {
+            let _ = stream.set_zero_linger();
+            return;
+        }
+        Some(Broken::Slow(time)) => tokio::time::sleep(time).await,
+        Some(Broken::Refused) | None => {}
     }
-}
-
-async fn serve(stream: TcpStream, shared: Arc<Shared>) {
     // Sends small answers immediately instead of waiting for the next packet.
     let _ = stream.set_nodelay(true);
     let service = service_fn(move |request: Request<Incoming>| {
@@ -183,12 +193,15 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
     let call = Call::of(&head, &body);
     let calm = shared.calm.load(Ordering::Relaxed);
     let fault = shared.draws.next(&call, calm);
-    let fault = shared.outage_of(&body).or(fault);
+    let fault = shared.outage_of(&call, &body).or(fault);
     hold(shared.delay).await?;
     match fault {
         Some(Fault::ServerError) => return Ok(reply::server_error(&call)),
         Some(Fault::Throttle) => return Ok(reply::throttle(&call)),
+        Some(Fault::Denied) => return Ok(reply::denied(&call)),
         Some(Fault::Reset) => return Err(io::ErrorKind::ConnectionReset.into()),
+        // Until the caller gives up.
+        Some(Fault::Hang) => return std::future::pending().await,
         Some(Fault::AnswerLost | Fault::Stall(_) | Fault::SlowLink(_)) | None => {}
     }
     let stall = match fault {

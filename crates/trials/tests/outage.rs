@@ -2,7 +2,7 @@
 
 use account::{
     endpoint,
-    proxy::{Conditions, Fault, Outage, Proxy},
+    proxy::{Calls, Conditions, Fault, Outage, Proxy},
 };
 use local::build;
 
@@ -23,10 +23,9 @@ async fn orders_of_an_outage_are_fulfilled_after_it_and_none_is_a_dead_letter() 
     let mut test =
         TestSystem::start_at(Some(account.target_through(&proxy.url)), copilot, &[]).await?;
 
-    proxy.set_outage(Some(Outage {
-        mentions: ["orderStatus", "couponsTable"].map(str::to_owned).to_vec(),
-        fault: Fault::Throttle,
-    }));
+    let mentioning = |it: &str| Calls { mentions: it.to_owned(), ..Calls::default() };
+    let of = ["orderStatus", "couponsTable"].map(mentioning).to_vec();
+    proxy.set_outages(vec![Outage::Calls { of, fault: Fault::Throttle, percent: 100 }]);
     let mut ids = Vec::new();
     for _ in 0..ORDERS {
         ids.push(test.order("Ada Lovelace", "80").await?);
@@ -43,7 +42,7 @@ async fn orders_of_an_outage_are_fulfilled_after_it_and_none_is_a_dead_letter() 
         test.dead_letters(worker, 0).await?;
     }
 
-    proxy.set_outage(None);
+    proxy.set_outages(Vec::new());
     for id in &ids {
         test.see_until(id, |order| order["is_done"] == true).await?;
         test.logged("promotion", &["coupon granted", id]).await?;

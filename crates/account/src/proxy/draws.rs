@@ -45,6 +45,11 @@ impl Draws {
         fault
     }
 
+    /// Counts a fault that was not drawn.
+    pub fn met(&self, fault: &'static str) {
+        *self.state().faults.entry(fault).or_default() += 1;
+    }
+
     /// The calls and faults so far.
     pub fn counts(&self) -> Counts {
         let state = self.state();
@@ -62,6 +67,6 @@ impl Draws {
 pub struct Counts {
     /// Requests, including retries, by service and operation such as `SQS.ReceiveMessage`.
     pub calls: BTreeMap<String, u64>,
-    /// Injected faults, by [`Fault::name`].
+    /// Faults that calls met, by [`Fault::name`].
     pub faults: BTreeMap<&'static str, u64>,
 }

@@ -37,6 +37,10 @@ pub enum Fault {
     Stall(Duration),
     /// The answer arrives slowly, over this time.
     SlowLink(Duration),
+    /// The call never reaches the endpoint and is never answered.
+    Hang,
+    /// The answer says that the caller may not do this; the call takes no effect.
+    Denied,
 }
 
 impl Fault {
@@ -49,6 +53,8 @@ impl Fault {
             Self::AnswerLost => "answer lost",
             Self::Stall(_) => "stall",
             Self::SlowLink(_) => "slow link",
+            Self::Hang => "hang",
+            Self::Denied => "denied",
         }
     }
 

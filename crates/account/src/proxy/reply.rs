@@ -52,7 +52,22 @@ pub fn throttle(call: &Call) -> Reply {
         Service::Sqs => "ThrottlingException",
         Service::Sns | Service::Other => "Throttling",
     };
-    error(call, StatusCode::BAD_REQUEST, code)
+    let status = match call.service {
+        Service::Other => StatusCode::TOO_MANY_REQUESTS,
+        Service::DynamoDb | Service::Sns | Service::Sqs => StatusCode::BAD_REQUEST,
+    };
+    error(call, status, code)
+}
+
+/// The caller lacks the permission.
+pub fn denied(call: &Call) -> Reply {
+    let (status, code) = match call.service {
+        Service::DynamoDb => (StatusCode::BAD_REQUEST, "AccessDeniedException"),
+        Service::Sns => (StatusCode::FORBIDDEN, "AuthorizationError"),
+        Service::Sqs => (StatusCode::FORBIDDEN, "AccessDeniedException"),
+        Service::Other => (StatusCode::FORBIDDEN, "AccessDenied"),
+    };
+    error(call, status, code)
 }
 
 fn error(call: &Call, status: StatusCode, code: &str) -> Reply {

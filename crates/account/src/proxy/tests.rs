@@ -12,6 +12,8 @@ use axum::Router;
 use reqwest::{Client, Response};
 use tokio::net::TcpListener;
 
+mod outages;
+
 use super::{Conditions, Fault, Plan, Proxy};
 
 const SEND: &str = "SQS.SendMessage";
