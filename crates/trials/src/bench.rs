@@ -37,8 +37,6 @@ mod consumer;
 
 mod peers;
 
-mod usage;
-
 mod progress;
 
 mod report;

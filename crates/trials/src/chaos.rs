@@ -10,11 +10,13 @@
 use std::{
     io::IsTerminal as _,
     path::PathBuf,
+    process::ExitCode,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use account::proxy::Proxy;
+use account::proxy::{Plan, Proxy};
+use local::build;
 use tokio::time::interval;
 
 mod args;
@@ -29,6 +31,10 @@ mod quiet;
 
 mod audit;
 
+mod shown;
+
+mod outages;
+
 pub use args::Args;
 
 use arena::{Arena, VISIBILITY_SECONDS};
@@ -39,12 +45,15 @@ use fleet::{Fleet, Kills};
 const TERMINAL_INTERVAL: Duration = Duration::from_secs(1);
 const FILE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Runs the test and prints the result. True if nothing was lost and nothing happened twice.
+/// Runs the test and prints the result. Fails if something was lost or happened twice.
 ///
 /// # Errors
 ///
 /// If the test cannot be completed: a service does not start, or the queues do not become empty.
-pub async fn run(args: &Args) -> anyhow::Result<bool> {
+pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
+    if args.outages {
+        return outages::run(args.seed, &args.of_outages).await;
+    }
     let started = Instant::now();
     println!(
         "{} orders, seed {}, {} % of AWS calls fail, kills of each service: {}, \
@@ -54,8 +63,10 @@ pub async fn run(args: &Args) -> anyhow::Result<bool> {
         args.fault_percent,
         args.kills()
     );
-    let arena = Arena::set_up(args).await?;
-    let mut fleet = Fleet::start(&arena, args).await?;
+    let faults = Plan { seed: args.seed, percent: args.fault_percent };
+    let arena = Arena::set_up(build::binaries().await?, Some(faults)).await?;
+    let mut fleet = Fleet::start(&arena).await?;
+    fleet.draw_kills(args);
     let progress = Arc::new(Progress::default());
     let printing = tokio::spawn(print(Arc::clone(&progress), args.orders));
 
@@ -79,7 +90,7 @@ pub async fn run(args: &Args) -> anyhow::Result<bool> {
     }
     println!("took {} s", started.elapsed().as_secs());
     arena.endpoint.stop().await;
-    Ok(audit.passed())
+    Ok(if audit.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn print(progress: Arc<Progress>, orders: u32) {

@@ -4,3 +4,5 @@
 pub mod chaos;
 
 pub mod bench;
+
+mod usage;

@@ -41,8 +41,7 @@ fn main() -> ExitCode {
         }
     };
     match run(arguments) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(code) => code,
         Err(error) => {
             anstream::eprintln!("trials: {error:#}");
             let is_mistake = error.is::<Mistake>() || error.is::<Misconfigured>();
@@ -52,10 +51,13 @@ fn main() -> ExitCode {
 }
 
 #[tokio::main]
-async fn run(arguments: Arguments) -> anyhow::Result<bool> {
+async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         Command::Chaos(args) => chaos::run(&args).await,
-        Command::Bench(args) => bench::run(&args).await,
-        Command::Worker => bench::worker().await.map(|()| true),
+        Command::Bench(args) => {
+            let lost_none = bench::run(&args).await?;
+            Ok(if lost_none { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        }
+        Command::Worker => bench::worker().await.map(|()| ExitCode::SUCCESS),
     }
 }

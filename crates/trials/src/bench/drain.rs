@@ -19,8 +19,8 @@ use super::{
     report::{Report, Target},
     rig::{Rig, Way},
     scale::{NETWORK, Scale},
-    usage::Meter,
 };
+use crate::usage::Meter;
 
 const SECTION: &str = "Orders out";
 /// How many messages are published at the same time to fill a queue.

@@ -19,8 +19,8 @@ use super::{
     rig::{Rig, Way},
     scale::{NETWORK, Scale},
     stored,
-    usage::Meter,
 };
+use crate::usage::Meter;
 
 const SECTION: &str = "Orders in";
 /// The load before the measurement begins: it opens connections and touches memory.

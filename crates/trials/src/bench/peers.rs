@@ -21,8 +21,8 @@ use super::{
     report::Report,
     rig::{Rig, Way},
     scale::Scale,
-    usage::Meter,
 };
+use crate::usage::Meter;
 
 mod install;
 

@@ -17,8 +17,8 @@ use super::{
     rig::{Rig, Service, Way},
     scale::Scale,
     stored,
-    usage::{Meter, cpu_seconds, memory_mb},
 };
+use crate::usage::{Meter, cpu_seconds, memory_mb};
 
 const LATENCY: &str = "From POST to fulfilled";
 const LEAN: &str = "Memory, CPU, start and size";

@@ -18,8 +18,6 @@ use orders::{event::ORDERS_TOPIC, order::Amount};
 use serde_json::json;
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::args::Args;
-
 /// How long a received message is hidden: less than in the manifests, so that the messages of a
 /// killed worker are soon redelivered. It is the shortest that the runtime accepts.
 pub const VISIBILITY_SECONDS: u32 = 10;
@@ -35,6 +33,8 @@ pub struct Arena {
     pub account: Account,
     /// The proxy through which the services reach the endpoint.
     pub proxy: Proxy,
+    /// The URL at which the services get their credentials; without one, they have fixed ones.
+    pub credentials: Option<String>,
     /// The lines that the services logged.
     pub log: Log,
     /// Receives the lines of the services.
@@ -48,14 +48,13 @@ pub struct Arena {
 }
 
 impl Arena {
-    /// Builds the services, and creates the account.
-    pub async fn set_up(args: &Args) -> anyhow::Result<Self> {
-        let binaries = build::binaries().await?;
+    /// Creates the account for services whose binaries are in `binaries`. Their calls fail as
+    /// `faults` draws.
+    pub async fn set_up(binaries: PathBuf, faults: Option<Plan>) -> anyhow::Result<Self> {
         let deployment = copilot::read(&build::copilot_directory(), ENVIRONMENT)?;
         let settings = Settings::loopback(0).like_aws(args.seed);
         let embedded = EmbeddedAccount::start(&deployment, &settings).await?;
         let EmbeddedAccount { endpoint, target, account } = embedded;
-        let faults = Some(Plan { seed: args.seed, percent: args.fault_percent });
         let conditions = Conditions { faults, ..Conditions::default() };
         let proxy = Proxy::start(&endpoint.url, conditions).await?;
         let aws = target.config().await;
@@ -63,7 +62,18 @@ impl Arena {
         let audit_queue = subscribe_audit_queue(&aws, &account).await?;
         let coupons_from = coupons_from(&deployment)?;
         let (log, lines) = Log::new();
-        Ok(Self { endpoint, aws, account, proxy, log, lines, binaries, audit_queue, coupons_from })
+        Ok(Self {
+            endpoint,
+            aws,
+            account,
+            proxy,
+            credentials: None,
+            log,
+            lines,
+            binaries,
+            audit_queue,
+            coupons_from,
+        })
     }
 
     /// The queues of the services.
@@ -79,6 +89,11 @@ impl Arena {
             Some(DeadLetters::new(sqs.clone(), url, queue.url.clone()))
         });
         with_dead_letters.collect()
+    }
+
+    /// Whether an order of this total earns a coupon.
+    pub fn earns_coupon(&self, total: Amount) -> bool {
+        self.coupons_from.is_none_or(|from| from <= total)
     }
 
     /// The name of a table: the value of `variable` in the environment of `service`.

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::outages;
+
 /// A default of one kill for this many orders.
 const ORDERS_PER_KILL: usize = 500;
 
@@ -26,6 +28,12 @@ pub struct Args {
     /// Directory for the logs of the services [default: none, or a temporary one if a check fails]
     #[arg(long, value_name = "DIR")]
     pub keep_logs: Option<PathBuf>,
+    /// Instead, let one part of AWS after the other fail for a while, in each way that makes sense
+    #[arg(long, conflicts_with_all = ["orders", "fault_percent", "kills", "concurrency", "keep_logs"])]
+    pub outages: bool,
+    /// The options of that.
+    #[command(flatten)]
+    pub of_outages: outages::Options,
 }
 
 impl Args {

@@ -5,16 +5,22 @@ use std::{
     fmt,
 };
 
-use anyhow::Context as _;
 use aws_sdk_dynamodb::types::AttributeValue;
-use orders::{
-    event::Event,
-    order::Amount,
-    report::{Report, State},
-};
+use orders::{event::Event, order::Amount};
 use pubsub::{notification::Notification, subscribe::FromMessage as _};
 
-use super::{arena::Arena, customers::Accepted, quiet};
+use super::{arena::Arena, customers::Accepted, quiet, shown::Shown};
+
+/// Names of rows.
+pub const SHOWN_AS_FULFILLED: &str = "shown as fulfilled";
+/// As above.
+pub const EARN_COUPONS: &str = "orders above promotion's filter";
+/// As above.
+pub const COUPONS: &str = "coupons";
+/// As above.
+pub const ANNOUNCED_AGAIN: &str = "announced again";
+/// As above.
+pub const DEAD_LETTERS: &str = "dead letters left";
 
 /// The rows of the audit.
 #[derive(Debug)]
@@ -33,7 +39,28 @@ struct Row {
 impl Audit {
     /// Whether every count is right.
     pub fn passed(&self) -> bool {
-        self.rows.iter().all(|row| row.expected.is_none_or(|expected| expected == row.count))
+        self.rows.iter().all(Row::is_right)
+    }
+
+    /// A sentence for each count that is wrong.
+    pub fn broken(&self) -> Vec<String> {
+        let wrong = self.rows.iter().filter(|row| !row.is_right());
+        let sentence = |row: &Row| {
+            let expected = row.expected.unwrap_or_default();
+            format!("{}: {}, but it must be {expected}", row.what, row.count)
+        };
+        wrong.map(sentence).collect()
+    }
+
+    /// The count in the row `what`; 0 if there is none.
+    pub fn count(&self, what: &str) -> usize {
+        self.rows.iter().find(|row| row.what == what).map_or(0, |row| row.count)
+    }
+}
+
+impl Row {
+    fn is_right(&self) -> bool {
+        self.expected.is_none_or(|expected| expected == self.count)
     }
 }
 
@@ -72,8 +99,7 @@ struct Findings {
 
 /// Compares the accepted orders with what became of them.
 pub async fn audit(arena: &Arena, accepted: &[Accepted], unclean: usize) -> anyhow::Result<Audit> {
-    let earns_coupon = |amount| arena.coupons_from.is_none_or(|from| from <= amount);
-    let rewarded = accepted.iter().filter(|order| earns_coupon(order.amount));
+    let rewarded = accepted.iter().filter(|order| arena.earns_coupon(order.amount));
     let rewarded = rewarded.map(|order| order.id.to_string()).collect();
     let accepted = accepted.iter().map(|order| (order.id.to_string(), order.amount)).collect();
     let findings = Findings {
@@ -110,17 +136,17 @@ impl Findings {
             must("stored as accepted", accepted(&|id| self.is_stored(id)), orders),
             must("announced", accepted(&|id| self.announced.contains_key(id)), orders),
             must("fulfilled", accepted(&|id| self.fulfilled.contains_key(id)), orders),
-            must("shown as fulfilled", accepted(&|id| self.shown.fulfilled.contains(id)), orders),
-            info("orders above promotion's filter", rewarded),
-            must("coupons", self.coupons.len(), rewarded),
+            must(SHOWN_AS_FULFILLED, accepted(&|id| self.shown.fulfilled.contains(id)), orders),
+            info(EARN_COUPONS, rewarded),
+            must(COUPONS, self.coupons.len(), rewarded),
             must(
                 "coupons of orders below the filter",
                 coupons(&|id, _| !self.rewarded.contains(id)),
                 0,
             ),
             must("coupons shown as stored", coupons(&is_shown), rewarded),
-            must("dead letters left", self.dead_letters, 0),
-            info("announced again", repeated(&self.announced)),
+            must(DEAD_LETTERS, self.dead_letters, 0),
+            info(ANNOUNCED_AGAIN, repeated(&self.announced)),
             info("fulfilled again", repeated(&self.fulfilled)),
             must("orders stored but never accepted", unknown, 0),
             must("processes that did not exit cleanly after SIGTERM", self.unclean, 0),
@@ -153,40 +179,19 @@ impl Findings {
     }
 }
 
-/// What the orders' pages show, read from the reports that are stored on the orders.
-#[derive(Default)]
-struct Shown {
-    fulfilled: BTreeSet<String>,
-    /// The coupons' codes, by order.
-    coupons: BTreeMap<String, BTreeSet<String>>,
-}
-
 async fn shown(arena: &Arena) -> anyhow::Result<Shown> {
     let dynamodb = aws_sdk_dynamodb::Client::new(&arena.aws);
     let scan = dynamodb.scan().table_name(arena.table("publisher", "ORDERS_TABLE_NAME")?);
     let mut items = scan.into_paginator().items().send();
     let mut shown = Shown::default();
     while let Some(item) = items.next().await {
-        let reports =
-            item?.into_values().filter_map(|value| value.as_m().ok()?.get("told").cloned());
-        for report in reports {
-            let json = report.as_s().ok().context("a stored report is not a text")?;
-            let report: Report = serde_json::from_str(json).context("reading a stored report")?;
-            let id = report.order_id.to_string();
-            if report.state == State::Done && report.service == "fulfilment" {
-                shown.fulfilled.insert(id.clone());
-            }
-            let codes = report.attachments.into_iter().filter_map(|it| it.code);
-            codes.for_each(|code| {
-                shown.coupons.entry(id.clone()).or_default().insert(code);
-            });
-        }
+        shown.add(&item?)?;
     }
     Ok(shown)
 }
 
 /// The attribute `value` of every item of a table, by its attribute `key`.
-async fn column(
+pub async fn column(
     arena: &Arena,
     service: &str,
     variable: &str,

@@ -61,7 +61,7 @@ pub async fn place_orders(
     urls: Vec<String>,
     progress: Arc<Progress>,
 ) -> anyhow::Result<Vec<Accepted>> {
-    let client = Client::builder().redirect(Policy::none()).timeout(TIMEOUT).build()?;
+    let client = client()?;
     let next = Arc::new(AtomicU32::new(0));
     let mut customers = JoinSet::new();
     for _ in 0..args.concurrency {
@@ -86,31 +86,58 @@ pub async fn place_orders(
     Ok(accepted)
 }
 
-async fn place(
-    client: &Client,
-    urls: &[String],
-    seed: u64,
-    number: u32,
-    progress: &Progress,
-) -> anyhow::Result<Accepted> {
-    let name = format!("chaos {seed} {number}");
-    let mut random =
-        StdRng::seed_from_u64(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).as_u64_pair().0);
-    let key = uuid::Builder::from_random_bytes(random.random()).into_uuid().to_string();
-    let amount = Amount::from_cents(random.random_range(1..16_000)).context("an amount")?;
-    let customer = format!("Customer {}", number % 50);
-    let as_form = random.random_bool(0.5);
-    let form = OrderId::derived(&key);
-    let id = if as_form {
-        form
-    } else {
-        let key: IdempotencyKey = key.parse()?;
-        key.order(customer.parse()?, amount).id
-    };
-    for attempt in 0..MAX_ATTEMPTS {
-        progress.requests.fetch_add(1, Ordering::Relaxed);
-        let url = &urls[(number + attempt) as usize % urls.len()];
-        let request = if as_form {
+/// An order that a customer wants to place.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The id that it will have.
+    pub id: OrderId,
+    /// Its total.
+    pub amount: Amount,
+    key: String,
+    customer: String,
+    as_form: bool,
+}
+
+/// The answer to an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The order is accepted.
+    Accepted,
+    /// The publisher, or its connection, failed: the order may be sent again.
+    Failed,
+}
+
+impl Wanted {
+    /// The order with this number, drawn at random.
+    ///
+    /// # Errors
+    ///
+    /// None that is known of: what is drawn is an order.
+    pub fn draw(seed: u64, number: u32) -> anyhow::Result<Self> {
+        let name = format!("chaos {seed} {number}");
+        let hash = Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()).as_u64_pair().0;
+        let mut random = StdRng::seed_from_u64(hash);
+        let key = uuid::Builder::from_random_bytes(random.random()).into_uuid().to_string();
+        let amount = Amount::from_cents(random.random_range(1..16_000)).context("an amount")?;
+        let customer = format!("Customer {}", number % 50);
+        let as_form = random.random_bool(0.5);
+        let id = if as_form {
+            OrderId::derived(&key)
+        } else {
+            let key: IdempotencyKey = key.parse()?;
+            key.order(customer.parse()?, amount).id
+        };
+        Ok(Self { id, amount, key, customer, as_form })
+    }
+
+    /// Sends it once to the publisher at `url`.
+    ///
+    /// # Errors
+    ///
+    /// If the publisher rejects it.
+    pub async fn send(&self, client: &Client, url: &str) -> anyhow::Result<Answer> {
+        let Self { id, amount, key, customer, as_form } = self;
+        let request = if *as_form {
             let fields = [
                 ("id", id.to_string()),
                 ("customer", customer.clone()),
@@ -119,18 +146,44 @@ async fn place(
             client.post(url).form(&fields)
         } else {
             let body = serde_json::json!({ "customer": customer, "amount": amount.to_string() });
-            client.post(format!("{url}/orders")).header("idempotency-key", &key).json(&body)
+            client.post(format!("{url}/orders")).header("idempotency-key", key).json(&body)
         };
-        // Without an answer, or after a server error, the same request is sent again.
-        if let Ok(response) = request.send().await {
-            match response.status() {
-                StatusCode::SEE_OTHER | StatusCode::CREATED | StatusCode::OK => {
-                    return Ok(Accepted { id, amount });
-                }
-                status => ensure!(status.is_server_error(), "order {id} was answered {status}"),
+        let Ok(response) = request.send().await else { return Ok(Answer::Failed) };
+        match response.status() {
+            StatusCode::SEE_OTHER | StatusCode::CREATED | StatusCode::OK => Ok(Answer::Accepted),
+            status => {
+                ensure!(status.is_server_error(), "order {id} was answered {status}");
+                Ok(Answer::Failed)
             }
         }
-        sleep(Duration::from_millis(random.random_range(0..MAX_PAUSE_MS))).await;
     }
-    anyhow::bail!("order {id} was not accepted in {MAX_ATTEMPTS} attempts")
+}
+
+/// A client for orders, which does not follow redirects.
+///
+/// # Errors
+///
+/// If it cannot be made.
+pub fn client() -> anyhow::Result<Client> {
+    Ok(Client::builder().redirect(Policy::none()).timeout(TIMEOUT).build()?)
+}
+
+async fn place(
+    client: &Client,
+    urls: &[String],
+    seed: u64,
+    number: u32,
+    progress: &Progress,
+) -> anyhow::Result<Accepted> {
+    let wanted = Wanted::draw(seed, number)?;
+    for attempt in 0..MAX_ATTEMPTS {
+        progress.requests.fetch_add(1, Ordering::Relaxed);
+        let url = &urls[(number + attempt) as usize % urls.len()];
+        if wanted.send(client, url).await? == Answer::Accepted {
+            return Ok(Accepted { id: wanted.id, amount: wanted.amount });
+        }
+        // Without an answer, or after a server error, the same request is sent again.
+        sleep(Duration::from_millis(rand::random_range(0..MAX_PAUSE_MS))).await;
+    }
+    anyhow::bail!("order {} was not accepted in {MAX_ATTEMPTS} attempts", wanted.id)
 }

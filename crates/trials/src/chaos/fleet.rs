@@ -1,6 +1,12 @@
 //! The services as processes, which are killed with SIGTERM or SIGKILL and started again.
 
-use std::{net::Ipv4Addr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::Ipv4Addr,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use account::provision::Service;
 use deployment::description::Kind;
@@ -13,9 +19,14 @@ use tokio::{
 };
 
 use super::{arena::Arena, args::Args, customers::Progress};
+use crate::usage::peak_memory_mb;
 
 /// What ECS gives a task between SIGTERM and SIGKILL: `StopTimeout` in the overrides.
 const STOP_TIMEOUT: Duration = Duration::from_secs(60);
+
+const FIXED_CREDENTIALS: [&str; 2] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+/// By this variable ECS tells a task where its credentials are.
+const CREDENTIALS_URL: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 
 /// All processes.
 pub struct Fleet {
@@ -56,23 +67,31 @@ fn replicas(service: &Service) -> usize {
 
 impl Fleet {
     /// Starts every service of the account behind the proxy, and waits until all are healthy.
-    pub async fn start(arena: &Arena, args: &Args) -> anyhow::Result<Self> {
+    pub async fn start(arena: &Arena) -> anyhow::Result<Self> {
         let mut all = Vec::new();
         for service in &arena.account.services {
-            let replicas = replicas(service);
-            for number in 0..replicas {
-                // The replicas of a service share its kills.
-                let one_more = usize::from(number < args.kills() % replicas);
-                let kills = args.kills() / replicas + one_more;
-                let seed = args.seed.wrapping_mul(31) + all.len() as u64;
-                let kills = draw_kills(kills, args.orders, seed);
-                all.push(Replica::start(arena, service.clone(), kills)?);
+            for _ in 0..replicas(service) {
+                all.push(Replica::start(arena, service.clone())?);
             }
         }
         for replica in &all {
             replica.task.healthy().await?;
         }
         Ok(Self { replicas: all })
+    }
+
+    /// Draws when to kill which process.
+    pub fn draw_kills(&mut self, args: &Args) {
+        let mut number_of = BTreeMap::new();
+        for (index, replica) in self.replicas.iter_mut().enumerate() {
+            // The replicas of a service share its kills.
+            let replicas = replicas(&replica.service);
+            let number = number_of.entry(replica.service.name.clone()).or_insert(0);
+            let one_more = usize::from(*number < args.kills() % replicas);
+            *number += 1;
+            let seed = args.seed.wrapping_mul(31) + index as u64;
+            replica.kills = draw_kills(args.kills() / replicas + one_more, args.orders, seed);
+        }
     }
 
     /// The URLs of the publishers.
@@ -108,6 +127,26 @@ impl Fleet {
         Ok(total)
     }
 
+    /// Kills one process of each service with SIGKILL, and starts it again.
+    pub async fn kill_one_of_each(&mut self) -> anyhow::Result<()> {
+        let mut killed = BTreeSet::new();
+        for replica in self.replicas.iter_mut().rev() {
+            if killed.insert(replica.service.name.clone()) {
+                replica.task.process.kill();
+                replica.task.process.wait().await?;
+                replica.restart()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The most memory that a running process has used so far, in MB; none if the system does not
+    /// say.
+    pub fn peak_memory_mb(&self) -> Option<f64> {
+        let peaks = self.replicas.iter().filter_map(|it| peak_memory_mb(it.task.process.pid()));
+        peaks.reduce(f64::max)
+    }
+
     /// Stops all processes; returns how many of them did not exit cleanly.
     pub async fn stop(mut self) -> anyhow::Result<usize> {
         let mut unclean = 0;
@@ -135,11 +174,7 @@ fn draw_kills(count: usize, orders: u32, seed: u64) -> Vec<(u32, Signal)> {
 }
 
 impl Replica {
-    fn start(
-        arena: &Arena,
-        mut service: Service,
-        kills: Vec<(u32, Signal)>,
-    ) -> anyhow::Result<Self> {
+    fn start(arena: &Arena, mut service: Service) -> anyhow::Result<Self> {
         let changed = [
             ("AWS_ENDPOINT_URL", arena.proxy.url.as_str()),
             // SIGTERM waits for the poll, so polls are short.
@@ -148,10 +183,15 @@ impl Replica {
         ];
         let changed = changed.map(|(name, value)| (name.to_owned(), value.to_owned()));
         service.variables.extend(changed);
+        if let Some(url) = &arena.credentials {
+            // Fixed credentials would go first.
+            service.variables.retain(|name, _| !FIXED_CREDENTIALS.contains(&name.as_str()));
+            service.variables.insert(CREDENTIALS_URL.to_owned(), url.clone());
+        }
         let (binaries, lines) = (arena.binaries.clone(), arena.lines.clone());
         let task =
             Task::start(&service, port::free(0, Ipv4Addr::LOCALHOST.into())?, &binaries, &lines)?;
-        Ok(Self { service, kills, task, binaries, lines })
+        Ok(Self { service, kills: Vec::new(), task, binaries, lines })
     }
 
     /// Kills the process, counts that, and starts it again.
@@ -168,8 +208,13 @@ impl Replica {
                 self.task.process.wait().await?;
             }
         }
-        self.task = Task::start(&self.service, self.task.port, &self.binaries, &self.lines)?;
+        self.restart()?;
         self.task.healthy().await
+    }
+
+    fn restart(&mut self) -> anyhow::Result<()> {
+        self.task = Task::start(&self.service, self.task.port, &self.binaries, &self.lines)?;
+        Ok(())
     }
 
     /// Waits for a process that got SIGTERM, as long as ECS would. False if it had to be killed, if

@@ -40,7 +40,7 @@ async fn settle(arena: &Arena) -> anyhow::Result<()> {
     let mut empty_looks = 0;
     // Two looks: on its way from the outbox to a queue, a message is in neither for a moment.
     while empty_looks < 2 {
-        let (unannounced, waiting) = (unannounced(arena).await?, waiting(arena).await?);
+        let (unannounced, waiting) = left(arena).await?;
         empty_looks = if unannounced + waiting == 0 { empty_looks + 1 } else { 0 };
         let left = format!("{unannounced} orders to announce, {waiting} messages to handle");
         ensure!(Instant::now() < deadline, "after {} s still {left}", PATIENCE.as_secs());
@@ -51,6 +51,11 @@ async fn settle(arena: &Arena) -> anyhow::Result<()> {
         sleep(LOOK_INTERVAL).await;
     }
     Ok(())
+}
+
+/// How many orders are not announced, and how many messages are in the queues.
+pub async fn left(arena: &Arena) -> anyhow::Result<(usize, usize)> {
+    Ok((unannounced(arena).await?, waiting(arena).await?))
 }
 
 async fn unannounced(arena: &Arena) -> anyhow::Result<usize> {

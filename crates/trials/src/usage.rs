@@ -9,8 +9,17 @@ const FULL: f64 = 80.0;
 
 /// The resident memory of a process, in MB.
 pub fn memory_mb(pid: i32) -> Option<f64> {
+    status_mb(pid, "VmRSS:")
+}
+
+/// The most resident memory that a process has had so far, in MB.
+pub fn peak_memory_mb(pid: i32) -> Option<f64> {
+    status_mb(pid, "VmHWM:")
+}
+
+fn status_mb(pid: i32, field: &str) -> Option<f64> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     let kilobytes: f64 = line.split_whitespace().next()?.parse().ok()?;
     Some(kilobytes * 1_024.0 / 1e6)
 }

@@ -1,0 +1,125 @@
+//! What is known of each order of a cell, while it runs.
+
+use std::{
+    collections::HashMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use orders::order::{Amount, OrderId};
+
+use crate::chaos::{
+    customers::{Accepted, Answer},
+    shown::Shown,
+};
+
+/// The orders of a cell, by id.
+#[derive(Default)]
+pub struct Ledger(Mutex<HashMap<String, Entry>>);
+
+struct Entry {
+    order: Accepted,
+    sent: Instant,
+    earns_coupon: bool,
+    answer: Option<Answer>,
+    /// A worker logged that it fulfilled the order, or granted its coupon.
+    logged: bool,
+    /// When the order was first seen to be shown as fulfilled, with its coupon if it earns one.
+    done: Option<Instant>,
+}
+
+/// How many orders.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    /// Were accepted.
+    pub accepted: usize,
+    /// Got another answer, or none.
+    pub refused: usize,
+    /// Were accepted and are done.
+    pub done: usize,
+}
+
+impl Ledger {
+    /// Adds an order that is about to be sent.
+    pub fn sent(&self, id: OrderId, amount: Amount, earns_coupon: bool) {
+        let order = Accepted { id, amount };
+        let sent = Instant::now();
+        let entry = Entry { order, sent, earns_coupon, answer: None, logged: false, done: None };
+        self.lock().insert(id.to_string(), entry);
+    }
+
+    /// Notes the answer to an order.
+    pub fn answered(&self, id: OrderId, answer: Answer) {
+        if let Some(entry) = self.lock().get_mut(&id.to_string()) {
+            entry.answer = Some(answer);
+        }
+    }
+
+    /// Notes that a worker logged something about an order.
+    pub fn logged(&self, id: &str) {
+        if let Some(entry) = self.lock().get_mut(id) {
+            entry.logged = true;
+        }
+    }
+
+    /// Up to `most` accepted orders that are not known to be done; if `only_logged`, only those
+    /// that a worker logged something about.
+    pub fn pending(&self, most: usize, only_logged: bool) -> Vec<String> {
+        let orders = self.lock();
+        let pending = orders
+            .iter()
+            .filter(|(_, it)| it.is_accepted() && it.done.is_none() && (it.logged || !only_logged));
+        pending.take(most).map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Notes what the pages of orders show now.
+    pub fn seen(&self, shown: &Shown) {
+        let now = Instant::now();
+        let mut orders = self.lock();
+        for id in &shown.fulfilled {
+            let Some(entry) = orders.get_mut(id) else { continue };
+            if !entry.earns_coupon || shown.coupons.contains_key(id) {
+                entry.done.get_or_insert(now);
+            }
+        }
+    }
+
+    /// How many orders there are of each kind.
+    pub fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        for entry in self.lock().values() {
+            counts.accepted += usize::from(entry.is_accepted());
+            counts.refused += usize::from(entry.answer == Some(Answer::Failed));
+            counts.done += usize::from(entry.is_accepted() && entry.done.is_some());
+        }
+        counts
+    }
+
+    /// When the last of the accepted orders that were sent before this time was seen to be done.
+    pub fn last_done(&self, sent_before: Instant) -> Option<Instant> {
+        let orders = self.lock();
+        let sent = orders.values().filter(|it| it.is_accepted() && it.sent < sent_before);
+        sent.filter_map(|it| it.done).max()
+    }
+
+    /// The orders that were accepted, and those that were not.
+    pub fn by_answer(&self) -> (Vec<Accepted>, Vec<Accepted>) {
+        let orders = self.lock();
+        let (accepted, refused): (Vec<_>, Vec<_>) =
+            orders.values().partition(|it| it.is_accepted());
+        let orders =
+            |entries: Vec<&Entry>| entries.into_iter().map(|it| it.order.clone()).collect();
+        (orders(accepted), orders(refused))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
+        // Code that holds the lock cannot panic.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Entry {
+    fn is_accepted(&self) -> bool {
+        self.answer == Some(Answer::Accepted)
+    }
+}

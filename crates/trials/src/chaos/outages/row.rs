@@ -1,0 +1,106 @@
+//! The result of a cell, and the promises that it has to keep.
+
+use serde::Serialize;
+
+/// What a cell measured.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Row {
+    /// The cell, such as `coupons-table/throttled`.
+    pub cell: String,
+    /// Orders that were accepted.
+    pub accepted: usize,
+    /// Orders that got another answer, or none. They are not sent again.
+    pub refused: usize,
+    /// Refused orders that were stored all the same, and so count as accepted in what follows.
+    pub refused_but_stored: usize,
+    /// Accepted orders that were fulfilled and are shown so.
+    pub fulfilled: usize,
+    /// Coupons, and how many there have to be.
+    pub coupons: usize,
+    /// Orders of enough to earn a coupon.
+    pub coupons_earned: usize,
+    /// Orders that were announced more than once.
+    pub announced_again: usize,
+    /// Messages in dead-letter queues at the end. Nothing redrives them.
+    pub dead_letters: usize,
+    /// From the end of the outage until every order sent before it is done, in seconds; `None` if
+    /// that was not seen.
+    pub caught_up_after_s: Option<f64>,
+    /// Requests to AWS for each accepted order, and those that the outage caused.
+    pub requests_per_order: f64,
+    /// The same, less those of the cell with fair weather.
+    pub extra_requests_per_order: Option<f64>,
+    /// Calls and connections that the outage met.
+    pub met: u64,
+    /// The most memory that a process of a service used, in MB.
+    pub memory_mb: Option<f64>,
+    /// The longest time that the publisher took to answer `/ping`, in milliseconds.
+    pub worst_ping_ms: f64,
+    /// How often the breaker of a service opened.
+    pub breaker_opened: usize,
+    /// A sentence for each promise that was broken.
+    pub broken: Vec<String>,
+}
+
+impl Row {
+    /// The head of the table.
+    pub fn head() -> String {
+        let cells = [
+            "accepted",
+            "refused",
+            "stored",
+            "filled",
+            "coupons",
+            "again",
+            "dead",
+            "caught up",
+            "calls",
+            "MB",
+            "/ping",
+        ];
+        columns("cell", cells.map(str::to_owned), "")
+    }
+
+    /// A line when the cell is finished, and one for each promise that it broke.
+    pub fn summary(&self) -> String {
+        let mut text = match self.caught_up_after_s {
+            Some(late) => format!("{}: caught up after {late:.1} s", self.cell),
+            None => format!("{}: not caught up", self.cell),
+        };
+        text += if self.broken.is_empty() { ", ok" } else { ", BROKEN" };
+        for sentence in &self.broken {
+            text += &format!("\n  {sentence}");
+        }
+        text
+    }
+
+    /// The row of the table.
+    pub fn line(&self) -> String {
+        let caught_up =
+            self.caught_up_after_s.map_or("never".to_owned(), |it| format!("{it:.1} s"));
+        let calls = match self.extra_requests_per_order {
+            Some(extra) => format!("{extra:+.1}"),
+            None => format!("{:.1}", self.requests_per_order),
+        };
+        let cells = [
+            self.accepted.to_string(),
+            self.refused.to_string(),
+            self.refused_but_stored.to_string(),
+            self.fulfilled.to_string(),
+            self.coupons.to_string(),
+            self.announced_again.to_string(),
+            self.dead_letters.to_string(),
+            caught_up,
+            calls,
+            self.memory_mb.map_or("?".to_owned(), |it| format!("{it:.0}")),
+            format!("{:.0} ms", self.worst_ping_ms),
+        ];
+        columns(&self.cell, cells, if self.broken.is_empty() { "ok" } else { "BROKEN" })
+    }
+}
+
+fn columns(cell: &str, cells: [String; 11], verdict: &str) -> String {
+    const WIDTHS: [usize; 11] = [9, 8, 7, 7, 8, 6, 5, 10, 7, 5, 8];
+    let cells = cells.iter().zip(WIDTHS).map(|(text, width)| format!("{text:>width$}"));
+    format!("{cell:<26}{}  {verdict}", cells.collect::<String>()).trim_end().to_owned()
+}
