@@ -38,16 +38,20 @@ mod forward;
 mod outage;
 mod plan;
 mod reply;
+mod way;
+pub mod weather;
 
 pub use call::{Call, Service};
 pub use draws::Counts;
 pub use outage::{Broken, Calls, Outage};
 pub use plan::{Fault, Plan};
+pub use way::Way;
 
 use draws::Draws;
 use forward::Upstream;
 use outage::happens;
 use reply::Reply;
+use weather::{Station, Weather};
 
 /// What the proxy does to calls.
 #[derive(Clone, Debug, Default)]
@@ -56,6 +60,8 @@ pub struct Conditions {
     pub faults: Option<Plan>,
     /// The time that each call is held before it is passed on, as by a slow network.
     pub delay: Duration,
+    /// Whether other programs on this machine may change the [`weather`].
+    pub changing: bool,
 }
 
 /// A running proxy. Dropping it stops it.
@@ -76,6 +82,8 @@ struct Shared {
     outages: Mutex<Vec<Outage>>,
     /// How connections fail, by the first outage that says so.
     broken: watch::Sender<Option<Broken>>,
+    /// The weather, if other programs may change it.
+    station: Option<Station>,
 }
 
 impl Proxy {
@@ -98,6 +106,7 @@ impl Proxy {
             calm: AtomicBool::new(false),
             outages: Mutex::default(),
             broken: watch::Sender::new(None),
+            station: conditions.changing.then(Station::new),
         });
         let (broken, served) = (shared.broken.subscribe(), shared.clone());
         let serve = move |stream, broken| serve(stream, broken, served.clone());
@@ -130,6 +139,11 @@ impl Proxy {
         });
     }
 
+    /// The weather, if other programs may change it.
+    pub fn weather(&self) -> Option<watch::Receiver<Option<Weather>>> {
+        self.shared.station.as_ref().map(Station::changes)
+    }
+
     /// The calls and faults so far.
     pub fn counts(&self) -> Counts {
         self.shared.draws.counts()
@@ -139,7 +153,9 @@ impl Proxy {
 impl Shared {
     fn outage_of(&self, call: &Call, body: &[u8]) -> Option<Fault> {
         let outages = self.outages.lock().unwrap_or_else(PoisonError::into_inner);
-        let fault = outages.iter().find_map(|outage| outage.fault_of(call, body))?;
+        let weather = self.station.as_ref().and_then(Station::outage);
+        let mut all = outages.iter().chain(&weather);
+        let fault = all.find_map(|outage| outage.fault_of(call, body))?;
         self.draws.met(fault.name());
         Some(fault)
     }
@@ -190,6 +206,10 @@ async fn hold(time: Duration) -> io::Result<()> {
 /// The answer to one call. An error resets the connection.
 async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<Reply> {
     let (head, body) = forward::read(request).await?;
+    if let Some(station) = shared.station.as_ref().filter(|_| head.uri.path() == weather::PATH) {
+        let (status, text) = station.answer(&head, &body);
+        return Ok(reply::own(status, text));
+    }
     let call = Call::of(&head, &body);
     let calm = shared.calm.load(Ordering::Relaxed);
     let fault = shared.draws.next(&call, calm);

@@ -13,6 +13,8 @@ mod aws;
 
 mod sample_orders;
 
+mod weather;
+
 mod terminal;
 
 mod outbox_list;
@@ -44,6 +46,8 @@ enum Command {
     },
     /// Send sample orders to the running system
     Orders(sample_orders::Args),
+    /// Let a part of AWS fail for a while, for the running system
+    Weather(weather::Args),
     /// Run the AWS account alone, with all topics, queues and tables, for the AWS CLI
     Aws(aws::Args),
     /// List what is stored and not announced, or announced and not reported
@@ -99,6 +103,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         None | Some(Command::Up { .. }) => up::run(arguments.up).await,
         Some(Command::Orders(args)) => sample_orders::run(args).await,
+        Some(Command::Weather(args)) => weather::run(args).await,
         Some(Command::Aws(args)) => aws::run(args).await,
         Some(Command::Outbox(args)) => outbox_list::run(args).await,
         Some(Command::DeadLetters(args)) => dead_letters::command::run(args).await,

@@ -21,6 +21,8 @@ pub struct Running {
     pub page: String,
     /// The URL of its AWS endpoint.
     pub aws: String,
+    /// The URL at which its weather changes; none if the AWS endpoint is not its own.
+    pub weather: Option<String>,
 }
 
 /// Lets other commands find this process until it is dropped.

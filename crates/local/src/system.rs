@@ -14,6 +14,7 @@ use account::{
     embedded::EmbeddedAccount,
     endpoint::{self, Endpoint},
     provision::{Account, Service, Target, provision_deployment},
+    proxy::{Conditions, Proxy},
 };
 use anyhow::Context as _;
 use deployment::{Deployment, copilot, description::Kind};
@@ -31,6 +32,8 @@ use crate::{
 
 /// The port of the AWS endpoint unless another is asked for, as other local endpoints have it.
 pub const DEFAULT_AWS_PORT: u16 = 4566;
+/// The variable by which a service finds its AWS endpoint.
+const ENDPOINT: &str = "AWS_ENDPOINT_URL";
 /// How long a service may take to exit after SIGTERM. ECS waits longer, but here a person waits.
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long a web service may drain before its successor takes its port. A browser may hold a
@@ -60,6 +63,9 @@ pub struct Settings {
     pub without: Vec<String>,
     /// Variables that override those of every service.
     pub variables: BTreeMap<String, String>,
+    /// Whether the services reach an embedded endpoint through a proxy, at which other programs may
+    /// change the [`weather`](account::proxy::weather).
+    pub changing_weather: bool,
 }
 
 /// A running system. Dropping it kills its processes; [`System::stop`] lets them finish.
@@ -74,14 +80,18 @@ pub struct System {
     ports: BTreeMap<String, u16>,
     tasks: BTreeMap<String, Task>,
     endpoint: Option<Endpoint>,
+    proxy: Option<Proxy>,
     settings: Settings,
     lines: UnboundedSender<Line>,
 }
 
 impl Settings {
-    /// Gives a service the variables of this machine.
-    fn adapt(&self, service: &mut Service) {
+    /// Gives a service the variables of this machine, and the URL of the proxy.
+    fn adapt(&self, service: &mut Service, proxy: Option<&Proxy>) {
         service.variables.extend(self.variables.clone());
+        if let Some(Proxy { url, .. }) = proxy {
+            service.variables.insert(ENDPOINT.to_owned(), url.clone());
+        }
         if service.kind == Kind::Web {
             service.variables.insert(task::HOST.to_owned(), self.host.to_string());
         }
@@ -100,9 +110,17 @@ impl System {
         check_names(&deployment, &settings.without)?;
         let port = port::free(settings.port, settings.host)?;
         let (mut account, target, endpoint) = account(&deployment, &settings).await?;
+        let behind = endpoint.as_ref().filter(|_| settings.changing_weather);
+        let proxy = match behind {
+            Some(endpoint) => {
+                let conditions = Conditions { changing: true, ..Conditions::default() };
+                Some(Proxy::start(&endpoint.url, conditions).await?)
+            }
+            None => None,
+        };
         let mut ports = BTreeMap::new();
         for service in &mut account.services {
-            settings.adapt(service);
+            settings.adapt(service, proxy.as_ref());
             let loopback = || port::free(0, Ipv4Addr::LOCALHOST.into());
             let port = if service.kind == Kind::Web { port } else { loopback()? };
             ports.insert(service.name.clone(), port);
@@ -114,6 +132,7 @@ impl System {
             ports,
             tasks: BTreeMap::new(),
             endpoint,
+            proxy,
             settings,
             lines,
         };
@@ -128,6 +147,11 @@ impl System {
     /// Whether the AWS endpoint is in this process.
     pub fn is_embedded(&self) -> bool {
         self.endpoint.is_some()
+    }
+
+    /// The proxy at which the weather changes, if there is one.
+    pub fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_ref()
     }
 
     /// The names of the services.
@@ -158,7 +182,8 @@ impl System {
     pub async fn reload(&mut self) -> anyhow::Result<Vec<String>> {
         let deployment = copilot::read(&self.settings.copilot, &self.settings.environment)?;
         let mut account = provision_deployment(&deployment, &self.target).await?;
-        account.services.iter_mut().for_each(|service| self.settings.adapt(service));
+        let proxy = self.proxy.as_ref();
+        account.services.iter_mut().for_each(|service| self.settings.adapt(service, proxy));
         let old = std::mem::replace(&mut self.account, account);
         let is_same = self.names().iter().eq(old.services.iter().map(|service| &service.name));
         if !is_same {

@@ -161,6 +161,7 @@ async fn start(args: &Args, lines: &Lines) -> anyhow::Result<(System, Option<Edi
         host: args.host,
         without: args.without.clone(),
         variables: variables::of_every_service(),
+        changing_weather: true,
     };
     let system = System::start(settings, lines.0.clone()).await;
     let system = system.map_err(|error| endpoint::blame(error, endpoint_url.as_deref()))?;

@@ -4,7 +4,6 @@ use std::{
     collections::BTreeSet,
     fs,
     net::{IpAddr, Ipv4Addr},
-    path::Path,
     process::{Command, Stdio},
 };
 
@@ -14,7 +13,7 @@ use serde_json::Value;
 
 mod running;
 
-use running::{Outcome, Running, copilot, local, order};
+use running::{Build, Outcome, Running, local, order};
 
 #[test]
 fn each_event_of_an_order_is_a_line_with_its_id_and_the_banner_is_one_of_them() -> Outcome {
@@ -123,20 +122,9 @@ fn sample_orders_are_sent_at_a_rate_and_counted() -> Outcome {
 
 #[test]
 fn the_other_commands_find_the_system_that_runs_on_any_ports() -> Outcome {
-    // Other links to the binaries are a build of their own, which no other test uses.
-    let binaries = Path::new(env!("CARGO_BIN_EXE_local")).parent().context("no folder")?;
-    let build = tempfile::tempdir_in(binaries)?;
-    for name in ["local", "publisher", "fulfilment", "promotion"] {
-        fs::hard_link(binaries.join(name), build.path().join(name))?;
-    }
-    let local = || {
-        let mut command = Command::new(build.path().join("local"));
-        command.env_remove("CARGO").env_remove("AWS_ENDPOINT_URL").env_remove("PORT");
-        command
-    };
-    let mut up = local();
-    up.args(["--port", "0", "--aws-port", "0", "--copilot"]).arg(copilot());
-    let mut running = Running::of(up)?;
+    let build = Build::new()?;
+    let local = || build.local();
+    let mut running = build.start()?;
     let list = local().args(["dead-letters", "list", "--json"]).output()?;
     let counts: Value = serde_json::from_slice(&list.stdout)?;
     assert_eq!(counts["fulfilment"], 0);

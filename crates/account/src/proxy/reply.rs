@@ -36,6 +36,13 @@ pub fn trickled(head: Parts, body: Bytes, time: Duration) -> Reply {
     Response::from_parts(head, Either::Right(Trickle::new(body, time)))
 }
 
+/// An answer of the proxy itself.
+pub fn own(status: StatusCode, text: String) -> Reply {
+    let mut reply = Response::new(Either::Left(Full::from(text)));
+    *reply.status_mut() = status;
+    reply
+}
+
 /// A failure inside the service: the caller may retry.
 pub fn server_error(call: &Call) -> Reply {
     let code = match call.service {

@@ -14,6 +14,8 @@ use tokio::net::TcpListener;
 
 mod outages;
 
+mod weather;
+
 use super::{Conditions, Fault, Plan, Proxy};
 
 const SEND: &str = "SQS.SendMessage";
@@ -46,8 +48,7 @@ impl Fixture {
         let mut fitting =
             plans.filter(|plan| plan.faults(SEND).next().unwrap().is_some_and(&wanted));
         let faults = fitting.next();
-        let delay = Duration::ZERO;
-        Self::start(Conditions { faults, delay }).await
+        Self::start(Conditions { faults, ..Conditions::default() }).await
     }
 
     async fn send(&self) -> reqwest::Result<Response> {
@@ -143,7 +144,7 @@ async fn once_all_is_calm_every_call_passes_and_is_still_counted() {
 #[tokio::test]
 async fn a_delay_holds_every_call() {
     let delay = Duration::from_millis(50);
-    let fixture = Fixture::start(Conditions { faults: None, delay }).await;
+    let fixture = Fixture::start(Conditions { delay, ..Conditions::default() }).await;
     let started = Instant::now();
     fixture.send().await.unwrap();
     assert!(started.elapsed() >= delay);

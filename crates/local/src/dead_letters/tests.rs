@@ -136,7 +136,7 @@ async fn check_interrupted(operation: &str, left: (usize, usize)) {
     queues.add("one message").await;
     let faults = Some(failing(operation));
     let delay = std::time::Duration::ZERO;
-    let conditions = Conditions { faults, delay };
+    let conditions = Conditions { faults, delay, ..Conditions::default() };
     let proxy = Proxy::start(&queues.endpoint.url, conditions).await.unwrap();
     let through_proxy = DeadLetters { sqs: client(&proxy.url).await, ..queues.letters.clone() };
     through_proxy.redrive().await.unwrap_err();

@@ -3,8 +3,12 @@
 
 use std::{process::ExitStatus, time::Duration};
 
+use account::proxy::{
+    Proxy,
+    weather::{self, Weather},
+};
 use local::{running::Running, system::System};
-use tokio::time::sleep;
+use tokio::{sync::watch, time::sleep};
 
 use super::edits::{Edited, Edits};
 use crate::terminal::{Lines, Ready};
@@ -45,7 +49,13 @@ pub async fn watch(
     }
     lines.event(&serde_json::to_value(&shown.screen)?);
     shown.outside.iter().for_each(|text| lines.say(text));
-    let running = Running { page: system.url.clone(), aws: system.target.endpoint_url.clone() };
+    let running = Running {
+        page: system.url.clone(),
+        aws: system.target.endpoint_url.clone(),
+        weather: system.proxy().map(|proxy| format!("{}{}", proxy.url, weather::PATH)),
+    };
+    let mut weather = system.proxy().and_then(Proxy::weather);
+    let mut met = 0;
     // Without it, other commands need the ports as options.
     let _announcement = running.announce().inspect_err(|error| lines.warn(format!("{error:#}")));
     loop {
@@ -65,12 +75,35 @@ pub async fn watch(
                 sleep(RESTART_DELAY).await;
                 system.start_service(&name)?;
             }
+            () = changed(&mut weather) => {
+                let faults = |proxy: &Proxy| proxy.counts().faults.values().sum();
+                let so_far: u64 = system.proxy().map(faults).unwrap_or_default();
+                let now = weather.as_mut().and_then(|it| it.borrow_and_update().clone());
+                lines.say(forecast(now, so_far - met));
+                met = so_far;
+            }
             edited = next => {
                 if let Err(error) = apply(system, edited, lines).await {
                     lines.warn(format!("{error:#}"));
                 }
             }
         }
+    }
+}
+
+async fn changed(weather: &mut Option<watch::Receiver<Option<Weather>>>) {
+    match weather {
+        // The proxy lives as long as the system.
+        Some(weather) => drop(weather.changed().await),
+        None => std::future::pending().await,
+    }
+}
+
+/// What the weather is now, and how many calls the former one met.
+fn forecast(now: Option<Weather>, met: u64) -> String {
+    match now {
+        Some(weather) => format!("AWS: {weather}"),
+        None => format!("AWS: fair weather again; the outage met {met} calls"),
     }
 }
 

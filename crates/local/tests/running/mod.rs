@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each suite uses a part of it, and one all of it")]
 
 use std::{
+    fs,
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::TcpStream,
     path::{Path, PathBuf},
@@ -17,6 +18,7 @@ use nix::{
     unistd::Pid,
 };
 use serde_json::json;
+use tempfile::TempDir;
 
 /// Longer than anything takes on a busy machine.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
@@ -31,6 +33,40 @@ pub fn local() -> Command {
         command.env_remove(name);
     }
     command
+}
+
+/// A build that no other test uses, so that its commands find the system that it runs.
+pub struct Build(TempDir);
+
+impl Build {
+    /// Other links to the binaries.
+    pub fn new() -> anyhow::Result<Self> {
+        let binaries = Path::new(env!("CARGO_BIN_EXE_local")).parent().context("no folder")?;
+        let build = tempfile::tempdir_in(binaries)?;
+        for name in ["local", "publisher", "fulfilment", "promotion"] {
+            fs::hard_link(binaries.join(name), build.path().join(name))?;
+        }
+        Ok(Self(build))
+    }
+
+    /// Its folder.
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// The command.
+    pub fn local(&self) -> Command {
+        let mut command = Command::new(self.path().join("local"));
+        command.env_remove("CARGO").env_remove("AWS_ENDPOINT_URL").env_remove("PORT");
+        command
+    }
+
+    /// Starts the system on free ports.
+    pub fn start(&self) -> anyhow::Result<Running> {
+        let mut up = self.local();
+        up.args(["--port", "0", "--aws-port", "0", "--copilot"]).arg(copilot());
+        Running::of(up)
+    }
 }
 
 /// A running `local`. Dropping it stops it.

@@ -92,6 +92,7 @@ impl TestSystem {
                 .chain(variables)
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
+            changing_weather: false,
         };
         let system = System::start(settings, lines).await?;
         system.healthy().await?;

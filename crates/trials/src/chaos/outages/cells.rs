@@ -1,17 +1,14 @@
 //! The cells of the table: what fails, and in which way.
 
-use std::{fmt, time::Duration};
+use std::fmt;
 
 use account::{
     provision::Account,
-    proxy::{Broken, Calls, Fault, Outage},
+    proxy::{Calls, Outage, Way},
 };
 use anyhow::Context as _;
 use deployment::description::Kind;
 use orders::event::ORDERS_TOPIC;
-
-/// How late a slow answer is.
-const SLOW: Duration = Duration::from_secs(2);
 
 /// A row of the table: an outage, or fair weather.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,29 +37,6 @@ pub enum Dependency {
     Everything,
 }
 
-/// The way in which it fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Way {
-    /// 500.
-    ServerError,
-    /// Too many requests.
-    Throttled,
-    /// No answer at all.
-    Hanging,
-    /// The connection is reset.
-    Reset,
-    /// The connection is refused.
-    Refused,
-    /// The call takes effect, and nobody hears of it.
-    AnswerLost,
-    /// A permission is lost, and then repaired.
-    Denied,
-    /// Half of the calls fail.
-    Half,
-    /// Answers come 2 s late.
-    Slow,
-}
-
 const DEPENDENCIES: [(Dependency, &str); 9] = [
     (Dependency::OrdersTopic, "orders-topic"),
     (Dependency::StatusTopics, "status-topics"),
@@ -75,25 +49,14 @@ const DEPENDENCIES: [(Dependency, &str); 9] = [
     (Dependency::Everything, "everything"),
 ];
 
-const WAYS: [(Way, &str); 9] = [
-    (Way::ServerError, "5xx"),
-    (Way::Throttled, "throttled"),
-    (Way::Hanging, "hanging"),
-    (Way::Reset, "reset"),
-    (Way::Refused, "refused"),
-    (Way::AnswerLost, "answer-lost"),
-    (Way::Denied, "denied"),
-    (Way::Half, "half"),
-    (Way::Slow, "slow"),
-];
-
 impl Cell {
     /// The cell without an outage, which the others are compared with.
     pub const FAIR: Self = Self(None);
 
     /// Every outage that makes sense, row by row.
     pub fn outages() -> impl Iterator<Item = Self> {
-        let all = DEPENDENCIES.into_iter().flat_map(|(what, _)| WAYS.map(|(way, _)| (what, way)));
+        let all =
+            DEPENDENCIES.into_iter().flat_map(|(what, _)| Way::ALL.map(|(way, _)| (what, way)));
         all.filter(|(what, way)| left_out(*what, *way).is_none()).map(|outage| Self(Some(outage)))
     }
 
@@ -180,31 +143,6 @@ fn name(arn: &str) -> &str {
     arn.rsplit(':').next().unwrap_or(arn)
 }
 
-impl Way {
-    fn of_calls(self, of: Vec<Calls>) -> Outage {
-        let fault = match self {
-            Self::ServerError | Self::Half => Fault::ServerError,
-            Self::Throttled => Fault::Throttle,
-            Self::Hanging => Fault::Hang,
-            Self::Reset | Self::Refused => Fault::Reset,
-            Self::AnswerLost => Fault::AnswerLost,
-            Self::Denied => Fault::Denied,
-            Self::Slow => Fault::Stall(SLOW),
-        };
-        Outage::Calls { of, fault, percent: if self == Self::Half { 50 } else { 100 } }
-    }
-
-    fn of_connections(self) -> Outage {
-        Outage::Connections(match self {
-            Self::Hanging => Broken::Silent,
-            Self::Half => Broken::Reset(50),
-            Self::Slow => Broken::Slow(SLOW),
-            Self::Refused => Broken::Refused,
-            _ => Broken::Reset(100),
-        })
-    }
-}
-
 impl fmt::Display for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
@@ -217,12 +155,6 @@ impl fmt::Display for Cell {
 impl fmt::Display for Dependency {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(DEPENDENCIES.iter().find(|(it, _)| it == self).map_or("", |(_, name)| name))
-    }
-}
-
-impl fmt::Display for Way {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(WAYS.iter().find(|(it, _)| it == self).map_or("", |(_, name)| name))
     }
 }
 

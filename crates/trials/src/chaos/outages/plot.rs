@@ -5,12 +5,15 @@ use tokio::time::Instant;
 
 use super::{journal::Switch, trial::Course};
 
-const SIZE: (u32, u32) = (760, 620);
+const SIZE: (u32, u32) = (760, 660);
 /// Where the parts of the plot begin.
-const SPLITS: [u32; 2] = [270, 500];
+const SPLITS: [u32; 2] = [280, 510];
 const BLUE: RGBColor = RGBColor(0, 95, 175);
 const ORANGE: RGBColor = RGBColor(175, 80, 0);
 const OUTAGE: RGBColor = RGBColor(235, 235, 235);
+/// How many looks a rate is measured over.
+const SMOOTH: usize = 4;
+const LABEL: (&str, u32) = ("sans-serif", 11);
 /// The workers, whose breakers are drawn.
 const WORKERS: [(&str, RGBColor); 2] = [("fulfilment", BLUE), ("promotion", ORANGE)];
 
@@ -74,12 +77,12 @@ fn waits(course: &Course) -> Vec<Line> {
     ]
 }
 
-/// The rates over two looks at a time, which smooths them.
+/// The rates over several looks at a time, which smooths them.
 fn rates_of(course: &Course) -> Vec<Line> {
     let line = |label, colour, count: &dyn Fn(&super::watch::Sample) -> usize| Line {
         label,
         colour,
-        points: (course.samples.iter().zip(course.samples.iter().skip(2)))
+        points: (course.samples.iter().zip(course.samples.iter().skip(SMOOTH)))
             .map(|(from, to)| {
                 let seconds = (to.at - from.at).as_secs_f64();
                 let change = count(to).saturating_sub(count(from));
@@ -136,6 +139,8 @@ fn draw(
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)
+        .label_style(LABEL)
+        .axis_desc_style(LABEL)
         .x_label_formatter(&whole)
         .y_label_formatter(&|value| if is_state { String::new() } else { whole(value) })
         .x_desc("seconds since the outage began")
@@ -148,6 +153,7 @@ fn draw(
         chart.draw_series(line)?.label(*label).legend(mark);
     }
     let labels = SeriesLabelPosition::UpperRight;
-    chart.configure_series_labels().position(labels).background_style(WHITE).draw()?;
+    let mut legend = chart.configure_series_labels();
+    legend.position(labels).label_font(LABEL).background_style(WHITE).draw()?;
     Ok(())
 }
