@@ -21,6 +21,8 @@ use tokio::time::interval;
 
 mod args;
 
+mod options;
+
 mod arena;
 
 mod customers;
@@ -113,11 +115,7 @@ async fn keep_logs(
         (None, true) => return Ok(None),
         (None, false) => std::env::temp_dir().join(format!("chaos-{}", std::process::id())),
     };
-    tokio::fs::create_dir_all(&directory).await?;
-    for service in arena.account.services.iter().map(|service| &service.name) {
-        let path = directory.join(format!("{service}.log"));
-        tokio::fs::write(path, arena.log.of(service).join("\n")).await?;
-    }
+    arena.keep_logs(&directory).await?;
     Ok(Some(directory))
 }
 

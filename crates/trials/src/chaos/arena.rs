@@ -1,7 +1,7 @@
 //! What a run takes place in: an AWS account, a proxy that makes calls fail, and the services'
 //! binaries and logs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use account::{
     embedded::EmbeddedAccount,
@@ -89,6 +89,16 @@ impl Arena {
             Some(DeadLetters::new(sqs.clone(), url, queue.url.clone()))
         });
         with_dead_letters.collect()
+    }
+
+    /// Writes the logs of the services to a directory, a file for each service.
+    pub async fn keep_logs(&self, directory: &Path) -> anyhow::Result<()> {
+        tokio::fs::create_dir_all(directory).await?;
+        for service in self.account.services.iter().map(|service| &service.name) {
+            let path = directory.join(format!("{service}.log"));
+            tokio::fs::write(path, self.log.of(service).join("\n")).await?;
+        }
+        Ok(())
     }
 
     /// Whether an order of this total earns a coupon.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::outages;
+use super::options::Options;
 
 /// A default of one kill for this many orders.
 const ORDERS_PER_KILL: usize = 500;
@@ -29,11 +29,12 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     pub keep_logs: Option<PathBuf>,
     /// Instead, let one part of AWS after the other fail for a while, in each way that makes sense
-    #[arg(long, conflicts_with_all = ["orders", "fault_percent", "kills", "concurrency", "keep_logs"])]
+    #[arg(long)]
+    #[arg(conflicts_with_all = ["orders", "fault_percent", "kills", "concurrency", "keep_logs"])]
     pub outages: bool,
     /// The options of that.
     #[command(flatten)]
-    pub of_outages: outages::Options,
+    pub of_outages: Options,
 }
 
 impl Args {

@@ -1,8 +1,8 @@
 //! `trials chaos --outages`: a part of AWS fails for a while, and everything goes on afterwards.
 //!
 //! Each cell of the table is one outage: a dependency that fails in one way, on an account of its
-//! own, while orders come in. In its middle, one process of each service is killed. Afterwards every
-//! accepted order has to be fulfilled and shown so, with its coupon, within the length of the
+//! own, while orders come in. In its middle, one process of each service is killed. Afterwards
+//! every accepted order has to be fulfilled and shown so, with its coupon, within the length of the
 //! outage, and no message may be a dead letter. Nobody helps: nothing is redriven.
 
 use std::{
@@ -17,11 +17,11 @@ use local::{build, guard};
 use pubsub::shutdown::{self, Signals};
 use tokio::{task::JoinSet, time::Instant};
 
-mod options;
-
 mod cells;
 
 mod trial;
+
+mod verdict;
 
 mod row;
 
@@ -41,12 +41,12 @@ mod report;
 
 mod plot;
 
-pub use options::Options;
-
 use board::Board;
 use cells::Cell;
 use report::Report;
 use row::Row;
+
+use super::options::Options;
 
 /// What the cells share.
 struct Table {
@@ -65,7 +65,7 @@ struct Table {
 /// [`Misconfigured`](pubsub::env::Misconfigured) if no cell has the wanted name. Otherwise if the
 /// services do not build, or the results cannot be written.
 pub async fn run(seed: u64, options: &Options) -> anyhow::Result<ExitCode> {
-    let cells = options.cells()?;
+    let cells = Cell::chosen(&options.only)?;
     let binaries = build::binaries().await?;
     create(&options.output)?;
     let Signals { asked, .. } = shutdown::signals()?;
@@ -131,7 +131,7 @@ impl Table {
     async fn row(&self, cell: Cell) -> anyhow::Result<Row> {
         let Self { seed, options, binaries, board, .. } = self;
         let outcome = trial::run(cell, *seed, options, binaries, board).await?;
-        let file = trial::file(&options.output, &outcome.row.cell, "svg");
+        let file = options.output.join(outcome.row.file()).with_extension("svg");
         let svg = plot::plot(&outcome.row.cell, &outcome.course)?;
         std::fs::write(&file, svg).with_context(|| format!("writing {}", file.display()))?;
         Ok(outcome.row)

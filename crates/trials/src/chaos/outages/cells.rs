@@ -9,6 +9,7 @@ use account::{
 use anyhow::Context as _;
 use deployment::description::Kind;
 use orders::event::ORDERS_TOPIC;
+use pubsub::env::Misconfigured;
 
 /// A row of the table: an outage, or fair weather.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,11 +54,36 @@ impl Cell {
     /// The cell without an outage, which the others are compared with.
     pub const FAIR: Self = Self(None);
 
+    /// The cells whose names contain one of these parts, or all; the first one has fair weather.
+    ///
+    /// # Errors
+    ///
+    /// If no cell has such a name.
+    pub fn chosen(parts: &[String]) -> Result<Vec<Self>, Misconfigured> {
+        let wanted = |name: &str| parts.is_empty() || parts.iter().any(|it| name.contains(&**it));
+        let cells: Vec<_> = Self::outages().filter(|cell| wanted(&cell.to_string())).collect();
+        if cells.is_empty() {
+            let names: Vec<_> = Self::outages().map(|cell| cell.to_string()).collect();
+            return Err(Misconfigured(format!(
+                "no cell is called {}; there are {}",
+                parts.join(" or "),
+                names.join(", ")
+            )));
+        }
+        Ok([Self::FAIR].into_iter().chain(cells).collect())
+    }
+
     /// Every outage that makes sense, row by row.
     pub fn outages() -> impl Iterator<Item = Self> {
         let all =
             DEPENDENCIES.into_iter().flat_map(|(what, _)| Way::ALL.map(|(way, _)| (what, way)));
         all.filter(|(what, way)| left_out(*what, *way).is_none()).map(|outage| Self(Some(outage)))
+    }
+
+    /// Whether the outage meets calls or connections that can be counted. A refused connection
+    /// reaches nobody.
+    pub fn is_counted(self) -> bool {
+        self.0.is_some_and(|(_, way)| way != Way::Refused)
     }
 
     /// The outages of the endpoint, and those of the credentials.
@@ -169,5 +195,17 @@ mod tests {
         assert!(names.contains(&"orders-topic/denied".to_owned()), "{names:?}");
         assert!(names.contains(&"everything/refused".to_owned()), "{names:?}");
         assert!(!names.contains(&"coupons-table/refused".to_owned()), "{names:?}");
+    }
+
+    #[test]
+    fn a_part_of_the_name_chooses_cells_and_fair_weather_is_always_with_them() {
+        let chosen = |part: &str| Cell::chosen(&[part.to_owned()]);
+        assert_eq!(chosen("connect/").unwrap().len(), 6);
+        let both = chosen("everything/denied").unwrap();
+        assert_eq!(
+            both.iter().map(Cell::to_string).collect::<Vec<_>>(),
+            ["fair weather", "everything/denied"]
+        );
+        assert!(chosen("rain").unwrap_err().to_string().contains("there are orders-topic/5xx"));
     }
 }

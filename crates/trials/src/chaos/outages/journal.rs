@@ -11,6 +11,7 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 use super::ledger::Ledger;
 
+/// What fulfilment and promotion log when they have finished an order.
 const FINISHED: [&str; 2] = ["order fulfilled", "coupon granted"];
 const OPEN: &str = "dependencies are unavailable; not receiving";
 /// It was closed, or its process is a new one.
@@ -56,9 +57,9 @@ impl Journal {
 
     fn read(&self, line: &Line, ledger: &Ledger) {
         let text = &line.text;
-        if FINISHED.iter().any(|it| text.contains(it)) {
+        if let Some(worker) = FINISHED.iter().position(|it| text.contains(it)) {
             let id = text.split_whitespace().find_map(|word| word.strip_prefix("order.id="));
-            id.into_iter().for_each(|id| ledger.logged(id));
+            id.into_iter().for_each(|id| ledger.logged(worker, id));
         }
         let is_open = if text.contains(OPEN) {
             true

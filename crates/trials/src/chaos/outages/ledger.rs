@@ -22,8 +22,8 @@ struct Entry {
     sent: Instant,
     earns_coupon: bool,
     answer: Option<Answer>,
-    /// A worker logged that it fulfilled the order, or granted its coupon.
-    logged: bool,
+    /// Whether fulfilment and promotion logged that they finished.
+    logged: [bool; 2],
     /// When the order was first seen to be shown as fulfilled, with its coupon if it earns one.
     done: Option<Instant>,
 }
@@ -44,7 +44,8 @@ impl Ledger {
     pub fn sent(&self, id: OrderId, amount: Amount, earns_coupon: bool) {
         let order = Accepted { id, amount };
         let sent = Instant::now();
-        let entry = Entry { order, sent, earns_coupon, answer: None, logged: false, done: None };
+        let entry =
+            Entry { order, sent, earns_coupon, answer: None, logged: [false; 2], done: None };
         self.lock().insert(id.to_string(), entry);
     }
 
@@ -55,21 +56,21 @@ impl Ledger {
         }
     }
 
-    /// Notes that a worker logged something about an order.
-    pub fn logged(&self, id: &str) {
+    /// Notes that fulfilment or promotion, as `worker` says, logged that it finished an order.
+    pub fn logged(&self, worker: usize, id: &str) {
         if let Some(entry) = self.lock().get_mut(id) {
-            entry.logged = true;
+            entry.logged[worker] = true;
         }
     }
 
-    /// Up to `most` accepted orders that are not known to be done; if `only_logged`, only those
-    /// that a worker logged something about.
-    pub fn pending(&self, most: usize, only_logged: bool) -> Vec<String> {
+    /// The accepted orders that are not known to be done, and should be according to the logs. If
+    /// there are only `few` left, all of them: a worker may be killed before it logs.
+    pub fn pending(&self, few: usize) -> Vec<String> {
         let orders = self.lock();
-        let pending = orders
-            .iter()
-            .filter(|(_, it)| it.is_accepted() && it.done.is_none() && (it.logged || !only_logged));
-        pending.take(most).map(|(id, _)| id.clone()).collect()
+        let pending = || orders.iter().filter(|(_, it)| it.is_accepted() && it.done.is_none());
+        let all = pending().count() <= few;
+        let due = pending().filter(|(_, it)| all || it.should_be_done());
+        due.map(|(id, _)| id.clone()).collect()
     }
 
     /// Notes what the pages of orders show now.
@@ -119,6 +120,11 @@ impl Ledger {
 }
 
 impl Entry {
+    fn should_be_done(&self) -> bool {
+        let [is_fulfilled, has_coupon] = self.logged;
+        is_fulfilled && (has_coupon || !self.earns_coupon)
+    }
+
     fn is_accepted(&self) -> bool {
         self.answer == Some(Answer::Accepted)
     }

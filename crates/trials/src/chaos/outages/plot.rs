@@ -152,7 +152,7 @@ fn draw(
         let line = LineSeries::new(points.iter().copied(), colour.stroke_width(2));
         chart.draw_series(line)?.label(*label).legend(mark);
     }
-    let labels = SeriesLabelPosition::UpperRight;
+    let labels = SeriesLabelPosition::UpperLeft;
     let mut legend = chart.configure_series_labels();
     legend.position(labels).label_font(LABEL).background_style(WHITE).draw()?;
     Ok(())

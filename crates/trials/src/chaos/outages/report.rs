@@ -5,7 +5,8 @@ use std::{fmt, path::PathBuf};
 use anyhow::Context as _;
 use serde::Serialize;
 
-use super::{cells::Cell, options::Options, row::Row};
+use super::{cells::Cell, row::Row};
+use crate::chaos::options::Options;
 
 /// The results of all cells.
 #[derive(Debug, Serialize)]

@@ -61,6 +61,11 @@ impl Row {
         columns("cell", cells.map(str::to_owned), "")
     }
 
+    /// The name of its files.
+    pub fn file(&self) -> String {
+        self.cell.replace(['/', ' '], "-")
+    }
+
     /// A line when the cell is finished, and one for each promise that it broke.
     pub fn summary(&self) -> String {
         let mut text = match self.caught_up_after_s {
@@ -103,4 +108,30 @@ fn columns(cell: &str, cells: [String; 11], verdict: &str) -> String {
     const WIDTHS: [usize; 11] = [9, 8, 7, 7, 8, 6, 5, 10, 7, 5, 8];
     let cells = cells.iter().zip(WIDTHS).map(|(text, width)| format!("{text:>width$}"));
     format!("{cell:<26}{}  {verdict}", cells.collect::<String>()).trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_columns_are_below_their_heads() {
+        let row = Row {
+            cell: "status-topics/answer-lost".to_owned(),
+            accepted: 2_000,
+            caught_up_after_s: Some(29.9),
+            extra_requests_per_order: Some(-12.3),
+            memory_mb: Some(41.0),
+            worst_ping_ms: 1_234.0,
+            ..Row::default()
+        };
+        let (head, line) = (Row::head(), row.line());
+        for (name, value) in [("accepted", " 2000 "), ("caught up", "29.9 s"), ("calls", "-12.3")] {
+            let ends = |text: &str, part: &str| text.find(part).unwrap() + part.trim_end().len();
+            assert_eq!(ends(&head, name), ends(&line, value), "\n{head}\n{line}");
+        }
+        assert!(line.ends_with("1234 ms  ok"), "{line}");
+        let broken = Row { broken: vec!["dead letters".to_owned()], ..row };
+        assert!(broken.line().ends_with("BROKEN") && broken.summary().contains("dead letters"));
+    }
 }

@@ -18,8 +18,8 @@ use crate::chaos::{arena::Arena, shown::Shown};
 
 /// The resolution of the time to catch up, and of the plot.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
-/// The most orders that are read in a look.
-const MAX_LOOKS: usize = 500;
+/// So few orders are looked at even if no worker says that they are done.
+const FEW: usize = 200;
 /// The most keys that `DynamoDB` reads in one call.
 const BATCH: usize = 100;
 const PING_EVERY: Duration = Duration::from_millis(250);
@@ -101,7 +101,7 @@ async fn ping(url: String, seen: Arc<Seen>) {
 }
 
 async fn sample(arena: &Arena, ledger: &Ledger) -> anyhow::Result<Sample> {
-    look(arena, ledger, true).await?;
+    look(arena, ledger).await?;
     let sqs = aws_sdk_sqs::Client::new(&arena.aws);
     let mut messages = 0;
     for queue in arena.queues() {
@@ -111,12 +111,11 @@ async fn sample(arena: &Arena, ledger: &Ledger) -> anyhow::Result<Sample> {
     Ok(Sample { at: Instant::now(), orders: ledger.counts(), messages })
 }
 
-/// Reads orders that may have become done; if not `only_logged`, those too that no worker logged
-/// anything about, because it was killed in between.
-pub async fn look(arena: &Arena, ledger: &Ledger, only_logged: bool) -> anyhow::Result<()> {
+/// Reads orders that may have become done.
+pub async fn look(arena: &Arena, ledger: &Ledger) -> anyhow::Result<()> {
     let dynamodb = aws_sdk_dynamodb::Client::new(&arena.aws);
     let table = arena.table("publisher", "ORDERS_TABLE_NAME")?;
-    for ids in ledger.pending(MAX_LOOKS, only_logged).chunks(BATCH) {
+    for ids in ledger.pending(FEW).chunks(BATCH) {
         let key = |id: &String| HashMap::from([("id".to_owned(), AttributeValue::S(id.clone()))]);
         let keys = KeysAndAttributes::builder().set_keys(Some(ids.iter().map(key).collect()));
         let read = dynamodb.batch_get_item().request_items(table, keys.build()?).send().await;

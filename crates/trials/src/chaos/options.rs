@@ -2,10 +2,6 @@
 
 use std::path::PathBuf;
 
-use pubsub::env::Misconfigured;
-
-use super::cells::Cell;
-
 /// Options of `chaos --outages`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Options {
@@ -31,27 +27,6 @@ pub struct Options {
 }
 
 impl Options {
-    /// The cells to run; the first one has fair weather.
-    ///
-    /// # Errors
-    ///
-    /// If no cell has such a name.
-    pub fn cells(&self) -> Result<Vec<Cell>, Misconfigured> {
-        let wanted = |name: &str| {
-            self.only.is_empty() || self.only.iter().any(|part| name.contains(part.as_str()))
-        };
-        let cells: Vec<_> = Cell::outages().filter(|cell| wanted(&cell.to_string())).collect();
-        if cells.is_empty() {
-            let names: Vec<_> = Cell::outages().map(|cell| cell.to_string()).collect();
-            return Err(Misconfigured(format!(
-                "no cell is called {}; there are {}",
-                self.only.join(" or "),
-                names.join(", ")
-            )));
-        }
-        Ok([Cell::FAIR].into_iter().chain(cells).collect())
-    }
-
     /// How many cells run at the same time.
     pub fn side_by_side(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
