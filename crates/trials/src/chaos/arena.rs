@@ -33,7 +33,7 @@ pub struct Arena {
     pub account: Account,
     /// The proxy through which the services reach the endpoint.
     pub proxy: Proxy,
-    /// The URL at which the services get their credentials; without one, they have fixed ones.
+    /// The URL below which each service gets its credentials; without one, they have fixed ones.
     pub credentials: Option<String>,
     /// The lines that the services logged.
     pub log: Log,

@@ -24,7 +24,8 @@ use crate::usage::peak_memory_mb;
 /// What ECS gives a task between SIGTERM and SIGKILL: `StopTimeout` in the overrides.
 const STOP_TIMEOUT: Duration = Duration::from_secs(60);
 
-const FIXED_CREDENTIALS: [&str; 2] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
+/// The variables with credentials that do not change.
+pub const FIXED_CREDENTIALS: [&str; 2] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"];
 /// By this variable ECS tells a task where its credentials are.
 const CREDENTIALS_URL: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 
@@ -186,7 +187,8 @@ impl Replica {
         if let Some(url) = &arena.credentials {
             // Fixed credentials would go first.
             service.variables.retain(|name, _| !FIXED_CREDENTIALS.contains(&name.as_str()));
-            service.variables.insert(CREDENTIALS_URL.to_owned(), url.clone());
+            let url = format!("{url}/{}", service.name);
+            service.variables.insert(CREDENTIALS_URL.to_owned(), url);
         }
         let (binaries, lines) = (arena.binaries.clone(), arena.lines.clone());
         let task =

@@ -102,7 +102,7 @@ pub async fn run(seed: u64, options: &Options) -> anyhow::Result<ExitCode> {
     guard::dismiss();
 
     let rows = std::mem::take(&mut *lock(&table.rows)).into_values().collect();
-    let report = Report::new(options, started.elapsed().as_secs(), rows);
+    let report = Report::new(options, count, started.elapsed().as_secs(), rows);
     table.board.print(&format!("\n{report}\n"));
     report.write()?;
     Ok(if !is_finished {

@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use terminal_size::{Width, terminal_size};
 use tokio::time::{Instant, interval};
 
 use super::cells::Cell;
@@ -57,8 +58,14 @@ impl Board {
         ticks.tick().await;
         loop {
             ticks.tick().await;
-            let end = if self.is_terminal { "" } else { "\n" };
-            self.print(&format!("{}{end}", self.line()));
+            let mut line = self.line();
+            if let Some((Width(columns), _)) = terminal_size().filter(|_| self.is_terminal) {
+                // A line that wraps could not be deleted.
+                line.truncate(usize::from(columns).saturating_sub(1));
+            } else {
+                line.push('\n');
+            }
+            self.print(&line);
         }
     }
 

@@ -129,3 +129,61 @@ impl Entry {
         self.answer == Some(Answer::Accepted)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn order(number: u8) -> OrderId {
+        OrderId::from_idempotency_key(&number.to_string())
+    }
+
+    /// A ledger of two accepted orders, of which the second earns a coupon.
+    fn ledger() -> Ledger {
+        let ledger = Ledger::default();
+        for (number, earns_coupon) in [(1, false), (2, true)] {
+            ledger.sent(order(number), Amount::from_cents(100).unwrap(), earns_coupon);
+            ledger.answered(order(number), Answer::Accepted);
+        }
+        ledger
+    }
+
+    fn see(ledger: &Ledger, fulfilled: &[OrderId], coupons: &[OrderId]) {
+        ledger.seen(&Shown {
+            fulfilled: fulfilled.iter().map(OrderId::to_string).collect(),
+            coupons: coupons.iter().map(|id| (id.to_string(), "A".to_owned())).collect(),
+        });
+    }
+
+    #[test]
+    fn an_order_is_done_once_it_is_shown_as_fulfilled_with_the_coupon_that_it_earns() {
+        let ledger = ledger();
+        ledger.sent(order(3), Amount::from_cents(100).unwrap(), false);
+        ledger.answered(order(3), Answer::Failed);
+        let before = Instant::now();
+        assert_eq!(ledger.last_done(before), None);
+        see(&ledger, &[order(1), order(2), order(3)], &[]);
+        let Counts { accepted, refused, done } = ledger.counts();
+        assert_eq!((accepted, refused, done), (2, 1, 1));
+        let first = ledger.last_done(before).unwrap();
+        see(&ledger, &[order(2)], &[order(2)]);
+        assert_eq!(ledger.counts().done, 2);
+        assert!(ledger.last_done(before).unwrap() > first);
+        // Those that were sent later do not count for the time to catch up.
+        assert_eq!(ledger.last_done(before - std::time::Duration::from_secs(60)), None);
+    }
+
+    #[test]
+    fn orders_are_looked_at_once_the_workers_say_that_they_are_done_or_when_few_are_left() {
+        let ledger = ledger();
+        assert_eq!(ledger.pending(2).len(), 2);
+        assert!(ledger.pending(1).is_empty());
+        ledger.logged(0, &order(1).to_string());
+        ledger.logged(0, &order(2).to_string());
+        assert_eq!(ledger.pending(1), [order(1).to_string()]);
+        ledger.logged(1, &order(2).to_string());
+        assert_eq!(ledger.pending(1).len(), 2);
+        see(&ledger, &[order(1)], &[]);
+        assert_eq!(ledger.pending(0), [order(2).to_string()]);
+    }
+}

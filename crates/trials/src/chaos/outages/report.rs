@@ -15,6 +15,8 @@ pub struct Report {
     outage_seconds: u32,
     /// Orders a second.
     rate: u32,
+    /// How many cells there are; if it was interrupted, some have no row.
+    cells: usize,
     /// Whether the services were built for speed.
     profile: &'static str,
     /// How long all of it took.
@@ -25,8 +27,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// A report of these rows, of which the first one may have fair weather.
-    pub fn new(options: &Options, seconds: u64, mut rows: Vec<Row>) -> Self {
+    /// A report of the rows of this many cells, of which the first one may have fair weather.
+    pub fn new(options: &Options, cells: usize, seconds: u64, mut rows: Vec<Row>) -> Self {
         let fair = Cell::FAIR.to_string();
         let fair = rows.iter().find(|row| row.cell == fair).map(|row| row.requests_per_order);
         for row in rows.iter_mut().filter(|row| row.accepted > 0) {
@@ -35,6 +37,7 @@ impl Report {
         Self {
             outage_seconds: options.seconds,
             rate: options.rate,
+            cells,
             profile: if cfg!(debug_assertions) { "debug" } else { "release" },
             seconds,
             rows,
@@ -68,9 +71,12 @@ impl fmt::Display for Report {
             }
         }
         let broken = self.rows.iter().filter(|row| !row.broken.is_empty()).count();
-        let Self { outage_seconds, rate, profile, seconds, rows, output } = self;
-        let (cells, output) = (rows.len(), output.display());
-        writeln!(f, "{cells} cells, {broken} of them broke a promise; nothing was redriven")?;
+        let Self { outage_seconds, rate, cells, profile, seconds, rows, output } = self;
+        let (finished, output) = (rows.len(), output.display());
+        if finished < *cells {
+            writeln!(f, "interrupted: {finished} of {cells} cells finished")?;
+        }
+        writeln!(f, "{finished} cells, {broken} of them broke a promise; nothing was redriven")?;
         writeln!(f, "{outage_seconds} s of outage, {rate} orders a second, {profile} build")?;
         write!(f, "took {seconds} s; outages.json and a plot of each cell are in {output}")
     }

@@ -95,9 +95,9 @@ pub async fn run(
 
 impl Running {
     async fn start(binaries: &Path) -> anyhow::Result<Self> {
-        let credentials = Credentials::start().await?;
         let mut arena = Arena::set_up(binaries.to_owned(), None).await?;
-        arena.credentials = Some(credentials.url());
+        let credentials = Credentials::start(&arena.account).await?;
+        arena.credentials = Some(credentials.proxy.url.clone());
         let ledger = Arc::new(Ledger::default());
         let (journal, lines) = Journal::keep(Arc::clone(&ledger), arena.lines.clone());
         arena.lines = lines;
