@@ -13,6 +13,8 @@ const ORANGE: RGBColor = RGBColor(175, 80, 0);
 const OUTAGE: RGBColor = RGBColor(235, 235, 235);
 /// How many looks a rate is measured over.
 const SMOOTH: usize = 4;
+/// Twice the height of the breakers' lines.
+const BREAKERS_TOP: f64 = 5.0;
 const LABEL: (&str, u32) = ("sans-serif", 11);
 /// The workers, whose breakers are drawn.
 const WORKERS: [(&str, RGBColor); 2] = [("fulfilment", BLUE), ("promotion", ORANGE)];
@@ -121,7 +123,10 @@ fn draw(
     unit: &str,
     lines: &[Line],
 ) -> anyhow::Result<()> {
-    let top = lines.iter().flat_map(|it| &it.points).map(|point| point.1).fold(1.0, f64::max) * 1.1;
+    let is_state = unit == "breaker";
+    let highest = lines.iter().flat_map(|it| &it.points).map(|point| point.1).fold(1.0, f64::max);
+    // The labels of the lines are above them.
+    let top = if is_state { BREAKERS_TOP } else { highest * 1.4 };
     let (first, last) = course.bounds();
     let mut chart = ChartBuilder::on(area)
         .caption(caption, ("sans-serif", 15))
@@ -135,7 +140,6 @@ fn draw(
     chart.draw_series([outage])?;
     chart.draw_series(LineSeries::new([(killed, 0.0), (killed, top)], BLACK.stroke_width(1)))?;
     let whole = |value: &f64| format!("{value:.0}");
-    let is_state = unit == "breaker";
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)
