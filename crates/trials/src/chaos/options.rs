@@ -17,7 +17,8 @@ pub struct Options {
     /// repeated
     #[arg(long, value_name = "PART", requires = "outages")]
     pub only: Vec<String>,
-    /// How many cells run at the same time [default: two for each core, or one for two cores with a debug build]
+    /// How many cells run at the same time [default: two for each core, or one for two cores with a
+    /// debug build]
     #[arg(long, requires = "outages")]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     side_by_side: Option<u32>,
