@@ -66,7 +66,7 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
         args.kills()
     );
     let faults = Plan { seed: args.seed, percent: args.fault_percent };
-    let arena = Arena::set_up(build::binaries().await?, Some(faults)).await?;
+    let arena = Arena::set_up(build::binaries().await?, faults).await?;
     let mut fleet = Fleet::start(&arena).await?;
     fleet.draw_kills(args);
     let progress = Arc::new(Progress::default());

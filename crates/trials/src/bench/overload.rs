@@ -25,8 +25,9 @@ use super::{
     report::{Report, Target},
     rig::{Rig, Way},
     scale::Scale,
-    stored, usage,
+    stored,
 };
+use crate::usage;
 
 const SECTION: &str = "Overload";
 /// The limits of a task: 1,600 connections of clients, and to AWS 100 for orders, 50 for other

@@ -11,7 +11,7 @@ use std::{
 use account::{
     embedded::EmbeddedAccount,
     provision::{Service as Provisioned, Target},
-    proxy::{Conditions, Fault, Outage, Proxy},
+    proxy::{Calls, Conditions, Fault, Outage, Proxy},
 };
 use anyhow::{Context as _, ensure};
 use aws_config::SdkConfig;
@@ -27,8 +27,6 @@ use tokio::{
 };
 
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
-/// Longer than any run.
-const NEVER: Duration = Duration::from_secs(86_400);
 
 /// When each order was fulfilled, by the log of fulfilment.
 type Fulfilled = Arc<Mutex<HashMap<String, Instant>>>;
@@ -153,9 +151,10 @@ impl Rig {
     /// From now on, calls about the table of orders through the proxy get no answer, or the usual
     /// one again.
     pub fn hang(&self, hangs: bool) -> anyhow::Result<()> {
-        let mentions = vec![self.orders_table()?.to_owned()];
-        let outage = Outage { mentions, fault: Fault::Stall(NEVER) };
-        self.proxy.set_outage(hangs.then_some(outage));
+        let mentions = self.orders_table()?.to_owned();
+        let of = vec![Calls { mentions, ..Calls::default() }];
+        let outage = Outage::Calls { of, fault: Fault::Hang, percent: 100 };
+        self.proxy.set_outages(if hangs { vec![outage] } else { Vec::new() });
         Ok(())
     }
 

@@ -48,14 +48,14 @@ pub struct Arena {
 }
 
 impl Arena {
-    /// Creates the account for services whose binaries are in `binaries`. Their calls fail as
-    /// `faults` draws.
-    pub async fn set_up(binaries: PathBuf, faults: Option<Plan>) -> anyhow::Result<Self> {
+    /// Creates the account for services whose binaries are in `binaries`. It has the habits of AWS,
+    /// and their calls fail as `plan` draws.
+    pub async fn set_up(binaries: PathBuf, plan: Plan) -> anyhow::Result<Self> {
         let deployment = copilot::read(&build::copilot_directory(), ENVIRONMENT)?;
-        let settings = Settings::loopback(0).like_aws(args.seed);
+        let settings = Settings::loopback(0).like_aws(plan.seed);
         let embedded = EmbeddedAccount::start(&deployment, &settings).await?;
         let EmbeddedAccount { endpoint, target, account } = embedded;
-        let conditions = Conditions { faults, ..Conditions::default() };
+        let conditions = Conditions { faults: Some(plan), ..Conditions::default() };
         let proxy = Proxy::start(&endpoint.url, conditions).await?;
         let aws = target.config().await;
         shorten_visibility(&aws, &account).await?;

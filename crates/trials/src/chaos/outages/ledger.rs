@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     fn order(number: u8) -> OrderId {
-        OrderId::from_idempotency_key(&number.to_string())
+        OrderId::derived(&number.to_string())
     }
 
     /// A ledger of two accepted orders, of which the second earns a coupon.
@@ -151,7 +151,7 @@ mod tests {
     fn see(ledger: &Ledger, fulfilled: &[OrderId], coupons: &[OrderId]) {
         ledger.seen(&Shown {
             fulfilled: fulfilled.iter().map(OrderId::to_string).collect(),
-            coupons: coupons.iter().map(|id| (id.to_string(), "A".to_owned())).collect(),
+            coupons: coupons.iter().map(|id| (id.to_string(), ["A".to_owned()].into())).collect(),
         });
     }
 

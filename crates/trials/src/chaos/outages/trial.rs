@@ -3,6 +3,7 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
+use account::proxy::Plan;
 use anyhow::Context as _;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::task::AbortOnDropHandle;
@@ -69,7 +70,7 @@ pub async fn run(
     board: &Board,
 ) -> anyhow::Result<Outcome> {
     board.phase(cell, "starts", None);
-    let mut running = Running::start(binaries).await?;
+    let mut running = Running::start(binaries, seed).await?;
     let watch = Watch::start(&running.arena, &running.ledger, running.fleet.urls().remove(0));
     let length = Duration::from_secs(options.seconds.into());
     let fair = (length / FAIR_PART).max(FAIR_AT_LEAST);
@@ -94,8 +95,8 @@ pub async fn run(
 }
 
 impl Running {
-    async fn start(binaries: &Path) -> anyhow::Result<Self> {
-        let mut arena = Arena::set_up(binaries.to_owned(), None).await?;
+    async fn start(binaries: &Path, seed: u64) -> anyhow::Result<Self> {
+        let mut arena = Arena::set_up(binaries.to_owned(), Plan { seed, percent: 0 }).await?;
         let credentials = Credentials::start(&arena.account).await?;
         arena.credentials = Some(credentials.proxy.url.clone());
         let ledger = Arc::new(Ledger::default());
