@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use account::proxy::{Conditions, Fault, Outage, Proxy};
+use account::proxy::{Calls, Conditions, Fault, Outage, Proxy};
 use axum::{
     body::Body,
     http::{Request, StatusCode, header},
@@ -46,9 +46,9 @@ impl Hanging {
             ..site.app.clone()
         };
         let site = Arc::new(site.with(app));
-        let mentions = vec!["TableName".to_owned()];
-        let fault = Fault::Stall(Duration::from_secs(3_600));
-        proxy.set_outage(Some(Outage { mentions, fault }));
+        let mentions = "TableName".to_owned();
+        let of = vec![Calls { mentions, ..Calls::default() }];
+        proxy.set_outages(vec![Outage::Calls { of, fault: Fault::Hang, percent: 100 }]);
         Self { site, proxy, under_way: JoinSet::new() }
     }
 
@@ -115,7 +115,7 @@ async fn orders_beyond_the_limit_are_refused_at_once_and_everything_else_is_serv
 
     // Nothing of all that was sent to DynamoDB. When it answers again, one free place is enough.
     hanging.has_calls("DynamoDB.PutItem", MAX_ORDERS).await;
-    hanging.proxy.set_outage(None);
+    hanging.proxy.set_outages(Vec::new());
     hanging.under_way.abort_all();
     while hanging.under_way.join_next().await.is_some() {}
     let accepted = hanging.site.submit(&id, "Ada Lovelace", "120").await;
