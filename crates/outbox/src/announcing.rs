@@ -133,9 +133,11 @@ impl<A: Announce> Outbox<A> {
                 Err(error) => return Err(error),
             };
             self.set_unavailable(Some(&error));
-            let pause = sleep(pause(RETRY, retry));
-            if self.state.stopping.run_until_cancelled(pause).await.is_none() {
-                return Ok(None);
+            tokio::select! {
+                () = sleep(pause(RETRY, retry)) => {}
+                // All slots are taken by items that wait: none of them waits longer than it has to.
+                () = self.state.available.notified() => {}
+                () = self.state.stopping.cancelled() => return Ok(None),
             }
         }
         Ok(None)
@@ -149,7 +151,10 @@ impl<A: Announce> Outbox<A> {
                 let error = format!("{error:#}");
                 tracing::warn!(error, "topic is unavailable; the outbox keeps what is stored");
             }
-            None if was => tracing::info!("topic is available again"),
+            None if was => {
+                tracing::info!("topic is available again");
+                self.state.available.notify_waiters();
+            }
             _ => {}
         }
     }

@@ -34,7 +34,7 @@ use std::{
 use aws_config::SdkConfig;
 use jiff::Timestamp;
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore, mpsc},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc},
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -68,8 +68,9 @@ const MAX_ANNOUNCING: u32 = 40;
 const SLOTS_WHEN_SATURATED: u32 = 13;
 /// How often saturation is measured.
 const MEASURE_EVERY: Duration = Duration::from_millis(100);
-/// How long a lease is that was claimed or renewed: longer than a call with all its retries takes.
-const LEASE_MS: RangeInclusive<u64> = 30_000..=40_000;
+/// How long a lease is that was claimed or renewed: longer than a call with all its retries takes,
+/// and so short that what a killed process had in hand is announced soon.
+const LEASE_MS: RangeInclusive<u64> = 15_000..=20_000;
 /// How long the drain waits for announcements in progress.
 const DRAIN: Duration = Duration::from_secs(15);
 
@@ -140,6 +141,8 @@ struct State {
     saturated: AtomicBool,
     /// Whether the last announcement failed because the topic is unavailable.
     unavailable: AtomicBool,
+    /// Notified when the topic is available again.
+    available: Notify,
     /// When the latest of those items was announced that were reported here: milliseconds.
     reported: AtomicI64,
     stopping: CancellationToken,
@@ -159,6 +162,7 @@ impl<A: Announce> Outbox<A> {
                 slots: Arc::new(Semaphore::new(MAX_ANNOUNCING as usize)),
                 saturated: AtomicBool::default(),
                 unavailable: AtomicBool::default(),
+                available: Notify::new(),
                 reported: AtomicI64::default(),
                 stopping: CancellationToken::new(),
                 announcing: TaskTracker::new(),

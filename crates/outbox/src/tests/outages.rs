@@ -35,6 +35,29 @@ async fn in_an_outage_few_items_are_retried_and_the_others_wait_in_the_index() {
 }
 
 #[tokio::test]
+async fn after_an_outage_nothing_waits_for_the_end_of_its_pause() {
+    let account = TestAccount::start().await;
+    // Each item fails five times, so that the pauses are long.
+    let announcements = Announcements::scripted((0..50).map(|_| Outcome::Unavailable));
+    let outbox = account.outbox(&announcements);
+    for id in 0..10 {
+        let entry = account.store(&id.to_string()).await;
+        outbox.announce_fresh(entry).await;
+    }
+    while !announcements.script.lock().unwrap().is_empty() {
+        // As the sweep does.
+        (0..10).for_each(|id| outbox.state.held.renew(&id.to_string(), PATIENCE));
+        sleep(Duration::from_millis(10)).await;
+    }
+    // The first that succeeds wakes the others, whose pauses have only begun.
+    while announcements.announced().is_empty() {
+        sleep(Duration::from_millis(10)).await;
+    }
+    timeout(Duration::from_secs(2), settled(&outbox)).await.expect("the others still pause");
+    assert_eq!(announcements.announced().len(), 10);
+}
+
+#[tokio::test]
 async fn an_item_that_the_topic_refuses_is_set_aside_and_announced_once_that_is_repaired() {
     let account = TestAccount::start().await;
     let announcements = Announcements::scripted([Outcome::Refused, Outcome::Refused]);
