@@ -23,6 +23,9 @@ mod tests;
 
 /// The topic of a worker's reports, as its manifest names it.
 pub const STATUS_TOPIC: &str = "orderStatus";
+/// The most bytes of a report. An item of DynamoDB has at most 400 KB, and an order has a report for
+/// each attempt of each service; ours have less than one.
+const MAX_BYTES: usize = 16 * 1024;
 /// What the types of reports begin with.
 const REPORTS: &str = "order.";
 
@@ -119,6 +122,8 @@ impl FromMessage for Report {
         if !event_type.starts_with(REPORTS) {
             return Err(UnknownType(event_type.to_owned()).into());
         }
+        let bytes = notification.message.len();
+        ensure!(bytes <= MAX_BYTES, "a report has at most {MAX_BYTES} bytes, and this has {bytes}");
         let Json(report) = Json::<Self>::from_message(notification)?;
         ensure!(!report.steps.is_empty(), "steps: a report has at least one");
         Ok(report)

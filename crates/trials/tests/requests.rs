@@ -20,7 +20,9 @@ async fn an_order_takes_few_requests() {
     // Nobody reported for seconds, so every announcement is noted; and every report is stored on
     // its order.
     let updates = requests.count("DynamoDB.UpdateItem");
-    assert_eq!(updates, orders + reports, "{calls:?}");
+    // On a busy machine, a call or a lease takes so long that it is repeated.
+    let expected = orders + reports;
+    assert!((expected..=expected + orders / 20).contains(&updates), "{calls:?}");
     // Everything else shares requests, up to ten at a time: about 0.75 requests for a report.
     let others = requests.count("") - puts - updates;
     assert!(others <= reports, "{others} other requests for {reports} reports: {calls:?}");

@@ -44,6 +44,14 @@ fn a_report_is_read_as_it_was_sent_and_nothing_else_is() {
 }
 
 #[test]
+fn a_report_that_would_fill_the_item_of_its_order_is_poison() {
+    let long = Attachment { label: "x".repeat(16 * 1024), ..coupon() };
+    let sent = Report { attachments: vec![long], ..report("promotion", "granted") }.message().body;
+    let reason = read(&sent).unwrap_err().to_string();
+    assert!(reason.starts_with("a report has at most 16384 bytes"), "{reason}");
+}
+
+#[test]
 fn a_coupon_of_version_0_1_0_is_read_as_an_attachment() {
     let report = report("promotion", "granted");
     let sent = report.message().body;

@@ -127,7 +127,8 @@ async fn a_dependency_that_fails_half_of_the_calls_slows_down_and_stops_nothing(
     let since = Instant::now();
     subscription.until_empty().await;
     assert_eq!((sqs.deleted().len(), sqs.dead()), (500, Vec::new()));
-    assert!(since.elapsed() < seconds(300), "{:?}", since.elapsed());
+    // Chance decides how often the pauses grow: four minutes, as a rule.
+    assert!(since.elapsed() < seconds(900), "{:?}", since.elapsed());
     subscription.end().await;
 }
 
