@@ -13,6 +13,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use local::build;
 
+#[path = "../test_system/mod.rs"]
 mod test_system;
 
 use test_system::TestSystem;
