@@ -23,8 +23,8 @@ mod tests;
 
 /// The topic of a worker's reports, as its manifest names it.
 pub const STATUS_TOPIC: &str = "orderStatus";
-/// The most bytes of a report. An item of DynamoDB has at most 400 KB, and an order has a report for
-/// each attempt of each service; ours have less than one.
+/// The most bytes of a report. An item of DynamoDB has at most 400 KB, and an order has a report
+/// for each attempt of each service; ours have less than one.
 const MAX_BYTES: usize = 16 * 1024;
 /// What the types of reports begin with.
 const REPORTS: &str = "order.";
