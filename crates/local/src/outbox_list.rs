@@ -12,14 +12,15 @@ use local::{
     build,
     dead_letters::command::{account, in_words},
 };
-use outbox::waiting::{Waiting, waiting};
+use outbox::{
+    INDEX,
+    waiting::{Waiting, waiting},
+};
 use pubsub::env::Misconfigured;
 use serde_json::json;
 
 /// The most that are listed.
 const LIMIT: usize = 1_000;
-/// What the index of an outbox is called.
-const INDEX: &str = "outbox";
 
 /// The options of `outbox`.
 #[derive(clap::Args, Debug)]

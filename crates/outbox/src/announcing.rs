@@ -10,7 +10,7 @@ use crate::{
     Announce, Key, Outbox,
     held::InHand,
     lease,
-    table::{Due, FIRST_LEASE},
+    table::{Due, FIRST_LEASE, Item},
 };
 
 /// The first and the longest pause before an item is retried because the topic is unavailable.
@@ -97,20 +97,15 @@ impl<A: Announce> Outbox<A> {
             Ok(None) => return Ok(()),
             Err(error) => return self.set_aside(known, &error).await,
         };
-        let noted = if !self.awaits_reports {
-            self.table.take_out(&known.id, at).await?
+        if !self.awaits_reports {
+            self.noted(self.table.take_out(&known.id, at).await?)
         } else if item.has_first_lease() {
             // A report is about to take it out of the outbox; if not, the sweep notes it.
             item.announced(at);
-            None
+            Ok(())
         } else {
-            let count = known.announcements + 1;
-            self.table.note(&known.id, known.shard, at, count, pause(REPORTED, count - 1)).await?
-        };
-        if let Some(noted) = noted {
-            self.announce.noted(self.announce.read(&noted)?);
+            self.note(&known.id, known.shard, at, known.announcements).await
         }
-        Ok(())
     }
 
     /// Announces an item, and retries while the topic is unavailable. Returns when it was
@@ -163,16 +158,25 @@ impl<A: Announce> Outbox<A> {
         let (reason, pause) = (format!("{error:#}"), pause(REFUSED, known.refusals));
         let retry_seconds = pause.as_secs();
         tracing::error!(id = known.id, error = reason, retry_seconds, "set aside in the outbox");
-        self.table.set_aside(&known.id, &reason, pause).await?;
-        Ok(())
+        self.table.set_aside(&known.id, &reason, pause).await
     }
 
-    /// Notes that a new item was announced, because no report came in.
-    pub(crate) async fn note(&self, due: &Due, at: Timestamp) -> anyhow::Result<()> {
-        let noted = self.table.note(&due.id, due.shard, at, 1, pause(REPORTED, 0)).await?;
-        self.state.held.release(&due.id);
-        if let Some(noted) = noted {
-            self.announce.noted(self.announce.read(&noted)?);
+    /// Notes that an item was announced, after `before` other announcements.
+    pub(crate) async fn note(
+        &self,
+        id: &str,
+        shard: u32,
+        at: Timestamp,
+        before: u32,
+    ) -> anyhow::Result<()> {
+        let pause = pause(REPORTED, before);
+        self.noted(self.table.note(id, shard, at, before + 1, pause).await?)
+    }
+
+    /// Says what an item is now, if an announcement was noted on it.
+    fn noted(&self, item: Option<Item>) -> anyhow::Result<()> {
+        if let Some(item) = item {
+            self.announce.noted(self.announce.read(&item)?);
         }
         Ok(())
     }

@@ -57,7 +57,7 @@ mod tests;
 use held::Held;
 use saturation::Saturation;
 use table::Table;
-pub use table::{Item, REMOVE, attributes};
+pub use table::{INDEX, Item, REMOVE, attributes};
 
 /// How many new items may wait in memory to be announced; the sweep announces the others.
 pub const MAX_WAITING: usize = 10_000;

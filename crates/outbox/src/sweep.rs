@@ -112,7 +112,10 @@ impl<A: Announce> Outbox<A> {
     async fn keep(&self, due: Due) -> anyhow::Result<()> {
         let held = &self.state.held;
         match held.get(&due.id) {
-            Some(Hold::Announced(at)) => self.note(&due, at).await?,
+            Some(Hold::Announced(at)) => {
+                self.note(&due.id, due.shard, at, 0).await?;
+                held.release(&due.id);
+            }
             Some(Hold::InHand) => {
                 let lease = lease();
                 if self.table.claim(&due, lease).await? {

@@ -204,12 +204,7 @@ impl Table {
     /// # Errors
     ///
     /// If DynamoDB is unavailable. The item is retried when its lease is over.
-    pub async fn set_aside(
-        &self,
-        id: &str,
-        reason: &str,
-        pause: Duration,
-    ) -> anyhow::Result<Option<Item>> {
+    pub async fn set_aside(&self, id: &str, reason: &str, pause: Duration) -> anyhow::Result<()> {
         let update = self
             .update(id)
             .update_expression("SET outbox_due = :due, refused = :reason ADD refusals :one")
@@ -217,7 +212,7 @@ impl Table {
             .expression_attribute_values(":due", number(after(Timestamp::now(), pause)))
             .expression_attribute_values(":reason", text(reason))
             .expression_attribute_values(":one", number(1));
-        changed(update).await.context("setting an item aside")
+        changed(update).await.context("setting an item aside").map(drop)
     }
 
     fn update(&self, id: &str) -> UpdateItemFluentBuilder {

@@ -39,11 +39,8 @@ use std::{
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
 use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::{
-    http::{
-        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
-    },
+    http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
     orchestrator::{HttpRequest, HttpResponse},
-    runtime_components::RuntimeComponents,
 };
 use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt as _;
@@ -228,7 +225,8 @@ impl Drop for Recording {
 }
 
 /// A configuration whose requests go to `http`.
-pub(crate) fn config(http: impl HttpClient + 'static) -> SdkConfig {
+pub(crate) fn config(http: impl HttpConnector + Clone + 'static) -> SdkConfig {
+    let http = http_client_fn(move |_, _| SharedHttpConnector::new(http.clone()));
     let credentials = Credentials::new("id", "secret", None, None, "test");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
@@ -242,16 +240,6 @@ pub(crate) fn config(http: impl HttpClient + 'static) -> SdkConfig {
 impl fmt::Debug for TestAccount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("TestAccount")
-    }
-}
-
-impl HttpClient for TestAccount {
-    fn http_connector(
-        &self,
-        _: &HttpConnectorSettings,
-        _: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
     }
 }
 

@@ -91,13 +91,9 @@ mod tests {
 
     use anyhow::Context as _;
     use aws_smithy_runtime_api::client::{
-        http::{
-            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings,
-            SharedHttpConnector,
-        },
+        http::{HttpConnector, HttpConnectorFuture},
         orchestrator::HttpRequest,
         result::ConnectorError,
-        runtime_components::RuntimeComponents,
     };
     use aws_smithy_types::body::SdkBody;
 
@@ -107,16 +103,6 @@ mod tests {
     /// An SQS that answers with this status and error code, or resets connections.
     #[derive(Clone, Copy, Debug)]
     struct Sqs(Option<(u16, &'static str)>);
-
-    impl HttpClient for Sqs {
-        fn http_connector(
-            &self,
-            _: &HttpConnectorSettings,
-            _: &RuntimeComponents,
-        ) -> SharedHttpConnector {
-            SharedHttpConnector::new(*self)
-        }
-    }
 
     impl HttpConnector for Sqs {
         fn call(&self, _: HttpRequest) -> HttpConnectorFuture {

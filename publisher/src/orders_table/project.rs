@@ -40,14 +40,16 @@ impl OrdersTable {
         let is_needed = self.done_when.contains(&report.service);
         let is_the_only_one = is_needed && self.done_when.len() == 1;
         let is_done = is_needed && report.state == State::Done;
-        let expires_at = self.keep.expires_at().filter(|_| is_done);
-        let settles = is_the_only_one.then(|| settling(expires_at.as_deref()));
-        let (set, remove) = settles.unwrap_or_default();
+        let expires_at = if is_done { self.keep.expires_at() } else { None };
+        // With several, whether they all have begun, or are done, is known only after this write.
+        let expires_now = expires_at.as_ref().filter(|_| is_the_only_one);
+        let set = expires_now.map_or(String::new(), |_| format!(", {EXPIRES_AT} = :expires_at"));
+        let remove = if is_the_only_one { remove() } else { String::new() };
         let mut update = self
             .update(report.order_id)
             .update_expression(format!(
                 "SET #report = :report, announced_at = if_not_exists(announced_at, :started){set} \
-                 ADD version :one{remove}"
+                 ADD version :one {remove}"
             ))
             .condition_expression(
                 "attribute_exists(id) AND \
@@ -60,7 +62,7 @@ impl OrdersTable {
             .expression_attribute_values(":report", AttributeValue::M(value))
             .expression_attribute_values(":steps", number(report.steps.len()))
             .expression_attribute_values(":one", number(1));
-        if let Some(expires_at) = expires_at.as_ref().filter(|_| is_the_only_one) {
+        if let Some(expires_at) = expires_now {
             update = update.expression_attribute_values(":expires_at", number(expires_at));
         }
         let projected = self.changed(update).await.context("projecting a report")?;
@@ -77,21 +79,21 @@ impl OrdersTable {
         if !placed.is_reported() || (!placed.in_outbox && expires_at.is_none()) {
             return Ok(());
         }
-        let (set, remove) = settling(expires_at.as_deref());
-        let set = set.strip_prefix(',').map_or(String::new(), |set| format!("SET{set}"));
-        let mut update = self.update(placed.order.id).update_expression(format!("{set}{remove}"));
-        if let Some(expires_at) = expires_at {
-            update = update.expression_attribute_values(":expires_at", number(expires_at));
-        }
+        let update = self.update(placed.order.id);
+        let update = match expires_at {
+            Some(expires_at) => update
+                .update_expression(format!("SET {EXPIRES_AT} = :expires_at {}", remove()))
+                .expression_attribute_values(":expires_at", number(expires_at)),
+            None => update.update_expression(remove()),
+        };
         self.changed(update).await.context("settling an order")?;
         Ok(())
     }
 }
 
-/// What an update sets and removes when the services of an order have begun, or are done.
-fn settling(expires_at: Option<&str>) -> (String, String) {
-    let set = expires_at.map_or(String::new(), |_| format!(", {EXPIRES_AT} = :expires_at"));
-    (set, format!(" REMOVE {}", outbox::REMOVE))
+/// The clause that takes an order out of the outbox.
+fn remove() -> String {
+    format!("REMOVE {}", outbox::REMOVE)
 }
 
 impl PlacedOrder {

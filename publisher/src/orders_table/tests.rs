@@ -13,12 +13,10 @@ use std::{
 use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::{
     http::{
-        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-        SharedHttpConnector,
+        HttpClient as _, HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
     },
     orchestrator::HttpRequest,
     result::ConnectorError,
-    runtime_components::RuntimeComponents,
 };
 use jiff::Timestamp;
 use orders::{
@@ -29,32 +27,14 @@ use orders::{
 use super::Stored;
 use crate::test_account::TestAccount;
 
-/// An HTTP client that loses the answer to one call, which takes effect.
-#[derive(Clone, Debug)]
-struct LosingClient {
-    http: SharedHttpClient,
-    is_lost: Arc<AtomicBool>,
-}
-
-impl LosingClient {
-    fn config(aws: &SdkConfig) -> SdkConfig {
-        let http = aws.http_client().unwrap();
-        let client = Self { http, is_lost: Arc::default() };
-        aws.to_builder().http_client(client).build()
-    }
-}
-
-impl HttpClient for LosingClient {
-    fn http_connector(
-        &self,
-        settings: &HttpConnectorSettings,
-        components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(LosingConnector {
-            http: self.http.http_connector(settings, components),
-            is_lost: Arc::clone(&self.is_lost),
-        })
-    }
+/// A configuration that loses the answer to one call, which takes effect.
+fn losing(aws: &SdkConfig) -> SdkConfig {
+    let (client, is_lost) = (aws.http_client().unwrap(), Arc::new(AtomicBool::new(false)));
+    let http = http_client_fn(move |settings, components| {
+        let http = client.http_connector(settings, components);
+        SharedHttpConnector::new(LosingConnector { http, is_lost: Arc::clone(&is_lost) })
+    });
+    aws.to_builder().http_client(http).build()
 }
 
 #[derive(Debug)]
@@ -102,7 +82,7 @@ fn report(order: &Order, state: State, steps: &[&str]) -> Report {
 async fn a_new_order_is_new_although_the_answer_of_dynamodb_was_lost() {
     let account = TestAccount::start().await;
     let order = order();
-    let orders = account.orders(&LosingClient::config(&account.aws));
+    let orders = account.orders(&losing(&account.aws));
     let stored = orders.store(&order).await.unwrap();
     assert!(matches!(stored, Stored::New(_)), "{stored:?}");
     let stored = account.orders(&account.aws).store(&order).await.unwrap();

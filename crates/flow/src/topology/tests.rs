@@ -5,11 +5,8 @@ use std::collections::HashMap;
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig};
 use aws_sdk_sqs::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::{
-    http::{
-        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
-    },
+    http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
     orchestrator::{HttpRequest, HttpResponse},
-    runtime_components::RuntimeComponents,
 };
 use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt as _;
@@ -25,12 +22,14 @@ struct Scripted(&'static [(&'static str, &'static str, &'static str)]);
 impl Scripted {
     async fn lanes(&self) -> Vec<Lane> {
         let credentials = Credentials::new("id", "secret", None, None, "test");
+        let account = self.clone();
+        let http = http_client_fn(move |_, _| SharedHttpConnector::new(account.clone()));
         let aws = SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::from_static("eu-west-1"))
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .retry_config(RetryConfig::disabled())
-            .http_client(self.clone())
+            .http_client(http)
             .build();
         Topology::new(&aws, "arn:topic".to_owned(), QueueNames::default()).lanes().await.unwrap()
     }
@@ -70,16 +69,6 @@ fn sqs(operation: &str) -> String {
         _ => r#"{"Attributes":{"ApproximateNumberOfMessages":"7"}}"#,
     }
     .to_owned()
-}
-
-impl HttpClient for Scripted {
-    fn http_connector(
-        &self,
-        _: &HttpConnectorSettings,
-        _: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
-    }
 }
 
 impl HttpConnector for Scripted {

@@ -11,12 +11,11 @@ use std::{
 use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::{
     http::{
-        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
-        SharedHttpConnector,
+        HttpClient as _, HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector,
+        http_client_fn,
     },
     orchestrator::HttpRequest,
     result::ConnectorError,
-    runtime_components::RuntimeComponents,
 };
 use tokio::{task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
@@ -57,7 +56,12 @@ impl CrashingHttpClient {
 
     /// The configuration `aws`, with this client.
     pub fn config(&self, aws: &SdkConfig) -> SdkConfig {
-        aws.to_builder().http_client(self.clone()).build()
+        let client = self.clone();
+        let http = http_client_fn(move |settings, components| {
+            let http = client.http.http_connector(settings, components);
+            SharedHttpConnector::new(CrashingConnector { client: client.clone(), http })
+        });
+        aws.to_builder().http_client(http).build()
     }
 
     /// How many calls were made.
@@ -68,19 +72,6 @@ impl CrashingHttpClient {
     /// Runs a process until it ends or crashes. Returns true if it crashed.
     async fn crashes(&self, process: impl Future<Output = ()>) -> bool {
         self.crashed.run_until_cancelled(process).await.is_none()
-    }
-}
-
-impl HttpClient for CrashingHttpClient {
-    fn http_connector(
-        &self,
-        settings: &HttpConnectorSettings,
-        components: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(CrashingConnector {
-            client: self.clone(),
-            http: self.http.http_connector(settings, components),
-        })
     }
 }
 

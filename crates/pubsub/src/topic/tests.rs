@@ -7,11 +7,8 @@ use std::{
 
 use aws_config::retry::RetryConfig;
 use aws_smithy_runtime_api::client::{
-    http::{
-        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
-    },
+    http::{HttpConnector, HttpConnectorFuture},
     orchestrator::{HttpRequest, HttpResponse},
-    runtime_components::RuntimeComponents,
 };
 use aws_smithy_types::body::SdkBody;
 use tokio::{
@@ -71,16 +68,6 @@ impl ScriptedSns {
              <Failed>{failed}</Failed></PublishBatchResult></PublishBatchResponse>"
         );
         HttpResponse::new(200.try_into().unwrap(), SdkBody::from(body))
-    }
-}
-
-impl HttpClient for ScriptedSns {
-    fn http_connector(
-        &self,
-        _: &HttpConnectorSettings,
-        _: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
     }
 }
 

@@ -73,7 +73,8 @@ async fn unannounced(arena: &Arena) -> anyhow::Result<usize> {
     Ok(count)
 }
 
-async fn waiting(arena: &Arena) -> anyhow::Result<usize> {
+/// The number of messages in all queues, visible or in flight.
+pub async fn waiting(arena: &Arena) -> anyhow::Result<usize> {
     let sqs = aws_sdk_sqs::Client::new(&arena.aws);
     let mut waiting = 0;
     for queue in arena.queues() {

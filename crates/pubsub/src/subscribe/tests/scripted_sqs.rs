@@ -10,11 +10,8 @@ use std::{
 
 use aws_config::SdkConfig;
 use aws_smithy_runtime_api::client::{
-    http::{
-        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
-    },
+    http::{HttpConnector, HttpConnectorFuture},
     orchestrator::{HttpRequest, HttpResponse},
-    runtime_components::RuntimeComponents,
 };
 use aws_smithy_types::body::SdkBody;
 use http_body_util::BodyExt as _;
@@ -185,16 +182,6 @@ impl Script {
 impl fmt::Debug for ScriptedSqs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("ScriptedSqs")
-    }
-}
-
-impl HttpClient for ScriptedSqs {
-    fn http_connector(
-        &self,
-        _: &HttpConnectorSettings,
-        _: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
     }
 }
 

@@ -9,12 +9,11 @@ use std::{
 
 use anyhow::Context as _;
 use aws_sdk_dynamodb::types::{AttributeValue, KeysAndAttributes};
-use local::dead_letters::depth;
 use reqwest::Client;
 use tokio::{task::JoinSet, time::interval};
 
 use super::ledger::{Counts, Ledger};
-use crate::chaos::{arena::Arena, shown::Shown};
+use crate::chaos::{arena::Arena, quiet, shown::Shown};
 
 /// The resolution of the time to catch up, and of the plot.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -102,12 +101,7 @@ async fn ping(url: String, seen: Arc<Seen>) {
 
 async fn sample(arena: &Arena, ledger: &Ledger) -> anyhow::Result<Sample> {
     look(arena, ledger).await?;
-    let sqs = aws_sdk_sqs::Client::new(&arena.aws);
-    let mut messages = 0;
-    for queue in arena.queues() {
-        let (visible, in_flight) = depth(&sqs, &queue.url).await?;
-        messages += visible + in_flight;
-    }
+    let messages = quiet::waiting(arena).await?;
     Ok(Sample { at: Instant::now(), orders: ledger.counts(), messages })
 }
 
