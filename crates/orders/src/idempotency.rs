@@ -9,8 +9,8 @@ use crate::order::{Amount, CustomerName, Order, OrderId};
 
 /// A key that a program drew at random for one order: a UUID of version 4 or 7.
 ///
-/// There is no login, so nothing tells one program from another. A random key is as good: nobody
-/// else draws the same, and nobody can guess it.
+/// Without a login, programs cannot be told apart. A random key separates them just as well: no two
+/// draw the same, and nobody can guess it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey(Uuid);
 

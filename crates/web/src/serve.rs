@@ -28,8 +28,8 @@ use patience::{Patience, Turn};
 /// The most connections at once: those of 1,000 live streams and of 150 requests under way, and
 /// some more.
 const MAX_CONNECTIONS: usize = 1_500;
-/// Beyond these, so many more get one answer and have a few seconds for it. So idle connections
-/// keep out neither a health check nor a customer, who at least hears that there is too much to do.
+/// This many more are accepted for one response within a few seconds. So idle connections block
+/// neither a health check nor a customer, who gets at least an error.
 const MAX_BRIEF: usize = 100;
 const BRIEF: Duration = Duration::from_secs(5);
 /// How long a connection may be idle between requests: longer than the 60 s after which load

@@ -65,7 +65,7 @@ pub fn asked(call: &Call, body: &[u8], place: &str) -> Vec<Asked> {
     }
 }
 
-/// The endpoint answers a request that cannot be read with an error, whoever sent it.
+/// A body that cannot be read names no resource here; the endpoint rejects it later.
 fn read<T: DeserializeOwned + Default>(body: &[u8]) -> T {
     serde_json::from_slice(body).unwrap_or_default()
 }

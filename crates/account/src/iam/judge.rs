@@ -59,7 +59,7 @@ struct State {
 /// Who calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Caller {
-    /// Whoever signs with no key of a role, such as a developer's tool or a test.
+    /// A caller whose access key is not a role's, such as a developer's tool or a test.
     Administrator,
     /// A service with a role.
     Service,

@@ -274,7 +274,7 @@ async fn idle_connections_beyond_the_limit_keep_nobody_out_for_long() {
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
         assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
     }
-    // Those that send nothing have five seconds, and meanwhile there is no place.
+    // Those that send nothing are closed after five seconds; until then no place is free.
     let started = Instant::now();
     let mut dawdling = Vec::new();
     for _ in 0..BRIEF_ONES {

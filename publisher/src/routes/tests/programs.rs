@@ -30,7 +30,7 @@ async fn a_key_names_one_order() {
         let again = site.post(Some(&same), &order("Ada")).await;
         assert_eq!((again.status, &again.body), (StatusCode::OK, &created.body));
     }
-    // Whoever else uses the key for an order of their own gets that, and learns nothing.
+    // Another client that uses the key gets its own order, and learns nothing.
     let other = site.post(Some(key), &order("Bob")).await;
     assert_eq!(other.status, StatusCode::CREATED);
     assert!(other.body.contains("Bob") && !other.body.contains(&path), "{}", other.body);
