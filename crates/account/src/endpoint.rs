@@ -39,7 +39,7 @@ pub use settings::{ACCOUNT_ID, DEFAULT_REGION, Settings, region};
 
 use router::Router;
 
-use crate::{iam::Judge, provision::Target};
+use crate::{iam::Judge, provision::Target, wiretap::WireTap};
 
 /// The time that requests in flight get when the endpoint stops.
 const STOP_TIMEOUT: Duration = Duration::from_millis(500);
@@ -53,6 +53,7 @@ pub struct Endpoint {
     pub address: SocketAddr,
     region: String,
     judge: Judge,
+    wiretap: WireTap,
     ending: CancellationToken,
     stopping: CancellationToken,
     connections: TaskTracker,
@@ -70,13 +71,15 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Endpoint> {
     let address = listener.local_addr().context("reading the port")?;
     let ending = CancellationToken::new();
     let judge = Judge::new(&settings.region, ACCOUNT_ID);
-    let router = Router::new(settings, address.port(), judge.clone(), ending.clone())?;
+    let wiretap = WireTap::default();
+    let router =
+        Router::new(settings, address.port(), judge.clone(), wiretap.clone(), ending.clone())?;
     let stopping = CancellationToken::new();
     let connections = TaskTracker::new();
     let url = format!("http://{}:{}", settings.public_host, address.port());
     connections.spawn(accept(listener, router, stopping.clone(), connections.clone()));
     let region = settings.region.clone();
-    Ok(Endpoint { url, address, region, judge, ending, stopping, connections })
+    Ok(Endpoint { url, address, region, judge, wiretap, ending, stopping, connections })
 }
 
 fn refused(address: SocketAddr, error: &io::Error) -> Misconfigured {
@@ -100,7 +103,8 @@ impl Endpoint {
     /// How to reach it through a proxy at `url`.
     pub fn target_through(&self, url: &str) -> Target {
         let (endpoint_url, region) = (url.to_owned(), self.region.clone());
-        Target { endpoint_url, region, judge: Some(self.judge.clone()) }
+        let (judge, wiretap) = (Some(self.judge.clone()), Some(self.wiretap.clone()));
+        Target { endpoint_url, region, judge, wiretap }
     }
 
     /// Who judges the calls.

@@ -10,4 +10,6 @@ pub mod provision;
 
 pub mod embedded;
 
+pub mod wiretap;
+
 pub mod proxy;

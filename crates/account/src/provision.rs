@@ -24,7 +24,10 @@ mod request;
 
 use request::Clients;
 
-use crate::iam::{Judge, Role};
+use crate::{
+    iam::{Judge, Role},
+    wiretap::WireTap,
+};
 
 /// The environment that a local account is made for, unless another is chosen.
 pub const ENVIRONMENT: &str = "test";
@@ -123,12 +126,14 @@ pub struct Target {
     pub region: String,
     /// Who judges the calls there, if it is an embedded one.
     pub judge: Option<Judge>,
+    /// Where to listen to what is published there, if it is an embedded one.
+    pub wiretap: Option<WireTap>,
 }
 
 impl Target {
     /// An endpoint that runs elsewhere. By what it judges, if it does, is not known.
     pub fn elsewhere(endpoint_url: String, region: String) -> Self {
-        Self { endpoint_url, region, judge: None }
+        Self { endpoint_url, region, judge: None, wiretap: None }
     }
 
     /// The variables by which an AWS SDK finds it.

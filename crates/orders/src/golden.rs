@@ -1,9 +1,8 @@
 //! Every message that was ever sent is read by today's code, and what is sent today is among them.
 //!
-//! A file in `golden/` is the body of a queue's message, named after the version that began to send
-//! it. Files are added and never changed.
+//! See [`EXAMPLES`].
 
-use std::{collections::BTreeMap, fs, path::PathBuf};
+use std::fs;
 
 use pubsub::{
     notification::Notification,
@@ -13,19 +12,16 @@ use pubsub::{
 
 use crate::{
     event::{self, Event},
+    examples::EXAMPLES,
     order::Order,
     report::{Attachment, Report, State},
 };
 
 const ID: &str = "0190a6e2-5b7c-7cc0-98c4-dc0c0c07398f";
 
-fn directory() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("src/golden")
-}
-
 fn notification(file: &str) -> Notification {
-    let body = fs::read_to_string(directory().join(file)).unwrap();
-    Notification::read(body, "an id from SQS", BTreeMap::new(), 1)
+    let example = EXAMPLES.iter().find(|example| example.file == file).unwrap();
+    example.notification()
 }
 
 fn read<E: FromMessage>(file: &str) -> E {
@@ -79,8 +75,9 @@ fn every_report_is_read() {
 #[test]
 fn no_file_is_forgotten() {
     let source = include_str!("golden.rs");
-    for file in fs::read_dir(directory()).unwrap() {
+    for file in fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/golden")).unwrap() {
         let name = file.unwrap().file_name().into_string().unwrap();
+        assert!(EXAMPLES.iter().any(|it| it.file == name), "{name} is no example");
         assert!(source.contains(&format!("\"{name}\"")), "no test reads {name}");
     }
 }

@@ -1,7 +1,8 @@
 //! The contract of this system: what the publisher and the subscribers agree on.
 //!
 //! The publisher sends an [`event::Event`], a subscriber answers with a [`report::Report`], and a
-//! [`timeline::Timeline`] is what the reports say about an order.
+//! [`timeline::Timeline`] is what the reports say about an order. [`contract::EVENTS`] lists all
+//! types of events, from which `docs/events` is generated.
 
 pub mod keep;
 
@@ -16,6 +17,10 @@ pub mod event;
 pub mod report;
 
 pub mod timeline;
+
+pub mod contract;
+
+pub mod examples;
 
 #[cfg(test)]
 mod golden;

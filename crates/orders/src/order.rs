@@ -3,6 +3,7 @@
 use std::{fmt, str::FromStr};
 
 use rust_decimal::Decimal;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
@@ -13,7 +14,7 @@ use crate::visible::{disturbs, is_visible};
 const NAMESPACE: Uuid = Uuid::from_u128(0x2f5c_1b52_6a0e_4c0b_9d3a_71f0_8e64_c2d9);
 
 /// What a customer ordered.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Order {
     /// Identifies the order everywhere, so that sending it twice is harmless.
     pub id: OrderId,
@@ -26,8 +27,11 @@ pub struct Order {
 /// The id of an order: a UUID.
 ///
 /// The publisher makes version 7, so that ids sort by time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(inline, extend("format" = "uuid"))]
 pub struct OrderId(Uuid);
 
 impl OrderId {
@@ -75,8 +79,9 @@ impl FromStr for OrderId {
 pub struct InvalidOrderId;
 
 /// Who ordered: 1 to 100 characters, none of them a control character, no space at the ends.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(inline, extend("minLength" = 1, "maxLength" = Self::MAX_CHARS))]
 pub struct CustomerName(String);
 
 impl CustomerName {
@@ -159,8 +164,11 @@ pub enum InvalidCustomerName {
 ///
 /// The upper bound is that of a number in an SNS filter policy. It is written with two decimals,
 /// such as `80.00`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(try_from = "String", into = "String")]
+#[schemars(inline, extend("pattern" = r"^[0-9]{1,9}\.[0-9]{2}$"))]
 pub struct Amount(Decimal);
 
 impl Amount {

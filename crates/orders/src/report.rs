@@ -11,6 +11,7 @@ use pubsub::{
     subscribe::{FromMessage, Json, UnknownType},
     topic::{Attribute, Message, Topic},
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -28,9 +29,12 @@ pub const STATUS_TOPIC: &str = "orderStatus";
 const MAX_BYTES: usize = 16 * 1024;
 /// What the types of reports begin with.
 const REPORTS: &str = "order.";
+/// The types of reports that are sent, as a regular expression: `order.fulfilled`, or a service and
+/// its step.
+pub(crate) const REPORT_TYPES: &str = r"^order\.(fulfilled|[a-z][a-z0-9-]*\.[a-z][a-z0-9_-]*)$";
 
 /// What one worker did with one order in one attempt, so far.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "Received")]
 pub struct Report {
     /// The order.
@@ -42,6 +46,7 @@ pub struct Report {
     /// The state of the attempt.
     pub state: State,
     /// The steps so far; the first is always `started`.
+    #[schemars(length(min = 1))]
     pub steps: Vec<Step>,
     /// What the worker has for the customer.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -49,7 +54,7 @@ pub struct Report {
 }
 
 /// The state of an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// The worker is at it.
@@ -61,30 +66,33 @@ pub enum State {
 }
 
 /// A step of an attempt.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Step {
     /// What was done, as a word such as `picked`.
     pub name: String,
     /// When it was done, by the worker's clock; in messages, in milliseconds since 1970.
     #[serde(with = "millisecond::required")]
+    #[schemars(with = "i64")]
     pub at: Timestamp,
 }
 
 /// Something for the customer, such as a coupon's code or a link to an invoice.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Attachment {
     /// What it is, as a line of text.
     pub label: String,
     /// A code to copy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub code: Option<String>,
     /// Where to find it: an `https` URL, or a path on the publisher's site.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "String")]
     pub link: Option<String>,
 }
 
 /// A report as it may have been sent: version 0.1.0 knew coupons in place of attachments.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Received {
     order_id: OrderId,
     service: String,
@@ -96,7 +104,7 @@ struct Received {
     coupon: Option<Coupon>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 struct Coupon {
     code: String,
     percent: u32,

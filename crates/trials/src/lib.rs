@@ -1,8 +1,10 @@
-//! Tests of the whole system: fault injection, the benchmark and, under `tests/`, the end-to-end
-//! tests.
+//! Tests of the whole system: fault injection, the benchmark, the contract of the events and, under
+//! `tests/`, the end-to-end tests.
 
 pub mod chaos;
 
 pub mod bench;
+
+pub mod contract;
 
 mod usage;

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use deployment::Mistake;
 use pubsub::env::Misconfigured;
-use trials::{bench, chaos};
+use trials::{bench, chaos, contract};
 
 /// Wrong usage or a mistake in a file: running it again would not help.
 const EXIT_USAGE: u8 = 64;
 
-/// Long tests of the whole system: fault injection and the benchmark.
+/// Tests of the whole system: fault injection, the benchmark, and the contract of the events.
 ///
 /// Exits with 0 if the test passes, with 1 if it fails, and with 64 if an option or a file is
 /// wrong.
@@ -27,6 +27,9 @@ enum Command {
     Chaos(chaos::Args),
     /// Measures throughput, latency, memory, requests to AWS and their price (use --release)
     Bench(bench::Args),
+    /// Writes docs/events from the types of the events and the manifests, and says what would break
+    /// for subscribers of the last release
+    Contract(contract::Args),
     /// Empties a queue, for the benchmark
     #[command(hide = true)]
     Worker,
@@ -58,6 +61,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             let lost_none = bench::run(&args).await?;
             Ok(if lost_none { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
+        Command::Contract(args) => contract::run(&args).await,
         Command::Worker => bench::worker().await.map(|()| ExitCode::SUCCESS),
     }
 }

@@ -20,9 +20,12 @@ use aws_smithy_runtime_api::client::{
 };
 use jiff::Timestamp;
 use orders::{
+    examples::EXAMPLES,
     order::{Order, OrderId},
     report::{Report, State, Step},
 };
+
+use pubsub::subscribe::FromMessage as _;
 
 use super::Stored;
 use crate::test_account::TestAccount;
@@ -157,4 +160,18 @@ async fn a_report_on_an_order_that_has_expired_changes_nothing() {
     let late = report(&order(), State::Done, &["started", "fulfilled"]);
     assert!(orders.project(&late).await.unwrap().is_none());
     assert!(account.items().await.is_empty(), "it made an order of a report");
+}
+
+#[tokio::test]
+async fn every_report_that_was_ever_sent_is_projected() {
+    let account = TestAccount::start().await;
+    let orders = account.orders(&account.aws);
+    for example in EXAMPLES.iter().filter(|example| example.event == "order.reported") {
+        let order = order();
+        orders.store(&order).await.unwrap();
+        let report = Report::from_message(&example.notification()).unwrap();
+        let report = Report { order_id: order.id, ..report };
+        let placed = orders.project(&report).await.unwrap();
+        assert_eq!(placed.unwrap().reports, [report], "{}", example.file);
+    }
 }

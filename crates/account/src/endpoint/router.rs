@@ -21,6 +21,7 @@ use crate::{
     habits::Habits,
     iam::{self, Caller, Judge},
     proxy::{Call, Service},
+    wiretap::WireTap,
 };
 
 /// The largest request that is read, as that of `DynamoDB`.
@@ -30,6 +31,7 @@ const MAX_REQUEST_BYTES: usize = 16 << 20;
 #[derive(Clone)]
 pub struct Router {
     judge: Judge,
+    wiretap: WireTap,
     habits: Option<Arc<Habits>>,
     dynamodb: DynamoDb,
     sns: Sns,
@@ -49,6 +51,7 @@ impl Router {
         settings: &Settings,
         port: u16,
         judge: Judge,
+        wiretap: WireTap,
         ending: CancellationToken,
     ) -> anyhow::Result<Self> {
         let habits = settings.habits.map(|seed| Habits::new(seed, &settings.region)).transpose()?;
@@ -56,6 +59,7 @@ impl Router {
         let (sqs, sns) = messaging::services(settings, port, judge.clone(), habits.clone());
         Ok(Self {
             judge,
+            wiretap,
             habits,
             dynamodb: DynamoDb::new(&settings.region)?,
             sns,
@@ -77,6 +81,9 @@ impl Router {
             Ok(caller) => caller,
             Err(refusal) => return refusal.answer(),
         };
+        if caller == Caller::Service {
+            self.wiretap.note(&call, &body);
+        }
         let habits = self.habits.as_deref();
         let of_service = habits.filter(|_| caller == Caller::Service);
         match call.service {

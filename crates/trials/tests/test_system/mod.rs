@@ -20,6 +20,10 @@ use local::{
 use reqwest::{Client, Response, header, redirect::Policy};
 use tokio::time::{sleep, timeout};
 
+pub mod contract;
+
+use contract::Contract;
+
 /// Longer than anything takes on a busy machine.
 pub const TIMEOUT: Duration = Duration::from_secs(60);
 /// Of the habits of AWS.
@@ -34,6 +38,7 @@ pub struct TestSystem {
     pub log: Log,
     pub http: Client,
     pub aws: SdkConfig,
+    pub contract: Contract,
 }
 
 impl TestSystem {
@@ -95,10 +100,11 @@ impl TestSystem {
             changing_weather: false,
         };
         let system = System::start(settings, lines).await?;
+        let contract = Contract::of(&system.target);
         system.healthy().await?;
         let aws = system.target.config().await;
         let http = Client::builder().redirect(Policy::none()).build()?;
-        Ok(Self { system, log, http, aws })
+        Ok(Self { system, log, http, aws, contract })
     }
 
     pub fn url(&self, path: &str) -> String {

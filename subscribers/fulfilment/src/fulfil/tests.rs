@@ -2,11 +2,12 @@
 
 use orders::{
     event,
+    examples::EXAMPLES,
     order::{Amount, OrderId},
     report::{Report, STATUS_TOPIC, State},
 };
 use pubsub::{
-    subscribe::FromMessage as _,
+    subscribe::{FromMessage as _, UnknownType},
     testing::{Attempt, Delivered, TestAccount, TestWorker, message},
 };
 
@@ -101,4 +102,21 @@ async fn a_message_that_is_not_an_order_is_poison() {
 fn a_name_that_the_font_lacks_is_shown_as_it_is() {
     assert!(large(&"Ada".parse().unwrap()).lines().count() > 1);
     assert_eq!(large(&"\u{4e2d}\u{6587}".parse().unwrap()), "\u{4e2d}\u{6587}");
+}
+
+#[tokio::test]
+async fn every_message_that_was_ever_sent_is_handled_or_is_no_concern() {
+    let account = TestAccount::default();
+    let reporter = Reporter::new("fulfilment", account.topic(STATUS_TOPIC));
+    let handler = Fulfilment { reporter, pace: Duration::ZERO, banner: false };
+    for example in EXAMPLES {
+        let received = example.notification();
+        match Event::from_message(&received) {
+            Ok(event) => handler.handle(event, received).await.unwrap(),
+            Err(error) => {
+                assert!(error.is::<UnknownType>(), "{}: {error:#}", example.file);
+                assert_eq!(example.event, "order.reported", "{}", example.file);
+            }
+        }
+    }
 }

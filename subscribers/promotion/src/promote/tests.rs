@@ -11,11 +11,12 @@ use account::embedded::EmbeddedAccount;
 use futures_util::future::join_all;
 use orders::{
     event,
+    examples::EXAMPLES,
     order::{Amount, OrderId},
     report::{Attachment, Report, STATUS_TOPIC},
 };
 use pubsub::{
-    subscribe::FromMessage as _,
+    subscribe::{FromMessage as _, UnknownType},
     testing::{Attempt, TestAccount, TestWorker, message},
     topic::{Attribute, Message},
 };
@@ -127,5 +128,23 @@ async fn an_order_whose_coupon_may_have_expired_gets_no_second_one() {
         let order = Order { id: OrderId::new(), customer: "Ada".parse().unwrap(), amount };
         handler.handle(Event::OrderPlaced(order), notification).await.unwrap();
         assert_eq!(promotion.attachments().len(), coupons, "after {days} days");
+    }
+}
+
+#[tokio::test]
+async fn every_message_that_was_ever_sent_is_handled_or_is_no_concern() {
+    let fixture = Fixture::new().await;
+    let reporter = Reporter::new("promotion", fixture.topics.topic(STATUS_TOPIC));
+    let (coupons, keep) = (fixture.coupons.clone(), Keep::days(0));
+    let handler = Promotion { reporter, coupons, keep };
+    for example in EXAMPLES {
+        let received = example.notification();
+        match Event::from_message(&received) {
+            Ok(event) => handler.handle(event, received).await.unwrap(),
+            Err(error) => {
+                assert!(error.is::<UnknownType>(), "{}: {error:#}", example.file);
+                assert_eq!(example.event, "order.reported", "{}", example.file);
+            }
+        }
     }
 }

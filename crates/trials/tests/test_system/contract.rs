@@ -1,0 +1,74 @@
+//! Checks every message that the services of a test publish against its schema.
+
+use std::{collections::BTreeSet, sync::LazyLock, thread};
+
+use account::{provision::Target, wiretap::Published};
+use jsonschema::Validator;
+use orders::contract::{EVENTS, EventType};
+use serde_json::{Value, json};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+/// The schemas of each type of event: of its attributes and of its message.
+static SCHEMAS: LazyLock<Vec<(EventType, [Validator; 2])>> = LazyLock::new(|| {
+    let schemas = EVENTS.iter().map(|event| {
+        let schemas = [event.attributes_schema(), event.message_schema()];
+        (*event, schemas.map(|it| jsonschema::validator_for(&it).expect("a schema")))
+    });
+    schemas.collect()
+});
+
+/// What the services of a system publish. Dropping it fails the test if a message is not as the
+/// contract says.
+pub struct Contract {
+    /// None if the account is another process.
+    published: Option<UnboundedReceiver<Published>>,
+    sent: BTreeSet<&'static str>,
+    faults: Vec<String>,
+}
+
+impl Contract {
+    /// Checks what is published in an account from now on.
+    pub fn of(target: &Target) -> Self {
+        let published = target.wiretap.as_ref().map(|wiretap| wiretap.listen());
+        Self { published, sent: BTreeSet::new(), faults: Vec::new() }
+    }
+
+    /// The types of the events that were published so far.
+    pub fn sent(&mut self) -> &BTreeSet<&'static str> {
+        while let Some(Ok(published)) = self.published.as_mut().map(UnboundedReceiver::try_recv) {
+            match event(&published) {
+                Ok(event) => drop(self.sent.insert(event.name)),
+                Err(fault) => self.faults.push(fault),
+            }
+        }
+        &self.sent
+    }
+}
+
+impl Drop for Contract {
+    fn drop(&mut self) {
+        self.sent();
+        if !thread::panicking() {
+            assert!(self.faults.is_empty(), "not as the contract says: {:#?}", self.faults);
+        }
+    }
+}
+
+/// The type of event that a message is of, or what is wrong with it.
+pub fn event(published: &Published) -> Result<EventType, String> {
+    let Published { topic_arn, message, attributes } = published;
+    let topic = topic_arn.trim_end_matches(".fifo");
+    let attributes = json!(attributes);
+    let is_of = |(event, [schema, _]): &&(EventType, [Validator; 2])| {
+        topic.ends_with(&format!("-{}", event.topic)) && schema.is_valid(&attributes)
+    };
+    let Some((event, [_, schema])) = SCHEMAS.iter().find(is_of) else {
+        return Err(format!("{topic_arn} has no event with the attributes {attributes}"));
+    };
+    let is_text = event.message_schema()["type"] == "string";
+    let value = if is_text { Ok(json!(message)) } else { serde_json::from_str::<Value>(message) };
+    let value = value.map_err(|error| format!("{}: {error}: {message}", event.name))?;
+    let wrong = schema.validate(&value);
+    wrong.map_err(|wrong| format!("{}: {wrong}, at {}", event.name, wrong.instance_path()))?;
+    Ok(*event)
+}
