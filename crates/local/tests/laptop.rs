@@ -91,8 +91,8 @@ fn json_is_one_object_a_line_also_for_what_local_says() -> Outcome {
     for service in ["publisher", "fulfilment", "promotion"] {
         assert!(services.contains(&Some(service)), "{services:?}");
     }
-    let trace = &of_order[0]["trace.id"];
-    assert!(trace.is_string() && of_order.iter().all(|it| it["trace.id"] == *trace));
+    let trace = &of_order[0]["trace_id"];
+    assert!(trace.is_string() && of_order.iter().all(|it| it["trace_id"] == *trace));
     Ok(())
 }
 

@@ -24,6 +24,7 @@ pub enum Hold {
 #[derive(Debug)]
 struct Lease {
     hold: Hold,
+    since: Instant,
     until: Instant,
     is_first: bool,
 }
@@ -46,14 +47,23 @@ impl Held {
 
     /// Takes an item in hand. `is_first` says that the lease is the one it was stored with.
     pub fn take<'a>(&'a self, id: &'a str, lease: Duration, is_first: bool) -> InHand<'a> {
-        let until = Instant::now() + lease;
-        self.leases().insert(id.to_owned(), Lease { hold: Hold::InHand, until, is_first });
+        let since = Instant::now();
+        let lease = Lease { hold: Hold::InHand, since, until: since + lease, is_first };
+        self.leases().insert(id.to_owned(), lease);
         InHand { held: self, id }
     }
 
     /// How far this process is with an item; `None` if it does not have it.
     pub fn get(&self, id: &str) -> Option<Hold> {
         self.leases().get(id).map(|lease| lease.hold)
+    }
+
+    /// How many items are in hand, and since when the oldest is.
+    pub fn in_hand(&self) -> (usize, Duration) {
+        let leases = self.leases();
+        let in_hand = leases.values().filter(|lease| lease.hold == Hold::InHand);
+        let ages = in_hand.map(|lease| lease.since.elapsed());
+        ages.fold((0, Duration::ZERO), |(count, oldest), age| (count + 1, oldest.max(age)))
     }
 
     /// The lease of an item in hand was renewed.

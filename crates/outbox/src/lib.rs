@@ -43,6 +43,8 @@ mod announcing;
 
 mod held;
 
+mod metrics;
+
 mod saturation;
 
 mod sweep;
@@ -143,6 +145,8 @@ struct State {
     unavailable: AtomicBool,
     /// Notified when the topic is available again.
     available: Notify,
+    /// When the oldest item was stored that the last sweep found due: milliseconds; 0 without one.
+    oldest_due: AtomicI64,
     /// When the latest of those items was announced that were reported here: milliseconds.
     reported: AtomicI64,
     stopping: CancellationToken,
@@ -163,6 +167,7 @@ impl<A: Announce> Outbox<A> {
                 saturated: AtomicBool::default(),
                 unavailable: AtomicBool::default(),
                 available: Notify::new(),
+                oldest_due: AtomicI64::default(),
                 reported: AtomicI64::default(),
                 stopping: CancellationToken::new(),
                 announcing: TaskTracker::new(),
@@ -178,6 +183,11 @@ impl<A: Announce> Outbox<A> {
         shutdown: CancellationToken,
         served: CancellationToken,
     ) {
+        let (waiting, oldest) = (Arc::downgrade(&self.state), Arc::downgrade(&self.state));
+        metrics::observe(
+            move || Some(waiting.upgrade()?.held.in_hand().0),
+            move || Some(oldest.upgrade()?.oldest_age()),
+        );
         let sweep = shutdown.run_until_cancelled(self.sweep_forever());
         let measure = served.run_until_cancelled(self.measure_forever());
         let announce = async {
@@ -221,6 +231,17 @@ impl<A: Announce> Outbox<A> {
         let slots = if saturated { SLOTS_WHEN_SATURATED } else { 1 };
         let slots = Arc::clone(&self.state.slots).acquire_many_owned(slots).await;
         slots.expect("the semaphore is never closed")
+    }
+}
+
+impl State {
+    /// The age of the oldest item that is due, or in hand.
+    fn oldest_age(&self) -> Duration {
+        let due = self.oldest_due.load(Ordering::Relaxed);
+        let since = Timestamp::from_millisecond(due).ok().filter(|_| due > 0);
+        let due = since.map(|since| Timestamp::now().duration_since(since));
+        let due = due.and_then(|age| age.try_into().ok()).unwrap_or_default();
+        self.held.in_hand().1.max(due)
     }
 }
 

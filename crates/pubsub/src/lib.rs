@@ -85,6 +85,8 @@ pub mod notification;
 
 pub mod trace;
 
+pub mod metrics;
+
 pub mod program;
 
 pub mod aws;

@@ -1,14 +1,19 @@
-//! Logs and traces.
+//! Logs, traces and metrics.
 //!
-//! Each log event is one line on standard output, with its trace id: text for a person, or JSON for
-//! a program, as `LOG_FORMAT` says. `RUST_LOG` filters them, with `info` as the default. Spans are
-//! exported to the collector in `OTEL_EXPORTER_OTLP_ENDPOINT`, if it is set.
+//! Each log event is one line on standard output, with its trace id: text on a terminal, or JSON,
+//! unless `LOG_FORMAT` says otherwise. `RUST_LOG` filters them, with `info` as the default. Spans
+//! and metrics are exported to the collector in `OTEL_EXPORTER_OTLP_ENDPOINT`, if it is set;
+//! `OTEL_TRACES_SAMPLER` says which traces.
 
 use std::{fmt, io::IsTerminal as _};
 
 use clap::{ArgMatches, Args, FromArgMatches as _, ValueEnum};
-use opentelemetry::trace::{TraceContextExt as _, TraceId, TracerProvider as _};
-use opentelemetry_sdk::{Resource, trace::SdkTracerProvider};
+use opentelemetry::{
+    global,
+    trace::{TraceContextExt as _, TraceId, TracerProvider as _},
+};
+use opentelemetry_aws::trace::XrayIdGenerator;
+use opentelemetry_sdk::{Resource, metrics::SdkMeterProvider, trace::SdkTracerProvider};
 use tracing::{Event, Subscriber, dispatcher};
 use tracing_opentelemetry::get_otel_context;
 use tracing_subscriber::{
@@ -26,31 +31,36 @@ use tracing_subscriber::{
 
 mod export;
 
-/// What a service logs, and where it exports spans.
+/// What a service logs, and where it exports spans and metrics.
 #[derive(Args, Clone, Debug)]
 #[group(skip)] // groups share one namespace with those of the service
 pub(crate) struct Settings {
     /// What to log, such as info or info,pubsub=debug
     #[arg(long, value_name = "FILTER", env = "RUST_LOG", default_value = "info")]
     log: EnvFilter,
-    /// How a log line is written
-    #[arg(long, value_name = "FORMAT", env = "LOG_FORMAT", default_value = "text")]
+    /// How a log line is written; auto is text on a terminal, and json elsewhere
+    #[arg(long, value_name = "FORMAT", env = "LOG_FORMAT", default_value = "auto")]
     log_format: LogFormat,
-    /// Where to export spans, over HTTP, such as http://localhost:4318; unset exports none
+    /// Where to export spans and metrics, over HTTP, such as http://localhost:4318; unset exports
+    /// none
     #[arg(long, value_name = "URL", env = export::ENDPOINT)]
     otlp_endpoint: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum LogFormat {
+    Auto,
     // For a person.
     Text,
     // An object for each line, for a program.
     Json,
 }
 
-/// Exports spans in batches in the background.
-pub(crate) struct Telemetry(SdkTracerProvider);
+/// Exports spans and metrics in the background.
+pub(crate) struct Telemetry {
+    spans: SdkTracerProvider,
+    metrics: Option<SdkMeterProvider>,
+}
 
 /// Starts logging and tracing for the service `name`. Logs have colours only on a terminal.
 ///
@@ -61,26 +71,37 @@ pub(crate) struct Telemetry(SdkTracerProvider);
 /// [`Misconfigured`](crate::env::Misconfigured) if the endpoint is not a URL.
 pub(crate) fn start(name: &str, matches: &ArgMatches) -> anyhow::Result<Telemetry> {
     let Settings { log, log_format, otlp_endpoint } = Settings::from_arg_matches(matches)?;
-    let mut provider = SdkTracerProvider::builder()
-        .with_resource(Resource::builder().with_service_name(name.to_owned()).build());
+    let resource = Resource::builder().with_service_name(name.to_owned()).build();
+    // X-Ray drops a trace whose id does not begin with the time.
+    let mut spans = SdkTracerProvider::builder()
+        .with_id_generator(XrayIdGenerator::default())
+        .with_resource(resource.clone());
+    let mut metrics = None;
     if let Some(endpoint) = otlp_endpoint.filter(|endpoint| !endpoint.is_empty()) {
-        let exporter = export::to(&endpoint)?;
-        provider = provider.with_batch_exporter(exporter);
+        spans = spans.with_batch_exporter(export::spans(&endpoint)?);
+        let meters = SdkMeterProvider::builder().with_resource(resource);
+        let meters = meters.with_periodic_exporter(export::metrics(&endpoint)?).build();
+        global::set_meter_provider(meters.clone());
+        metrics = Some(meters);
     }
-    let provider = provider.build();
+    let provider = spans.build();
     let lines = tracing_subscriber::fmt::layer()
         .with_target(false)
         .with_ansi(std::io::stdout().is_terminal())
         // If standard output and standard error are closed, reporting a failed write would panic,
         // also in the task that listens for SIGTERM.
         .log_internal_errors(false);
-    let lines = match log_format {
-        LogFormat::Text => lines.fmt_fields(WithTrace(DefaultFields::new())).boxed(),
-        LogFormat::Json => {
-            let json = format().json().with_target(false).flatten_event(true);
-            let json = json.with_current_span(false).with_span_list(false);
-            lines.fmt_fields(JsonFields::new()).event_format(JsonWithTrace(json)).boxed()
-        }
+    let is_text = match log_format {
+        LogFormat::Auto => std::io::stdout().is_terminal(),
+        LogFormat::Text => true,
+        LogFormat::Json => false,
+    };
+    let lines = if is_text {
+        lines.fmt_fields(WithTrace(DefaultFields::new())).boxed()
+    } else {
+        let json = format().json().with_target(false).flatten_event(true);
+        let json = json.with_current_span(false).with_span_list(false);
+        lines.fmt_fields(JsonFields::new()).event_format(JsonWithTrace(json)).boxed()
     };
     // Each line has all its fields itself, so its spans are not repeated.
     let lines = lines.with_filter(log.and(filter_fn(|metadata| metadata.is_event())));
@@ -91,18 +112,22 @@ pub(crate) fn start(name: &str, matches: &ArgMatches) -> anyhow::Result<Telemetr
         .with_threads(false)
         .with_filter(filter_fn(|metadata| metadata.is_span() && metadata.target() == SPANS));
     tracing_subscriber::registry().with(spans).with(lines).init();
-    Ok(Telemetry(provider))
+    Ok(Telemetry { spans: provider, metrics })
 }
 
 /// The target of the spans that are exported. Spans with other targets are not.
 pub const SPANS: &str = "trace";
 
 impl Telemetry {
-    /// Exports the remaining spans.
+    /// Exports what is left.
     pub(crate) async fn stop(self) {
-        let stopped = tokio::task::spawn_blocking(move || self.0.shutdown()).await;
+        let stop = move || {
+            let metrics = self.metrics.map_or(Ok(()), |metrics| metrics.shutdown());
+            self.spans.shutdown().and(metrics)
+        };
+        let stopped = tokio::task::spawn_blocking(stop).await;
         if let Ok(Err(error)) = stopped {
-            tracing::warn!(%error, "cannot export the last spans");
+            tracing::warn!(%error, "cannot export the last spans and metrics");
         }
     }
 }
@@ -118,7 +143,7 @@ impl<'writer> FormatFields<'writer> for WithTrace {
     ) -> fmt::Result {
         self.0.format_fields(writer.by_ref(), fields)?;
         match trace_id() {
-            Some(id) => write!(writer, " trace.id={id}"),
+            Some(id) => write!(writer, " trace_id={id}"),
             None => Ok(()),
         }
     }
@@ -143,7 +168,7 @@ where
         let mut line = String::new();
         self.0.format_event(context, Writer::new(&mut line), event)?;
         let fields = line.trim_end().strip_suffix('}').unwrap_or_default();
-        writeln!(writer, r#"{fields},"trace.id":"{id}"}}"#)
+        writeln!(writer, r#"{fields},"trace_id":"{id}"}}"#)
     }
 }
 

@@ -1,95 +1,16 @@
 //! One order is one trace: the real binaries export it to a collector.
 
-use std::collections::HashMap;
-
 use anyhow::Context as _;
-use axum::{Router, body::Bytes, extract::State, http::StatusCode, routing::post};
-use opentelemetry_proto::tonic::{
-    collector::trace::v1::ExportTraceServiceRequest,
-    common::v1::any_value::Value as Attribute,
-    trace::v1::{Span, span::SpanKind},
-};
-use prost::Message as _;
-use tokio::{net::TcpListener, sync::watch, time::timeout};
+use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use tokio::time::timeout;
 
+mod collector;
 mod test_system;
 
+use collector::{Collector, Received, attributes, hex};
 use test_system::{TIMEOUT, TestSystem};
 
 type Outcome = anyhow::Result<()>;
-
-/// A span, and the service that exported it.
-#[derive(Clone, Debug)]
-struct Seen {
-    service: String,
-    span: Span,
-}
-
-/// An OpenTelemetry collector that keeps every span.
-struct Collector {
-    url: String,
-    seen: watch::Receiver<Vec<Seen>>,
-}
-
-impl Collector {
-    async fn start() -> anyhow::Result<Self> {
-        let (sender, seen) = watch::channel(Vec::new());
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}", listener.local_addr()?);
-        let collector = Router::new().route("/v1/traces", post(receive)).with_state(sender);
-        tokio::spawn(async move { axum::serve(listener, collector).await });
-        Ok(Self { url, seen })
-    }
-
-    /// Waits for a span of `service` in the trace `trace_id` whose name begins with `name`.
-    async fn span(&mut self, trace_id: &str, service: &str, name: &str) -> anyhow::Result<Seen> {
-        let wanted = |it: &&Seen| {
-            it.service == service
-                && it.span.name.starts_with(name)
-                && hex(&it.span.trace_id) == trace_id
-        };
-        let arrived = self.seen.wait_for(|seen| seen.iter().any(|it| wanted(&it)));
-        let found = match timeout(TIMEOUT, arrived).await {
-            Ok(seen) => seen?.iter().find(wanted).cloned(),
-            Err(_) => None,
-        };
-        let names = || self.seen.borrow().iter().map(|it| it.span.name.clone()).collect::<Vec<_>>();
-        found.with_context(|| format!("{service} has no {name} in {:?}", names()))
-    }
-}
-
-async fn receive(State(sender): State<watch::Sender<Vec<Seen>>>, body: Bytes) -> StatusCode {
-    let Ok(request) = ExportTraceServiceRequest::decode(body) else {
-        return StatusCode::BAD_REQUEST;
-    };
-    for resource in request.resource_spans {
-        let attributes = resource.resource.map(|it| it.attributes).unwrap_or_default();
-        let name = attributes.into_iter().find(|it| it.key == "service.name");
-        let service = match name.and_then(|it| it.value?.value) {
-            Some(Attribute::StringValue(name)) => name,
-            _ => String::new(),
-        };
-        let spans = resource.scope_spans.into_iter().flat_map(|scope| scope.spans);
-        let seen = spans.map(|span| Seen { service: service.clone(), span });
-        sender.send_modify(|all| all.extend(seen));
-    }
-    StatusCode::OK
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The text attributes of a span.
-fn attributes(span: &Span) -> HashMap<&str, &str> {
-    span.attributes
-        .iter()
-        .filter_map(|it| match it.value.as_ref()?.value.as_ref()? {
-            Attribute::StringValue(text) => Some((it.key.as_str(), text.as_str())),
-            _ => None,
-        })
-        .collect()
-}
 
 #[tokio::test]
 async fn the_publishers_span_is_the_parent_of_both_workers_spans() -> Outcome {
@@ -97,6 +18,7 @@ async fn the_publishers_span_is_the_parent_of_both_workers_spans() -> Outcome {
     let test = TestSystem::start_with(&[
         ("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url),
         ("OTEL_BSP_SCHEDULE_DELAY", "100"),
+        ("OTEL_TRACES_SAMPLER", "parentbased_always_on"),
     ])
     .await?;
     let id = test.order("Ada Lovelace", "120").await?;
@@ -126,23 +48,26 @@ async fn the_publishers_span_is_the_parent_of_both_workers_spans() -> Outcome {
         let report = format!("send pubsub-test-{service}-orderStatus");
         let report = collector.span(&trace_id, service, &report).await?.span;
         assert_eq!(report.parent_span_id, process.span_id);
-        test.logged(service, &[&id, &format!("trace.id={trace_id}")]).await?;
+        test.logged(service, &[&id, &format!("trace_id={trace_id}")]).await?;
     }
     // And back: the publisher projects the reports in the same trace.
     collector.span(&trace_id, "publisher", "process pubsub-test-publisher-statusQueue").await?;
-    test.logged("publisher", &["order stored", &id, &format!("trace.id={trace_id}")]).await?;
-    test.logged("publisher", &["order announced", &id, &format!("trace.id={trace_id}")]).await?;
+    test.logged("publisher", &["order stored", &id, &format!("trace_id={trace_id}")]).await?;
+    test.logged("publisher", &["order announced", &id, &format!("trace_id={trace_id}")]).await?;
 
     // A batch may contain messages of several traces. Its span is in none of them, and links to
     // all.
-    let linked = |seen: &Vec<Seen>| {
-        let mut receives = seen.iter().filter(|it| it.span.name.starts_with("receive "));
+    let linked = |seen: &Received| {
+        let mut receives = seen.spans.iter().filter(|it| it.span.name.starts_with("receive "));
         receives.any(|it| it.span.links.iter().any(|link| link.span_id == send.span_id))
     };
     timeout(TIMEOUT, collector.seen.wait_for(linked))
         .await
         .context("no receive span links to the order's trace")??;
-    test.system.stop().await
+    test.system.stop().await?;
+    let dropped = collector.seen.borrow().dropped.clone();
+    assert_eq!(dropped, Vec::<String>::new(), "X-Ray would drop these traces");
+    Ok(())
 }
 
 #[tokio::test]
@@ -159,7 +84,7 @@ async fn a_request_continues_the_trace_of_its_sender() -> Outcome {
     let page = test.http.get(test.url(&format!("/orders/{id}"))).header("accept", "text/html");
     let page = page.send().await?.text().await?;
     assert!(page.contains(TRACE_ID), "the order's page does not show its trace: {page}");
-    test.logged("fulfilment", &["order fulfilled", &format!("trace.id={TRACE_ID}")]).await?;
-    test.logged("promotion", &["coupon granted", &format!("trace.id={TRACE_ID}")]).await?;
+    test.logged("fulfilment", &["order fulfilled", &format!("trace_id={TRACE_ID}")]).await?;
+    test.logged("promotion", &["coupon granted", &format!("trace_id={TRACE_ID}")]).await?;
     test.system.stop().await
 }

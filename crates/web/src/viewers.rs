@@ -2,12 +2,18 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
 };
 
+use opentelemetry::metrics::UpDownCounter;
+use pubsub::metrics;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::client::Client;
+
+static OPEN: LazyLock<UpDownCounter<i64>> = LazyLock::new(|| {
+    metrics::up_down_counter("http.server.streams", "{stream}", "Live streams that are open")
+});
 
 /// The most viewers at once.
 #[derive(Clone, Copy, Debug)]
@@ -65,12 +71,14 @@ impl Viewers {
         }
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Reached::InAll)?;
         *by_client.entry(client).or_default() += 1;
+        OPEN.add(1, &[]);
         Ok(Viewer { client, by_client: Arc::clone(&self.by_client), _place: place })
     }
 }
 
 impl Drop for Viewer {
     fn drop(&mut self) {
+        OPEN.add(-1, &[]);
         let mut by_client = locked(&self.by_client);
         if let Some(count) = by_client.get_mut(&self.client) {
             *count -= 1;

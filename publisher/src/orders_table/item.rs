@@ -5,7 +5,11 @@ use std::{str::FromStr, sync::Arc, time::Duration};
 use anyhow::Context as _;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
-use orders::{order::Order, report::Report, timeline::Timeline};
+use orders::{
+    order::Order,
+    report::{Report, State},
+    timeline::Timeline,
+};
 use outbox::Item;
 use web::watch::Watched;
 
@@ -42,6 +46,17 @@ impl PlacedOrder {
     /// Its progress so far.
     pub fn timeline(&self) -> Timeline {
         Timeline::of(self.placed_at, self.announced_at, &self.done_when, &self.reports)
+    }
+
+    /// How long the order took, if it is done and this report of its last attempt made it so.
+    pub fn completed_by(&self, report: &Report) -> Option<Duration> {
+        let is_done = |service: &String| {
+            let mut done = self.reports.iter().filter(|it| it.state == State::Done);
+            done.any(|it| it.service == *service)
+        };
+        let counts = report.state == State::Done && self.done_when.contains(&report.service);
+        let at = report.steps.last().filter(|_| counts && self.done_when.iter().all(is_done))?.at;
+        at.duration_since(self.placed_at).try_into().ok()
     }
 
     fn changed_at(&self) -> Timestamp {

@@ -1,5 +1,7 @@
 //! The DynamoDB table of coupons. It has one item per order, which is written once.
 
+use std::sync::LazyLock;
+
 use anyhow::Context as _;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
@@ -7,16 +9,20 @@ use aws_sdk_dynamodb::{
     operation::put_item::PutItemError,
     types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
 };
+use opentelemetry::metrics::Counter;
 use orders::{
     keep::{EXPIRES_AT, Keep},
     order::OrderId,
 };
-use pubsub::unavailable::call_failed;
+use pubsub::{metrics, unavailable::call_failed};
 
 use crate::coupon::{Coupon, random_code};
 
 /// The discount of a new coupon, in percent.
 const PERCENT: u32 = 20;
+
+static GRANTED: LazyLock<Counter<u64>> =
+    LazyLock::new(|| metrics::counter("coupons.granted", "{coupon}", "Coupons that were stored"));
 
 /// The table of coupons. A clone is cheap and shares the connections.
 #[derive(Clone)]
@@ -56,7 +62,10 @@ impl CouponsTable {
             put = put.item(EXPIRES_AT, AttributeValue::N(expires_at));
         }
         match put.send().await {
-            Ok(_) => Ok(coupon),
+            Ok(_) => {
+                GRANTED.add(1, &[]);
+                Ok(coupon)
+            }
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(taken)) => {
                     read(taken.item()).with_context(|| format!("reading the coupon of order {id}"))

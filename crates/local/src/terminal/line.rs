@@ -12,7 +12,7 @@ use super::event::{Event, Level, OURSELVES};
 /// The field that says which order an event concerns.
 const ORDER: &str = "order.id";
 /// The last field, because it is long and seldom of interest.
-const TRACE: &str = "trace.id";
+const TRACE: &str = "trace_id";
 /// The width of the names.
 const NAME: usize = 10;
 /// What a line begins with that belongs to the event above it: as wide as time and name.

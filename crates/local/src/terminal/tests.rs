@@ -21,7 +21,7 @@ fn stored() -> Event {
             "message": "order stored",
             "amount": "120.00",
             "order.id": ID,
-            "trace.id": "3b74e1bb3ed2d11dee7136fc3a3dc11f",
+            "trace_id": "3b74e1bb3ed2d11dee7136fc3a3dc11f",
         }),
     )
 }
@@ -42,7 +42,7 @@ fn a_line_has_time_service_message_and_order_and_then_the_other_facts() {
     let (time, rest) = line.split_once("  ").unwrap();
     // Hours and minutes depend on the time zone of this machine.
     assert_eq!((time.len(), &time[5..]), (12, ":54.123"));
-    let facts = "amount=120.00 trace.id=3b74e1bb3ed2d11dee7136fc3a3dc11f";
+    let facts = "amount=120.00 trace_id=3b74e1bb3ed2d11dee7136fc3a3dc11f";
     assert_eq!(rest, format!("publisher   order stored {ID} {facts}\n"));
 }
 

@@ -4,9 +4,13 @@ use std::{collections::BTreeMap, env};
 
 /// For a laptop, unless the environment says otherwise. Fulfilment takes its time, so that it can
 /// be watched, and shows the customer's name. Polls are short, so that a service stops within a
-/// second.
-const LAPTOP: [(&str, &str); 3] =
-    [("PACE_MS", "1000"), ("BANNER", "on"), ("RECEIVE_WAIT_SECONDS", "1")];
+/// second. Who runs a collector wants to see every trace.
+const LAPTOP: [(&str, &str); 4] = [
+    ("PACE_MS", "1000"),
+    ("BANNER", "on"),
+    ("RECEIVE_WAIT_SECONDS", "1"),
+    ("OTEL_TRACES_SAMPLER", "parentbased_always_on"),
+];
 /// Makes the services log JSON.
 pub const LOG_FORMAT: (&str, &str) = ("LOG_FORMAT", "json");
 

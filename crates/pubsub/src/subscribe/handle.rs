@@ -5,7 +5,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use anyhow::anyhow;
 use tokio::{
     sync::mpsc,
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use tracing::Instrument as _;
@@ -15,6 +15,7 @@ use super::{
     failure::Failure,
     handler::Call,
     in_flight::Admission,
+    metrics::Ended,
     received::{Lease, MessageId, Received},
     spans,
     worker::Worker,
@@ -96,7 +97,9 @@ async fn until_available(
         let (called, argument) = (Arc::clone(handler), notification.clone());
         // The call is inside the future too, because it may panic before it returns its future.
         let work = async move { called.call(argument).await }.in_current_span();
+        let began = Instant::now();
         let outcome = run(work, worker, cancelled).await;
+        worker.metrics.called(began.elapsed());
         drop(slot);
         let Outcome::Unavailable(reason) = outcome else {
             if matches!(outcome, Outcome::Done) {
@@ -104,6 +107,7 @@ async fn until_available(
             }
             return outcome;
         };
+        worker.metrics.ended(Ended::Unavailable);
         worker.breaker.failed();
         worker.in_flight.wait(id);
         notification.retries += 1;
@@ -195,6 +199,7 @@ async fn settle(
 ) -> Result<(), Redelivered> {
     let visible_in = match outcome {
         Outcome::Done => {
+            worker.metrics.ended(Ended::Handled);
             if worker.in_flight.processed(&lease.id) {
                 outgoing.delete(lease.id).await;
             }
@@ -204,6 +209,7 @@ async fn settle(
             let (reason, attempt) = (format!("{reason:#}"), lease.attempt);
             let failures = worker.in_flight.failed(&lease.id);
             let last = worker.has_no_retries_left(&lease, failures);
+            worker.metrics.ended(if last { Ended::Poison } else { Ended::Retried });
             let next = if last { "no retries left" } else { "it will be retried" };
             tracing::warn!(message.id = %lease.id, attempt, reason, "handler failed; {next}");
             if last {
@@ -216,11 +222,16 @@ async fn settle(
         Outcome::Poison(reason) => {
             let (reason, attempt) = (format!("{reason:#}"), lease.attempt);
             tracing::error!(message.id = %lease.id, attempt, reason, "poison message");
+            worker.metrics.ended(Ended::Poison);
             worker.in_flight.give_up(&lease.id);
             worker.after_poison(&lease)
         }
-        Outcome::Cancelled if worker.stopping.is_cancelled() => Duration::ZERO,
+        Outcome::Cancelled if worker.stopping.is_cancelled() => {
+            worker.metrics.ended(Ended::Cancelled);
+            Duration::ZERO
+        }
         Outcome::Cancelled => {
+            worker.metrics.ended(Ended::Cancelled);
             let attempt = lease.attempt;
             tracing::warn!(message.id = %lease.id, attempt, "lease lost; handler cancelled");
             worker.after_failure(1)

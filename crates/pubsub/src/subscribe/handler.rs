@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use thiserror::Error;
 
-use super::failure::Failure;
+use super::{failure::Failure, metrics::UnknownTypes};
 use crate::notification::Notification;
 
 /// Handles messages of the type `E`.
@@ -130,17 +130,20 @@ pub struct Typed<E, H> {
     handler: H,
     /// How many messages were of a type that is not known.
     unknown: AtomicU64,
+    unknown_types: UnknownTypes,
     event: PhantomData<fn(E)>,
 }
 
 impl<E, H> Typed<E, H> {
     pub fn new(handler: H) -> Self {
-        Self { handler, unknown: AtomicU64::new(0), event: PhantomData }
+        let (unknown, unknown_types) = (AtomicU64::new(0), UnknownTypes::new());
+        Self { handler, unknown, unknown_types, event: PhantomData }
     }
 
     /// Counts a message of an unknown type. Each power of two is logged, so that a stream of them
     /// does not fill the log.
     fn ignore(&self, notification: &Notification, UnknownType(name): &UnknownType) {
+        self.unknown_types.add();
         let count = 1 + self.unknown.fetch_add(1, Ordering::Relaxed);
         if count.is_power_of_two() {
             let id = &notification.message_id;

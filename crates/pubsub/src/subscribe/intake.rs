@@ -1,10 +1,7 @@
 //! Polls the queue, and never receives more messages than there are free permits.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
@@ -44,8 +41,6 @@ pub struct Intake<H> {
     outgoing: Outgoing,
     handler: Arc<H>,
     shutdown: CancellationToken,
-    /// The number of pollers.
-    pollers: Arc<AtomicUsize>,
     /// The pollers except the first.
     extra: TaskTracker,
 }
@@ -64,7 +59,6 @@ impl<H: Call> Intake<H> {
             outgoing: outgoing.clone(),
             handler: Arc::clone(handler),
             shutdown: shutdown.clone(),
-            pollers: Arc::new(AtomicUsize::new(1)),
             extra: TaskTracker::new(),
         }
     }
@@ -98,9 +92,10 @@ impl<H: Call> Intake<H> {
     /// Adds a poller, unless there is already one for each ten messages in flight.
     fn add_poller(&self) {
         let most = (self.worker.settings.max_in_flight / BATCH).max(1);
-        let added = self.pollers.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |pollers| {
-            (pollers < most).then_some(pollers + 1)
-        });
+        let added =
+            self.worker.pollers.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |pollers| {
+                (pollers < most).then_some(pollers + 1)
+            });
         if added.is_ok() {
             let intake = self.clone();
             self.extra.spawn(async move { intake.poll_while_full().await });
@@ -115,7 +110,7 @@ impl<H: Call> Intake<H> {
                 _ => break,
             }
         }
-        self.pollers.fetch_sub(1, Ordering::Relaxed);
+        self.worker.pollers.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Permits for the next poll: one to ten of the free ones. `None` after the shutdown. While
@@ -173,6 +168,7 @@ impl<H: Call> Intake<H> {
         let messages = received.map_err(|error| {
             tracing::warn!(reason = %error, "receive failed; it will be retried");
         })?;
+        worker.metrics.received(messages.len());
         spans::receive(worker.queue.name(), &messages);
         let poll = Poll { full: messages.len() >= ENOUGH, empty: messages.is_empty() };
         if is_fifo {
@@ -218,7 +214,6 @@ impl<H> Clone for Intake<H> {
             outgoing: self.outgoing.clone(),
             handler: Arc::clone(&self.handler),
             shutdown: self.shutdown.clone(),
-            pollers: Arc::clone(&self.pollers),
             extra: self.extra.clone(),
         }
     }

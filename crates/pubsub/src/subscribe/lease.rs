@@ -48,8 +48,14 @@ async fn renew(worker: &Worker, leases: &[Lease]) {
     };
     for (lease, result) in leases.iter().zip(results) {
         match result {
-            EntryResult::Done => worker.in_flight.renewed(lease, since),
-            EntryResult::InvalidHandle => worker.in_flight.lost(lease),
+            EntryResult::Done => {
+                worker.metrics.lease(false);
+                worker.in_flight.renewed(lease, since);
+            }
+            EntryResult::InvalidHandle => {
+                worker.metrics.lease(true);
+                worker.in_flight.lost(lease);
+            }
             EntryResult::Failed(reason) => {
                 tracing::debug!(
                     message.id = %lease.id,

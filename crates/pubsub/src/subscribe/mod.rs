@@ -70,6 +70,8 @@ mod queue;
 
 mod received;
 
+mod gauges;
+mod metrics;
 mod spans;
 
 mod liveness;

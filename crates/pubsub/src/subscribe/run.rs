@@ -11,7 +11,7 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use super::{
-    acknowledge, batch,
+    acknowledge, batch, gauges,
     handle::Outgoing,
     handler::{Call, FromMessage, Handler, Typed},
     intake, lease, release,
@@ -70,6 +70,7 @@ pub async fn subscribe_untyped(
     if !attributes_are_known {
         background.spawn(Arc::clone(&worker).read_attributes());
     }
+    gauges::observe(&worker);
     run(worker, shutdown, Arc::new(handler)).await;
     Ok(())
 }

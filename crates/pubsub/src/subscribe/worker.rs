@@ -1,7 +1,7 @@
 //! The state that the parts of the runtime share.
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, atomic::AtomicUsize},
     time::Duration,
 };
 
@@ -14,6 +14,7 @@ use super::{
     due::Due,
     in_flight::InFlight,
     liveness::Liveness,
+    metrics::Metrics,
     queue::{Queue, QueueAttributes},
     settings::Settings,
 };
@@ -28,6 +29,9 @@ pub struct Worker {
     pub in_flight: InFlight,
     pub liveness: Liveness,
     pub breaker: Breaker,
+    pub metrics: Metrics,
+    /// How many requests may wait for messages at present.
+    pub pollers: AtomicUsize,
     /// Failed messages of a FIFO queue.
     pub due: Due,
     pub settings: Settings,
@@ -62,6 +66,8 @@ impl Worker {
             in_flight: InFlight::new(attributes.visibility, settings.handler_deadline),
             permits: Arc::new(Semaphore::new(settings.max_in_flight)),
             breaker: Breaker::new(settings.max_in_flight),
+            metrics: Metrics::new(queue.name()),
+            pollers: AtomicUsize::new(1),
             liveness: Liveness::new(),
             due: Due::default(),
             stopping: CancellationToken::new(),

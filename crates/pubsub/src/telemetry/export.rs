@@ -1,10 +1,12 @@
-//! Exports spans to an OpenTelemetry collector over HTTP.
+//! Exports spans and metrics to an OpenTelemetry collector over HTTP.
 
 use std::time::Duration;
 
 use async_trait::async_trait;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response, hyper::HyperClient};
-use opentelemetry_otlp::{SpanExporter, WithExportConfig as _, WithHttpConfig as _};
+use opentelemetry_otlp::{
+    ExporterBuildError, MetricExporter, SpanExporter, WithExportConfig as _, WithHttpConfig as _,
+};
 use tokio::runtime::Handle;
 
 use crate::env::Misconfigured;
@@ -15,22 +17,41 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// OpenTelemetry's variable for the collector's URL.
 pub const ENDPOINT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 
-/// An exporter to the collector at `endpoint`. OpenTelemetry's standard variables set the rest.
+/// An exporter of spans to the collector at `endpoint`. OpenTelemetry's standard variables set the
+/// rest.
 ///
 /// # Errors
 ///
 /// [`Misconfigured`] if the endpoint is not a URL.
-pub fn to(endpoint: &str) -> Result<SpanExporter, Misconfigured> {
-    let client = OnRuntime {
-        runtime: Handle::current(),
-        client: HyperClient::with_default_connector(TIMEOUT, None),
-    };
-    let traces = format!("{}/v1/traces", endpoint.trim_end_matches('/'));
-    let exporter = SpanExporter::builder().with_http().with_http_client(client);
-    exporter.with_endpoint(traces).build().map_err(|error| {
-        let what = "but should be a URL such as http://localhost:4318";
-        Misconfigured(format!("{ENDPOINT} is {endpoint:?}, {what}: {error}"))
-    })
+pub fn spans(endpoint: &str) -> Result<SpanExporter, Misconfigured> {
+    let exporter = SpanExporter::builder().with_http().with_http_client(client());
+    let exporter = exporter.with_endpoint(path(endpoint, "traces")).build();
+    exporter.map_err(|error| misconfigured(endpoint, &error))
+}
+
+/// The same for metrics.
+///
+/// # Errors
+///
+/// [`Misconfigured`] if the endpoint is not a URL.
+pub fn metrics(endpoint: &str) -> Result<MetricExporter, Misconfigured> {
+    let exporter = MetricExporter::builder().with_http().with_http_client(client());
+    let exporter = exporter.with_endpoint(path(endpoint, "metrics")).build();
+    exporter.map_err(|error| misconfigured(endpoint, &error))
+}
+
+fn path(endpoint: &str, signal: &str) -> String {
+    format!("{}/v1/{signal}", endpoint.trim_end_matches('/'))
+}
+
+fn client() -> OnRuntime<HyperClient> {
+    let client = HyperClient::with_default_connector(TIMEOUT, None);
+    OnRuntime { runtime: Handle::current(), client }
+}
+
+fn misconfigured(endpoint: &str, error: &ExporterBuildError) -> Misconfigured {
+    let what = "but should be a URL such as http://localhost:4318";
+    Misconfigured(format!("{ENDPOINT} is {endpoint:?}, {what}: {error}"))
 }
 
 /// Sends on the tokio runtime, because the exporter runs on its own thread outside of it.

@@ -92,7 +92,12 @@ impl Rig {
     /// Starts a service, without the banner and without pauses, and waits until it is healthy.
     pub async fn start(&self, name: &str, way: Way) -> anyhow::Result<Service> {
         let mut service = self.service(name)?.clone();
-        let changed = [("AWS_ENDPOINT_URL", self.url(way)), ("BANNER", "off"), ("PACE_MS", "0")];
+        let changed = [
+            ("AWS_ENDPOINT_URL", self.url(way)),
+            ("BANNER", "off"),
+            ("PACE_MS", "0"),
+            ("LOG_FORMAT", "text"),
+        ];
         let changed = changed.map(|(name, value)| (name.to_owned(), value.to_owned()));
         service.variables.extend(changed);
         let started = Instant::now();

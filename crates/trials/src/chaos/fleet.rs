@@ -180,6 +180,7 @@ impl Replica {
             ("AWS_ENDPOINT_URL", arena.proxy.url.as_str()),
             // SIGTERM waits for the poll, so polls are short.
             ("RECEIVE_WAIT_SECONDS", "1"),
+            ("LOG_FORMAT", "text"),
             ("BANNER", "off"),
         ];
         let changed = changed.map(|(name, value)| (name.to_owned(), value.to_owned()));

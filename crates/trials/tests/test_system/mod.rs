@@ -28,6 +28,9 @@ use contract::Contract;
 pub const TIMEOUT: Duration = Duration::from_secs(60);
 /// Of the habits of AWS.
 pub const SEED: u64 = 1;
+/// Short polls, so that stopping is quick; and the log lines that tests wait for.
+const VARIABLES: [(&str, &str); 3] =
+    [("RECEIVE_WAIT_SECONDS", "1"), ("RUST_LOG", "info,promotion=debug"), ("LOG_FORMAT", "text")];
 pub const LOOK_EVERY: Duration = Duration::from_millis(20);
 
 pub type Item = std::collections::HashMap<String, AttributeValue>;
@@ -91,8 +94,7 @@ impl TestSystem {
             port: 0,
             host: Ipv4Addr::LOCALHOST.into(),
             without: Vec::new(),
-            // Short polls, so that stopping is quick; and the log lines that tests wait for.
-            variables: [("RECEIVE_WAIT_SECONDS", "1"), ("RUST_LOG", "info,promotion=debug")]
+            variables: VARIABLES
                 .iter()
                 .chain(variables)
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))

@@ -1,0 +1,75 @@
+//! What the services measure, as a collector receives it.
+
+use std::{collections::BTreeSet, fs};
+
+use reqwest::StatusCode;
+
+mod collector;
+mod test_system;
+
+use collector::{Collector, Point};
+use test_system::TestSystem;
+
+type Outcome = anyhow::Result<()>;
+
+/// Where operators read what a metric means.
+const GUIDE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/operate.md");
+
+fn has(point: &Point, name: &str, value: &str) -> bool {
+    point.attributes.iter().any(|(it, found)| it == name && found == value)
+}
+
+#[tokio::test]
+async fn an_order_can_be_followed_in_metrics_that_have_no_ids() -> Outcome {
+    let mut collector = Collector::start().await?;
+    let test = TestSystem::start_with(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url),
+        ("OTEL_METRIC_EXPORT_INTERVAL", "200"),
+    ])
+    .await?;
+    let id = test.order("Ada Lovelace", "120").await?;
+    test.see_until(&id, |order| order["is_done"] == true).await?;
+    test.logged("promotion", &["coupon granted", &id]).await?;
+    test.send_to_queue("fulfilment", "poison").await?;
+    let invented = test.http.request("BREW".parse()?, test.url("/orders")).send().await?;
+    assert_eq!(invented.status(), StatusCode::METHOD_NOT_ALLOWED);
+
+    for (name, count) in
+        [("orders.accepted", 1.0), ("order.time_to_fulfilled", 1.0), ("coupons.granted", 1.0)]
+    {
+        collector.point(name, |it| it.value == count).await?;
+    }
+    collector
+        .point("http.server.request.duration", |it| {
+            has(it, "http.route", "/")
+                && has(it, "http.request.method", "POST")
+                && has(it, "http.response.status_code", "303")
+        })
+        .await?;
+    for (service, outcome) in
+        [("fulfilment", "handled"), ("promotion", "handled"), ("fulfilment", "poison")]
+    {
+        let of = |it: &Point| it.service == service && has(it, "outcome", outcome);
+        collector.point("worker.messages", |it| of(it) && it.value >= 1.0).await?;
+    }
+    for gauge in ["worker.breaker.open", "worker.in_flight", "outbox.oldest.age", "outbox.waiting"]
+    {
+        collector.point(gauge, |it| it.value == 0.0).await?;
+    }
+    collector.point("worker.pollers", |it| it.service == "fulfilment" && it.value >= 1.0).await?;
+    test.system.stop().await?;
+
+    let seen = collector.seen.borrow();
+    for point in &seen.points {
+        let values = || point.attributes.iter().map(|(_, value)| value);
+        assert!(values().all(|value| !value.contains(&id)), "an id in {point:?}");
+        assert!(values().all(|value| value != "BREW"), "an invented series: {point:?}");
+    }
+    let guide = fs::read_to_string(GUIDE)?;
+    let names: BTreeSet<_> = seen.points.iter().map(|it| (&it.name, &it.unit)).collect();
+    for (name, unit) in names {
+        let row = format!("| `{name}` | {unit} |");
+        assert!(guide.contains(&row), "docs/operate.md lacks {row}");
+    }
+    Ok(())
+}
