@@ -1,17 +1,9 @@
 //! Projects the workers' reports onto the orders.
 
-use std::sync::LazyLock;
-
-use opentelemetry::metrics::Histogram;
-use orders::report::Report;
-use pubsub::{metrics, subscribe::Failure};
+use orders::{measure, report::Report};
+use pubsub::subscribe::Failure;
 
 use crate::{announcements::OrdersOutbox, live::Live, orders_table::OrdersTable};
-
-static TIME_TO_FULFILLED: LazyLock<Histogram<f64>> = LazyLock::new(|| {
-    let what = "From the time an order was placed to the last step that completed it";
-    metrics::seconds("order.time_to_fulfilled", what)
-});
 
 /// What reports are projected onto.
 #[derive(Clone)]
@@ -37,7 +29,7 @@ impl Projection {
         };
         tracing::debug!(order.id = %id, order.version = placed.version, "report projected");
         if let Some(time) = placed.completed_by(&report) {
-            TIME_TO_FULFILLED.record(time.as_secs_f64(), &[]);
+            measure::fulfilled_after(time);
         }
         if !placed.in_outbox {
             self.outbox.reported(&id.to_string(), placed.sent_at);

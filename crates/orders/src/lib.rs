@@ -18,6 +18,8 @@ pub mod report;
 
 pub mod timeline;
 
+pub mod measure;
+
 pub mod contract;
 
 pub mod examples;

@@ -1,6 +1,6 @@
 //! What the handlers share.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use askama::Template;
 use axum::{
@@ -9,9 +9,8 @@ use axum::{
     response::{Html, IntoResponse as _, Response},
 };
 use flow::Flow;
-use opentelemetry::{KeyValue, metrics::Counter};
-use orders::order::Order;
-use pubsub::{metrics, topic::Topic};
+use orders::{measure, order::Order};
+use pubsub::topic::Topic;
 use serde::Serialize;
 use tokio::sync::mpsc;
 use web::{Audience, Problem, gate::Gate};
@@ -23,15 +22,6 @@ use crate::{
 
 const TAKEN: &str = "This form was sent before, as another order, which has not changed. \
      Send it again to place this one too.";
-
-static ACCEPTED: LazyLock<Counter<u64>> =
-    LazyLock::new(|| metrics::counter("orders.accepted", "{order}", "Orders that were stored"));
-static REFUSED: LazyLock<Counter<u64>> =
-    LazyLock::new(|| metrics::counter("orders.refused", "{order}", "Orders answered with 503"));
-
-fn refused(reason: &'static str) {
-    REFUSED.add(1, &[KeyValue::new("reason", reason)]);
-}
 
 /// What the handlers share.
 #[derive(Clone)]
@@ -64,11 +54,12 @@ pub enum Arrival {
 impl App {
     /// Accepts an order. From here on it will be announced, despite crashes.
     pub async fn place(&self, order: &Order) -> Result<(PlacedOrder, Arrival), Problem> {
-        let _place = self.placing.enter().inspect_err(|_| refused("overloaded"))?;
-        let stored = self.orders.store(order).await.inspect_err(|_| refused("unavailable"));
+        let _place = self.placing.enter().inspect_err(|_| measure::refused("overloaded"))?;
+        let stored = self.orders.store(order).await;
+        let stored = stored.inspect_err(|_| measure::refused("unavailable"));
         match stored.map_err(Problem::unavailable)? {
             Stored::New(placed) => {
-                ACCEPTED.add(1, &[]);
+                measure::accepted();
                 tracing::info!(order.id = %order.id, amount = %order.amount, "order stored");
                 // If the channel is full, the sweep finds the order in the index.
                 let _ = self.fresh.try_send(placed.clone());

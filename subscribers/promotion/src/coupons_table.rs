@@ -1,7 +1,5 @@
 //! The DynamoDB table of coupons. It has one item per order, which is written once.
 
-use std::sync::LazyLock;
-
 use anyhow::Context as _;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
@@ -9,20 +7,17 @@ use aws_sdk_dynamodb::{
     operation::put_item::PutItemError,
     types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
 };
-use opentelemetry::metrics::Counter;
 use orders::{
     keep::{EXPIRES_AT, Keep},
+    measure,
     order::OrderId,
 };
-use pubsub::{metrics, unavailable::call_failed};
+use pubsub::unavailable::call_failed;
 
 use crate::coupon::{Coupon, random_code};
 
 /// The discount of a new coupon, in percent.
 const PERCENT: u32 = 20;
-
-static GRANTED: LazyLock<Counter<u64>> =
-    LazyLock::new(|| metrics::counter("coupons.granted", "{coupon}", "Coupons that were stored"));
 
 /// The table of coupons. A clone is cheap and shares the connections.
 #[derive(Clone)]
@@ -63,7 +58,7 @@ impl CouponsTable {
         }
         match put.send().await {
             Ok(_) => {
-                GRANTED.add(1, &[]);
+                measure::coupon_granted();
                 Ok(coupon)
             }
             Err(error) => match error.as_service_error() {
