@@ -46,7 +46,9 @@ const HEALTH: Health = Health { port: "port", path: "/ping" };
 
 /// How long DynamoDB may take to answer, before a call is repeated. If it hangs and then answers
 /// again, the orders that wait for it are stored after this time at most.
-const ORDERS_TIMEOUT: Duration = Duration::from_millis(1_500);
+const ORDERS_TIMEOUT: Duration = Duration::from_millis(2_500);
+/// How long a call may take with all its repetitions: a customer waits for it.
+const ORDERS_PATIENCE: Duration = Duration::from_secs(5);
 /// How long requests in progress may take to finish after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(20);
 /// How long the last receive and the reports that it brings may take.
@@ -97,7 +99,8 @@ fn main() -> ExitCode {
 
 async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Result<()> {
     let aws = aws::config().await;
-    let quick = TimeoutConfig::builder().operation_attempt_timeout(ORDERS_TIMEOUT).build();
+    let quick = TimeoutConfig::builder().operation_attempt_timeout(ORDERS_TIMEOUT);
+    let quick = quick.operation_timeout(ORDERS_PATIENCE).build();
     let quick = aws.clone().into_builder().timeout_config(quick).build();
     let table = settings.orders_table_name.clone();
     let keep = Keep::days(settings.keep_orders_days);

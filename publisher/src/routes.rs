@@ -39,7 +39,7 @@ pub use app::App;
 /// The most orders under way at once: each holds a connection to DynamoDB. At some milliseconds
 /// each, it is reached only if DynamoDB hangs or the processor is overloaded. So few wait for the
 /// processor for a fraction of a second, and do not repeat calls because of that.
-pub const MAX_ORDERS: usize = 100;
+pub const MAX_ORDERS: usize = 150;
 /// The most other requests to AWS under way at once. They have a limit of their own: readers do not
 /// keep orders out.
 pub const MAX_REQUESTS: usize = 50;

@@ -30,9 +30,9 @@ use super::{
 use crate::usage;
 
 const SECTION: &str = "Overload";
-/// The limits of a task: 1,600 connections of clients, and to AWS 100 for orders, 50 for other
+/// The limits of a task: 1,600 connections of clients, and to AWS 150 for orders, 50 for other
 /// requests, 50 for watched orders, 80 for announcing, and 100 for reports.
-const MAX_SOCKETS: f64 = 1_980.0;
+const MAX_SOCKETS: f64 = 2_030.0;
 /// The load before DynamoDB hangs, and after.
 const CALM: Duration = Duration::from_secs(5);
 const PING_EVERY: Duration = Duration::from_millis(25);
