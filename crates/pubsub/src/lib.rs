@@ -83,6 +83,8 @@ pub mod topics;
 
 pub mod notification;
 
+pub mod replay;
+
 pub mod trace;
 
 pub mod metrics;

@@ -4,12 +4,15 @@
 //! message that was sent directly to the queue, or by raw delivery, has no envelope: its body is
 //! the message.
 
-use std::{collections::BTreeMap, time::SystemTime};
+use std::{collections::BTreeMap, sync::Arc, time::SystemTime};
 
 use aws_smithy_types::{DateTime, date_time::Format};
 use serde::Deserialize;
 
-use crate::trace::TRACEPARENT;
+use crate::{
+    replay::{CAUSED, REPLAYED},
+    trace::TRACEPARENT,
+};
 
 /// A published message, as a subscriber received it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,11 +35,14 @@ pub struct Notification {
     /// How many times the handler was called before for this receive, because something that it
     /// depends on was unavailable.
     pub retries: u32,
+    /// The envelope as SNS sent it, for a handler of
+    /// [`Envelope`](crate::subscribe::Envelope); for others it is not kept.
+    pub envelope: Option<Arc<str>>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Envelope {
+struct Parts {
     r#type: String,
     message_id: String,
     topic_arn: String,
@@ -59,6 +65,16 @@ impl Notification {
         self.attributes.get(TRACEPARENT).map(String::as_str)
     }
 
+    /// Whether it was [replayed](crate::replay): sent to this queue again, past SNS.
+    pub fn is_replayed(&self) -> bool {
+        self.attributes.contains_key(REPLAYED)
+    }
+
+    /// Whether it was published because of a replayed message.
+    pub fn is_caused_by_replay(&self) -> bool {
+        self.attributes.contains_key(CAUSED)
+    }
+
     /// Reads the body of a queue message, with or without an envelope.
     ///
     /// `sqs_message_id` and `sqs_attributes` are the id and the message attributes from SQS. They
@@ -69,7 +85,7 @@ impl Notification {
         sqs_attributes: BTreeMap<String, String>,
         attempt: u32,
     ) -> Self {
-        match serde_json::from_str::<Envelope>(&body) {
+        match serde_json::from_str::<Parts>(&body) {
             Ok(envelope) if envelope.r#type == "Notification" => Self {
                 message_id: envelope.message_id,
                 topic: envelope.topic_arn.rsplit(':').next().map(str::to_owned),
@@ -81,6 +97,7 @@ impl Notification {
                 group: None,
                 attempt,
                 retries: 0,
+                envelope: None,
             },
             _ => Self {
                 message_id: sqs_message_id.to_owned(),
@@ -91,6 +108,7 @@ impl Notification {
                 group: None,
                 attempt,
                 retries: 0,
+                envelope: None,
             },
         }
     }
@@ -127,6 +145,7 @@ mod tests {
                 group: None,
                 attempt: 2,
                 retries: 0,
+                envelope: None,
             }
         );
     }
@@ -147,6 +166,7 @@ mod tests {
                     group: None,
                     attempt: 1,
                     retries: 0,
+                    envelope: None,
                 }
             );
         }

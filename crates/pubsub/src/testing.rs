@@ -34,6 +34,7 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
+    time::SystemTime,
 };
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
@@ -42,7 +43,7 @@ use aws_smithy_runtime_api::client::{
     http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
     orchestrator::{HttpRequest, HttpResponse},
 };
-use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::{DateTime, body::SdkBody};
 use http_body_util::BodyExt as _;
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -173,6 +174,7 @@ fn envelope(id: &str, message: Message) -> String {
         "Type": "Notification",
         "MessageId": id,
         "TopicArn": format!("{TOPIC_ARN}topic"),
+        "Timestamp": DateTime::from(SystemTime::now()).to_string(),
         "Message": message.body,
         "MessageAttributes": attributes.collect::<serde_json::Map<_, _>>(),
     })
@@ -203,6 +205,8 @@ struct Recording {
 }
 
 impl<H: Call> Call for Recorded<H> {
+    const KEEPS_ENVELOPE: bool = H::KEEPS_ENVELOPE;
+
     async fn call(&self, notification: Notification) -> Result<(), Failure> {
         let (attempts, id) = (self.attempts.clone(), notification.message_id.clone());
         let mut recording = Recording { attempts, id, attempt: Attempt::Aborted };

@@ -20,6 +20,7 @@ use tokio::{
 use tracing::Instrument as _;
 
 use crate::{
+    replay::{self, CAUSED},
     telemetry::SPANS,
     trace::{self, TRACEPARENT},
     unavailable::{Unavailable, is_unavailable, is_unavailable_code},
@@ -45,7 +46,8 @@ const MAX_WAITING: usize = 100;
 pub struct Message {
     /// The text, at most 256 KiB together with the attributes.
     pub body: String,
-    /// The attributes, which filter policies can match. `traceparent` is added when publishing.
+    /// The attributes, which filter policies can match. `traceparent` is added when publishing, and
+    /// so is the mark of a [replay](crate::replay) while a replayed message is handled.
     pub attributes: Vec<(&'static str, Attribute)>,
     /// The message group. A FIFO topic keeps the order within a group. The queues of a standard
     /// topic are fair between groups: many messages of one group do not delay those of another.
@@ -112,6 +114,9 @@ impl Topic {
         );
         if let Some(traceparent) = trace::of(&span) {
             message.attributes.push((TRACEPARENT, Attribute::Text(traceparent)));
+        }
+        if let Some(replay) = replay::cause() {
+            message.attributes.push((CAUSED, Attribute::Text(replay)));
         }
         self.publish_traced(message).instrument(span).await
     }

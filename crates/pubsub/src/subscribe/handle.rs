@@ -20,6 +20,7 @@ use super::{
     spans,
     worker::Worker,
 };
+use crate::replay;
 
 /// How many times a handler may fail because of a message before the message is given up. The queue
 /// allows more receives, because a process that is killed uses up one for each message it holds.
@@ -96,7 +97,11 @@ async fn until_available(
         worker.in_flight.begin(id);
         let (called, argument) = (Arc::clone(handler), notification.clone());
         // The call is inside the future too, because it may panic before it returns its future.
-        let work = async move { called.call(argument).await }.in_current_span();
+        let work = async move {
+            let replay = replay::of(&argument.attributes);
+            replay::causes(replay, async { called.call(argument).await }).await
+        }
+        .in_current_span();
         let began = Instant::now();
         let outcome = run(work, worker, cancelled).await;
         worker.metrics.called(began.elapsed());

@@ -3,10 +3,13 @@
 use std::{
     future::Future,
     marker::PhantomData,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
-use anyhow::anyhow;
+use anyhow::{Context as _, anyhow};
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use thiserror::Error;
@@ -54,10 +57,14 @@ where
 
 /// A type that a handler takes messages as.
 ///
-/// [`Json`] reads any type that implements `Deserialize`, `String` is the text of the message, and
-/// `()` ignores it. A queue with several types of messages has an `enum`, which looks at the
-/// attributes to choose the variant, so that its handler is a `match`.
+/// [`Json`] reads any type that implements `Deserialize`, `String` is the text of the message,
+/// [`Envelope`] is all that SNS sent, and `()` ignores the message. A queue with several types of
+/// messages has an `enum`, which looks at the attributes to choose the variant, so that its handler
+/// is a `match`.
 pub trait FromMessage: Sized + Send + 'static {
+    /// Whether it is read from the envelope, which is not kept otherwise.
+    const KEEPS_ENVELOPE: bool = false;
+
     /// Reads a message.
     ///
     /// # Errors
@@ -108,6 +115,23 @@ fn unreadable(path: Option<String>, error: &serde_json::Error) -> anyhow::Error 
     }
 }
 
+/// A message as SNS delivered it: the JSON text of the envelope, with the types of the attributes
+/// and all that [`Notification`] leaves out.
+///
+/// Any message that SNS sent can be read as one. Without an envelope it is poison: it was sent to
+/// the queue directly, or by raw delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope(pub Arc<str>);
+
+impl FromMessage for Envelope {
+    const KEEPS_ENVELOPE: bool = true;
+
+    fn from_message(notification: &Notification) -> anyhow::Result<Self> {
+        let envelope = notification.envelope.clone().map(Self);
+        envelope.context("it has no envelope, so SNS did not send it, or by raw delivery")
+    }
+}
+
 impl FromMessage for String {
     fn from_message(notification: &Notification) -> anyhow::Result<Self> {
         Ok(notification.message.clone())
@@ -122,6 +146,9 @@ impl FromMessage for () {
 
 /// A handler of messages that are not read yet.
 pub trait Call: Send + Sync + 'static {
+    /// As [`FromMessage::KEEPS_ENVELOPE`].
+    const KEEPS_ENVELOPE: bool = false;
+
     fn call(&self, notification: Notification) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
@@ -153,6 +180,8 @@ impl<E, H> Typed<E, H> {
 }
 
 impl<E: FromMessage, H: Handler<E>> Call for Typed<E, H> {
+    const KEEPS_ENVELOPE: bool = E::KEEPS_ENVELOPE;
+
     async fn call(&self, notification: Notification) -> Result<(), Failure> {
         let event = match E::from_message(&notification) {
             Ok(event) => event,

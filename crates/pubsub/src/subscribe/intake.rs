@@ -159,7 +159,8 @@ impl<H: Call> Intake<H> {
         let is_fifo = worker.queue.is_fifo();
         let most = room.num_permits().min(limit);
         let max = if is_fifo && worker.due.is_now() { 1 } else { most };
-        let receive = worker.queue.receive(max, worker.attributes().visibility);
+        let visibility = worker.attributes().visibility;
+        let receive = worker.queue.receive(max, visibility, H::KEEPS_ENVELOPE);
         // Messages that arrive after the drain stay hidden until their visibility timeout ends.
         let Some(received) = worker.ending.run_until_cancelled(receive).await else {
             return Err(());

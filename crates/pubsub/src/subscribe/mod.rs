@@ -83,7 +83,7 @@ mod batch;
 mod tests;
 
 pub use failure::Failure;
-pub use handler::{FromMessage, Handler, Json, UnknownType};
+pub use handler::{Envelope, FromMessage, Handler, Json, UnknownType};
 pub use run::subscribe;
 pub(crate) use settings::{HEALTH, WorkerSettings};
 pub use settings::{Limits, Settings};

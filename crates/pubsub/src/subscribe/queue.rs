@@ -106,6 +106,7 @@ impl Queue {
         &self,
         max: usize,
         visibility: Duration,
+        keeps_envelope: bool,
     ) -> Result<Vec<Received>, CallFailed> {
         let output = self
             .receives
@@ -121,7 +122,8 @@ impl Queue {
             .send()
             .await?;
         let messages = output.messages.unwrap_or_default();
-        Ok(messages.into_iter().filter_map(Received::read).collect())
+        let messages = messages.into_iter();
+        Ok(messages.filter_map(|it| Received::read(it, keeps_envelope)).collect())
     }
 
     /// Deletes up to ten messages. The results are in the order of `leases`.

@@ -30,8 +30,9 @@ pub struct Lease {
 }
 
 impl Received {
-    /// `None` without an id or a receipt handle. SQS always sends both.
-    pub fn read(message: Message) -> Option<Self> {
+    /// `None` without an id or a receipt handle. SQS always sends both. The notification has the
+    /// envelope only if that is asked for.
+    pub fn read(message: Message, keeps_envelope: bool) -> Option<Self> {
         let mut system = message.attributes.unwrap_or_default();
         let attempt = system
             .remove(&MessageSystemAttributeName::ApproximateReceiveCount)
@@ -42,7 +43,9 @@ impl Received {
             .collect();
         let id: MessageId = message.message_id?.into();
         let body = message.body.unwrap_or_default();
+        let text = keeps_envelope.then(|| body.as_str().into());
         let mut notification = Notification::read(body, &id, attributes, attempt);
+        notification.envelope = text.filter(|_| notification.topic.is_some());
         let xray = system.get(&MessageSystemAttributeName::AwsTraceHeader);
         if let Some(traceparent) = xray.and_then(|header| trace::from_xray(header)) {
             // A `traceparent` from the sender is more precise.

@@ -92,5 +92,6 @@ fn notification(message_id: String, topic: &str, fields: &Fields) -> Notificatio
         group: field("MessageGroupId"),
         attempt: 1,
         retries: 0,
+        envelope: None,
     }
 }
