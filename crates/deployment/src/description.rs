@@ -1,6 +1,6 @@
 //! A deployment as data: the stacks to create, and the services that use them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cloudformation::{
     expression::Expression,
@@ -94,6 +94,16 @@ impl Deployment {
     /// The service called `name`.
     pub fn service(&self, name: &str) -> Option<&Service> {
         self.services.iter().find(|service| service.name == name)
+    }
+
+    /// The same without a service and its stacks. Nothing else may refer to them.
+    pub fn without(mut self, name: &str) -> Self {
+        let (left_out, services) = self.services.into_iter().partition(|it| it.name == name);
+        self.services = services;
+        let variables = left_out.iter().flat_map(|it: &Service| it.variables.values());
+        let stacks: BTreeSet<_> = variables.map(|variable| &variable.stack).collect();
+        self.stacks.retain(|stack| !stacks.contains(&stack.name));
+        self
     }
 
     /// The filter policies of the subscriptions through which `service` gets its messages.

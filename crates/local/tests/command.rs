@@ -25,7 +25,7 @@ fn complaint(output: &Output) -> String {
 fn the_screen_prints_the_url_and_ctrl_c_stops_everything_cleanly() -> Outcome {
     let mut local = Running::start(&[], &[])?;
     let status = local.stop()?;
-    for service in ["publisher", "fulfilment", "promotion"] {
+    for service in ["publisher", "fulfilment", "history", "promotion"] {
         let goodbye = format!("{service} exited cleanly");
         let lines = local.of_service(service);
         assert!(lines.iter().any(|line| line.contains(&goodbye)), "{service}: {lines:#?}");
@@ -142,7 +142,7 @@ fn the_local_account_obeys_the_manifest_and_a_variable_overrides_it() -> Outcome
 #[tokio::test]
 async fn each_binary_has_help_and_refuses_unknown_arguments() -> Outcome {
     let folder = local::build::binaries().await?;
-    for name in ["publisher", "fulfilment", "promotion"] {
+    for name in ["publisher", "fulfilment", "history", "promotion"] {
         let run = |arguments: &[&str]| {
             Command::new(folder.join(name)).args(arguments).env_clear().output()
         };

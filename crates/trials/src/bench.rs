@@ -47,7 +47,8 @@ pub use requests::Requests;
 
 use consumer::{Consumer, Tuning};
 use report::Report;
-use scale::Scale;
+use rig::Rig;
+use scale::{NETWORK, Scale};
 
 /// Options of `bench`.
 #[derive(clap::Args, Clone, Debug)]
@@ -133,9 +134,13 @@ pub async fn worker() -> anyhow::Result<()> {
 /// # Errors
 ///
 /// If a service does not start, the queues do not become empty, or an order is lost.
-pub async fn requests_at_load(orders: usize) -> anyhow::Result<Requests> {
-    let mut report = Report::new(true);
-    let requests = requests::at_load(&build::binaries().await?, orders, &mut report).await?;
+pub async fn requests_at_load(orders: usize, has_history: bool) -> anyhow::Result<Requests> {
+    let (mut report, binaries) = (Report::new(true), build::binaries().await?);
+    let rig = match has_history {
+        true => Rig::with_history(&binaries, NETWORK).await?,
+        false => Rig::set_up(&binaries, NETWORK).await?,
+    };
+    let requests = requests::at_load(rig, orders, &mut report).await?;
     ensure!(report.lost == 0, "{} orders were lost", report.lost);
     Ok(requests)
 }

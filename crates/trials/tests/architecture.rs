@@ -16,20 +16,21 @@ mod modules;
 type Outcome = anyhow::Result<()>;
 
 /// The crates of this workspace that each crate may depend on.
-const MAY_KNOW: [(&str, &[&str]); 10] = [
+const MAY_KNOW: [(&str, &[&str]); 11] = [
     ("pubsub", &[]),
     ("deployment", &[]),
     ("orders", &["pubsub"]),
     ("outbox", &["pubsub"]),
+    ("archive", &["pubsub"]),
     ("web", &["pubsub"]),
     ("flow", &["orders"]),
     ("account", &["deployment", "pubsub"]),
-    ("local", &["account", "deployment", "orders", "outbox", "pubsub"]),
-    ("trials", &["account", "deployment", "local", "orders", "pubsub"]),
-    ("publisher", &["flow", "orders", "outbox", "pubsub", "web"]),
+    ("local", &["account", "archive", "deployment", "orders", "outbox", "pubsub"]),
+    ("trials", &["account", "archive", "deployment", "local", "orders", "pubsub"]),
+    ("publisher", &["archive", "flow", "orders", "outbox", "pubsub", "web"]),
 ];
 /// The crates of this workspace that a subscriber may depend on, whatever its name.
-const A_SUBSCRIBER_MAY_KNOW: &[&str] = &["orders", "pubsub"];
+const A_SUBSCRIBER_MAY_KNOW: &[&str] = &["archive", "orders", "pubsub"];
 
 /// The most lines of Rust that a reader of the sample has to read.
 const SAMPLE_MAX_LINES: usize = 1_500;

@@ -43,8 +43,13 @@ impl Build {
     pub fn new() -> anyhow::Result<Self> {
         let binaries = Path::new(env!("CARGO_BIN_EXE_local")).parent().context("no folder")?;
         let build = tempfile::tempdir_in(binaries)?;
-        for name in ["local", "publisher", "fulfilment", "promotion"] {
-            fs::hard_link(binaries.join(name), build.path().join(name))?;
+        fs::hard_link(binaries.join("local"), build.path().join("local"))?;
+        for service in fs::read_dir(copilot())? {
+            let service = service?;
+            if service.path().join("manifest.yml").exists() {
+                let name = service.file_name();
+                fs::hard_link(binaries.join(&name), build.path().join(&name))?;
+            }
         }
         Ok(Self(build))
     }

@@ -23,6 +23,10 @@ const EASY_RATE: f64 = 10.0;
 /// Longer than it takes to announce the accepted orders.
 const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// The write units of an event in the history: on AWS its envelope has some 1.5 KB, which are two,
+/// and the index of orders takes one.
+const EVENT_UNITS: f64 = 3.0;
+
 /// The public price list: on demand, in us-east-1, without the free tier, in US dollars for a
 /// million. See <https://aws.amazon.com/sqs/pricing/>, <https://aws.amazon.com/sns/pricing/> and
 /// <https://aws.amazon.com/dynamodb/pricing/on-demand/>.
@@ -47,6 +51,8 @@ pub struct Requests {
     pub coupons: usize,
     /// The number of reports that are stored on the orders.
     pub reports: usize,
+    /// The number of events that history keeps.
+    pub events: usize,
     /// Requests by service and operation such as `SQS.ReceiveMessage`.
     pub calls: BTreeMap<String, u64>,
 }
@@ -71,10 +77,11 @@ impl Requests {
         let reports = self.reports as f64 / self.orders as f64;
         let notes = self.per_order("DynamoDB.UpdateItem") - reports;
         let orders = 3.0 + 1.0 + 3.0 * notes;
-        let coupons = self.per_order("DynamoDB.PutItem") - 1.0;
+        let events = self.events as f64 / self.orders as f64;
+        let coupons = self.per_order("DynamoDB.PutItem") - 1.0 - events;
         // A query of an empty outbox takes half a unit.
         let reads = 0.5 * self.per_order("DynamoDB.Query");
-        (orders + reports + coupons) * price::DYNAMODB_WRITES
+        (orders + reports + coupons + events * EVENT_UNITS) * price::DYNAMODB_WRITES
             + reads * price::DYNAMODB_READS
             + self.per_order("SNS") * price::SNS_REQUESTS
             + self.per_order("SQS") * price::SQS_REQUESTS
@@ -90,7 +97,8 @@ impl Requests {
 /// Counts requests at load, with few orders, and without orders.
 pub async fn measure(binaries: &Path, scale: Scale, report: &mut Report) -> anyhow::Result<()> {
     progress("requests for an order at load");
-    let loaded = at_load(binaries, scale.counted, report).await?;
+    let rig = Rig::set_up(binaries, NETWORK).await?;
+    let loaded = at_load(rig, scale.counted, report).await?;
     let total = loaded.per_order("");
     report.add(SECTION, "requests per order at load", total, "").target(Target::AtMost(6.0));
     let dynamodb = loaded.per_order("DynamoDB");
@@ -100,6 +108,14 @@ pub async fn measure(binaries: &Path, scale: Scale, report: &mut Report) -> anyh
     }
     let name = "a million orders at load";
     report.add(SECTION, name, loaded.price(), "USD").note(loaded.price_note());
+
+    progress("requests for an order at load, with history");
+    let rig = Rig::with_history(binaries, NETWORK).await?;
+    let with_history = at_load(rig, scale.counted, report).await?;
+    let total = with_history.per_order("");
+    report.add(SECTION, "requests per order at load with history", total, "");
+    let name = "a million orders at load with history";
+    report.add(SECTION, name, with_history.price(), "USD").note(with_history.price_note());
 
     progress("requests for an order when there are few");
     let time = Duration::from_secs(scale.load_seconds);
@@ -130,12 +146,7 @@ pub async fn measure(binaries: &Path, scale: Scale, report: &mut Report) -> anyh
 /// # Errors
 ///
 /// If a service does not start, or the queues do not become empty.
-pub async fn at_load(
-    binaries: &Path,
-    orders: usize,
-    report: &mut Report,
-) -> anyhow::Result<Requests> {
-    let rig = Rig::set_up(binaries, NETWORK).await?;
+pub async fn at_load(rig: Rig, orders: usize, report: &mut Report) -> anyhow::Result<Requests> {
     let names = rig.services();
     let (publisher, workers) = names.split_first().context("there are no services")?;
     let mut services = vec![rig.start(publisher, Way::Proxy).await?];
@@ -180,6 +191,7 @@ async fn counted(
     settle(&rig, accepted, report, || {}).await?;
     let calls = rig.calls();
     let (coupons, reports) = (stored::coupons(&rig).await?, stored::reports(&rig).await?);
+    let events = stored::events(&rig).await?;
     rig.stop(services).await?;
-    Ok(Requests { orders: accepted.len(), coupons, reports, calls })
+    Ok(Requests { orders: accepted.len(), coupons, reports, events, calls })
 }

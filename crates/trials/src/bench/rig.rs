@@ -10,11 +10,13 @@ use std::{
 
 use account::{
     embedded::EmbeddedAccount,
-    provision::{Service as Provisioned, Target},
+    endpoint,
+    provision::{ENVIRONMENT, Service as Provisioned, Target},
     proxy::{Calls, Conditions, Fault, Outage, Proxy},
 };
 use anyhow::{Context as _, ensure};
 use aws_config::SdkConfig;
+use deployment::{Deployment, copilot};
 use local::{
     build, dead_letters, port,
     process::{Line, Process},
@@ -27,6 +29,8 @@ use tokio::{
 };
 
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
+/// The service that is left out unless it is asked for.
+const HISTORY: &str = "history";
 
 /// When each order was fulfilled, by the log of fulfilment.
 type Fulfilled = Arc<Mutex<HashMap<String, Instant>>>;
@@ -69,9 +73,22 @@ pub struct Service {
 }
 
 impl Rig {
-    /// Creates the account that the Copilot files describe. The proxy delays each call by `delay`.
+    /// Creates the account that the Copilot files describe, without history, which nothing else
+    /// needs. The proxy delays each call by `delay`.
     pub async fn set_up(binaries: &Path, delay: Duration) -> anyhow::Result<Self> {
-        let embedded = EmbeddedAccount::of_files(&build::copilot_directory()).await?;
+        let deployment = copilot::read(&build::copilot_directory(), ENVIRONMENT)?;
+        Self::of(deployment.without(HISTORY), binaries, delay).await
+    }
+
+    /// As [`Rig::set_up`], with history.
+    pub async fn with_history(binaries: &Path, delay: Duration) -> anyhow::Result<Self> {
+        let deployment = copilot::read(&build::copilot_directory(), ENVIRONMENT)?;
+        Self::of(deployment, binaries, delay).await
+    }
+
+    async fn of(deployment: Deployment, binaries: &Path, delay: Duration) -> anyhow::Result<Self> {
+        let settings = endpoint::Settings::loopback(0);
+        let embedded = EmbeddedAccount::start(&deployment, &settings).await?;
         let conditions = Conditions { delay, ..Conditions::default() };
         let proxy = Proxy::start(&embedded.endpoint.url, conditions).await?;
         let (lines, received) = unbounded_channel();
@@ -180,6 +197,11 @@ impl Rig {
     /// The name of the table of coupons.
     pub fn coupons_table(&self) -> anyhow::Result<&str> {
         self.service("promotion")?.variable("COUPONS_TABLE_NAME")
+    }
+
+    /// The name of the table of events, if there is history.
+    pub fn events_table(&self) -> Option<&str> {
+        self.service(HISTORY).ok()?.variable("EVENTS_TABLE_NAME").ok()
     }
 
     /// The ARN of the topic of orders.

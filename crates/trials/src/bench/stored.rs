@@ -77,7 +77,19 @@ pub async fn reports(rig: &Rig) -> anyhow::Result<usize> {
 
 /// The number of coupons.
 pub async fn coupons(rig: &Rig) -> anyhow::Result<usize> {
-    let scan = rig.dynamodb().scan().table_name(rig.coupons_table()?);
+    count(rig, rig.coupons_table()?).await
+}
+
+/// The number of events in the history; 0 without one.
+pub async fn events(rig: &Rig) -> anyhow::Result<usize> {
+    match rig.events_table() {
+        Some(table) => count(rig, table).await,
+        None => Ok(0),
+    }
+}
+
+async fn count(rig: &Rig, table: &str) -> anyhow::Result<usize> {
+    let scan = rig.dynamodb().scan().table_name(table);
     let mut pages = scan.select(Select::Count).into_paginator().send();
     let mut count = 0;
     while let Some(page) = pages.try_next().await? {

@@ -64,6 +64,8 @@ async fn deploy_and_roll_back(last: &Path, deployment: [&str; 3]) -> anyhow::Res
     for service in deployment {
         releases.link(service, false)?;
     }
+    // The last release has none.
+    releases.link("history", true)?;
     // So slow that orders are in flight whenever a service is replaced.
     let mut test = TestSystem::start_binaries(linked, &[("PACE_MS", "200")]).await?;
     let mut ids = place(&test).await?;

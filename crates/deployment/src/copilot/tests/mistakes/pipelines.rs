@@ -5,7 +5,7 @@ use super::found_in;
 #[test]
 fn mistakes_in_a_pipeline_are_found() {
     let file = "pipelines/pubsub-main/manifest.yml";
-    let last = "      promotion:\n        depends_on: [publisher]\n";
+    let last = "      history:\n        depends_on: [publisher, fulfilment, promotion]\n";
     let cases = [
         ("name: pubsub-main", "name: main", "name: main", "but its directory is \"pubsub-main\""),
         ("version: 1", "version: 2", "version: 2", "version: Copilot needs one"),
@@ -19,8 +19,8 @@ fn mistakes_in_a_pipeline_are_found() {
             "    require_approval",
             "require_approval",
         ),
-        ("promotion:", "promotions:", "promotions:", "there is no service \"promotions\""),
-        (last, "", "- name: test", "stages.deployments: promotion is missing"),
+        ("history:", "histories:", "histories:", "there is no service \"histories\""),
+        (last, "", "- name: test", "stages.deployments: history is missing"),
         ("[publisher]", "[publishr]", "        depends_on", "deploys no \"publishr\" before it"),
         (
             "        depends_on: [publisher]\n",
