@@ -13,3 +13,5 @@ pub mod embedded;
 pub mod wiretap;
 
 pub mod proxy;
+
+pub mod filter;

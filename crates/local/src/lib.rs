@@ -6,9 +6,12 @@ pub mod task;
 
 pub mod dead_letters;
 
+pub mod events;
+
 pub mod build;
 pub mod guard;
 pub mod log;
 pub mod port;
 pub mod process;
 pub mod running;
+pub mod tables;

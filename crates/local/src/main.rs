@@ -4,7 +4,7 @@ use std::{ffi::OsString, process::ExitCode};
 
 use clap::{CommandFactory as _, Parser, Subcommand, error::ErrorKind};
 use deployment::Mistake;
-use local::dead_letters;
+use local::{dead_letters, events};
 use pubsub::env::Misconfigured;
 
 mod up;
@@ -52,6 +52,8 @@ enum Command {
     Aws(aws::Args),
     /// List what is stored and not announced, or announced and not reported
     Outbox(outbox_list::Args),
+    /// List, show or replay events of the past
+    Events(events::command::Args),
     /// List, show, redrive or purge messages that failed every attempt
     DeadLetters(dead_letters::command::Args),
 }
@@ -106,6 +108,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Some(Command::Weather(args)) => weather::run(args).await,
         Some(Command::Aws(args)) => aws::run(args).await,
         Some(Command::Outbox(args)) => outbox_list::run(args).await,
+        Some(Command::Events(args)) => events::command::run(args).await,
         Some(Command::DeadLetters(args)) => dead_letters::command::run(args).await,
     }
 }

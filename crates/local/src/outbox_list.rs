@@ -4,13 +4,13 @@ use std::{cmp::Reverse, io::Write as _, process::ExitCode, time::Duration};
 
 use account::provision::ENVIRONMENT;
 use anyhow::Context as _;
-use aws_config::SdkConfig;
-use aws_sdk_dynamodb::{Client, types::AttributeValue};
+use aws_sdk_dynamodb::types::AttributeValue;
 use deployment::copilot;
 use jiff::Timestamp;
 use local::{
     build,
     dead_letters::command::{account, in_words},
+    tables,
 };
 use outbox::{
     INDEX,
@@ -41,7 +41,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let deployment = copilot::read(&build::copilot_directory(), &args.environment)?;
     let aws = account().await?;
     let prefix = format!("{}-{}-", deployment.application, deployment.environment);
-    let tables = tables(&aws, &prefix).await?;
+    let tables = tables::with_index(&aws, &prefix, INDEX).await?;
     if tables.is_empty() {
         let message = format!("this account has no table with an outbox, named {prefix}…");
         return Err(Misconfigured(message).into());
@@ -54,23 +54,6 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     found.sort_by_key(|it| Reverse(age(stored_at(it))));
     writeln!(anstream::stdout(), "{}", text(&found, args.json)).context("printing")?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// The tables with an outbox whose names begin with `prefix`.
-async fn tables(aws: &SdkConfig, prefix: &str) -> anyhow::Result<Vec<String>> {
-    let dynamodb = Client::new(aws);
-    let names = dynamodb.list_tables().into_paginator().items().send();
-    let names: Vec<String> = names.collect::<Result<_, _>>().await.context("listing the tables")?;
-    let mut tables = Vec::new();
-    for name in names.into_iter().filter(|name| name.starts_with(prefix)) {
-        let table = dynamodb.describe_table().table_name(&name).send().await;
-        let table = table.with_context(|| format!("describing the table {name}"))?.table;
-        let table = table.context("DynamoDB did not describe the table")?;
-        if table.global_secondary_indexes().iter().any(|it| it.index_name() == Some(INDEX)) {
-            tables.push(name);
-        }
-    }
-    Ok(tables)
 }
 
 fn text(found: &[Waiting], json: bool) -> String {

@@ -4,7 +4,8 @@
 //! The real binaries run against the embedded endpoint, behind a [`proxy`](account::proxy) that
 //! makes calls fail. They are killed again and again while customers place orders, who send an
 //! order again with the same id until it is accepted. Then the faults end. Once all queues are
-//! empty, an audit compares the accepted orders with those stored, announced, fulfilled and
+//! empty, all events are replayed to the workers, as they were once in the middle, and an audit
+//! compares the accepted orders with those stored, announced, fulfilled and
 //! rewarded. It bypasses the services: it reads the tables, and a queue of its own on the topic.
 
 use std::{
@@ -31,6 +32,8 @@ mod fleet;
 
 mod quiet;
 
+mod replay;
+
 mod audit;
 
 mod shown;
@@ -42,6 +45,7 @@ pub use args::Args;
 use arena::{Arena, VISIBILITY_SECONDS};
 use customers::Progress;
 use fleet::{Fleet, Kills};
+use replay::Replayed;
 
 /// How often progress is printed to a terminal, and how often to a file.
 const TERMINAL_INTERVAL: Duration = Duration::from_secs(1);
@@ -73,19 +77,22 @@ pub async fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let printing = tokio::spawn(print(Arc::clone(&progress), args.orders));
 
     let placing = customers::place_orders(args, fleet.urls(), Arc::clone(&progress));
-    let (accepted, kills) = tokio::join!(placing, fleet.kill_during(&progress));
-    let (accepted, mut kills) = (accepted?, kills?);
+    let replaying = replay::halfway(&arena, &progress, args.orders);
+    let (accepted, kills, first) = tokio::join!(placing, fleet.kill_during(&progress), replaying);
+    let (accepted, mut kills, first) = (accepted?, kills?, first?);
     printing.abort();
 
     arena.proxy.calm();
     let seconds = started.elapsed().as_secs();
     println!("all orders accepted after {seconds} s; waiting until all queues are empty");
-    let redriven = quiet::wait(&arena).await?;
+    let mut redriven = quiet::wait(&arena).await?;
+    let second = replay::all(&arena).await?;
+    redriven += quiet::wait(&arena).await?;
     kills.unclean += fleet.stop().await?;
     let audit = audit::audit(&arena, &accepted, kills.unclean).await?;
     let logs = keep_logs(&arena, args.keep_logs.clone(), audit.passed()).await?;
 
-    println!("\n{}", table(&arena.proxy, kills, redriven));
+    println!("\n{}", table(&arena.proxy, kills, redriven, [first, second]));
     println!("{audit}");
     if let Some(logs) = logs {
         println!("the logs of the services are in {}", logs.display());
@@ -120,7 +127,7 @@ async fn keep_logs(
 }
 
 /// What the system had to survive.
-fn table(proxy: &Proxy, kills: Kills, redriven: usize) -> String {
+fn table(proxy: &Proxy, kills: Kills, redriven: usize, replayed: [Replayed; 2]) -> String {
     let counts = proxy.counts();
     let calls: u64 = counts.calls.values().sum();
     let mut table = format!("{:<50}{calls:>8}\n", "AWS calls");
@@ -133,6 +140,11 @@ fn table(proxy: &Proxy, kills: Kills, redriven: usize) -> String {
         ("dead letters redriven", redriven),
     ] {
         table += &format!("{row:<50}{count:>8}\n");
+    }
+    for (when, Replayed { events, took }) in ["halfway", "at the end"].into_iter().zip(replayed) {
+        let rate = events as f64 / took.as_secs_f64();
+        let row = format!("events replayed {when}, {rate:.0} a second");
+        table += &format!("{row:<50}{events:>8}\n");
     }
     table
 }

@@ -81,6 +81,9 @@ async fn every_permission_is_used_by_a_feature_or_excused() -> Outcome {
     test.see_until(&id, done).await?;
     report.used_by("an order is placed, fulfilled, rewarded and shown");
 
+    history_shows(&test, &id, "order.fulfilled").await?;
+    report.used_by("the events of an order are kept and shown");
+
     test.until_listed(&id).await?;
     report.used_by("the latest orders are listed");
 
@@ -203,6 +206,18 @@ async fn outbox_is_read(judge: &Judge) -> Outcome {
         }
     };
     timeout(TIMEOUT, read).await.context("no publisher reads the outbox")
+}
+
+/// Waits until the history of the order `id` has an event of this type.
+async fn history_shows(test: &TestSystem, id: &str, event_type: &str) -> Outcome {
+    let shown = async {
+        let page = || test.http.get(test.url(&format!("/orders/{id}/history"))).send();
+        while !page().await?.error_for_status()?.text().await?.contains(event_type) {
+            sleep(LOOK_EVERY).await;
+        }
+        anyhow::Ok(())
+    };
+    timeout(TIMEOUT, shown).await.with_context(|| format!("there is no {event_type} of {id}"))?
 }
 
 /// Waits until the picture has both workers, with the depths of their queues.

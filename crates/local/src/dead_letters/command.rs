@@ -138,7 +138,16 @@ fn receivers(deployment: &Deployment) -> impl Iterator<Item = (&str, &ServiceQue
     services.filter_map(|service| Some((service.name.as_str(), service.queue.as_ref()?)))
 }
 
-async fn find(deployment: &Deployment, sqs: &Client, service: &str) -> anyhow::Result<DeadLetters> {
+/// The dead letters of a service, and its queue.
+///
+/// # Errors
+///
+/// [`Misconfigured`] if there is no such service, or it has none.
+pub async fn find(
+    deployment: &Deployment,
+    sqs: &Client,
+    service: &str,
+) -> anyhow::Result<DeadLetters> {
     let Some((_, queue)) = receivers(deployment).find(|(name, _)| *name == service) else {
         let known = receivers(deployment).map(|(name, _)| name).collect::<Vec<_>>().join(", ");
         let message = format!("no service with a queue is called {service:?}; there are {known}");

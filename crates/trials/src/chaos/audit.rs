@@ -92,6 +92,8 @@ struct Findings {
     /// The code of the stored coupon.
     coupons: BTreeMap<String, String>,
     shown: Shown,
+    /// Orders whose announcement is in the history.
+    kept: BTreeSet<String>,
     dead_letters: usize,
     /// Processes that did not exit cleanly after SIGTERM.
     unclean: usize,
@@ -110,6 +112,7 @@ pub async fn audit(arena: &Arena, accepted: &[Accepted], unclean: usize) -> anyh
         fulfilled: count_by_order(arena, "fulfilment", "order fulfilled"),
         coupons: column(arena, "promotion", "COUPONS_TABLE_NAME", "order_id", "code").await?,
         shown: shown(arena).await?,
+        kept: kept(arena).await?,
         dead_letters: quiet::dead_letters(arena).await?,
         unclean,
     };
@@ -137,6 +140,7 @@ impl Findings {
             must("announced", accepted(&|id| self.announced.contains_key(id)), orders),
             must("fulfilled", accepted(&|id| self.fulfilled.contains_key(id)), orders),
             must(SHOWN_AS_FULFILLED, accepted(&|id| self.shown.fulfilled.contains(id)), orders),
+            must("announcement in the history", accepted(&|id| self.kept.contains(id)), orders),
             info(EARN_COUPONS, rewarded),
             must(COUPONS, self.coupons.len(), rewarded),
             must(
@@ -188,6 +192,19 @@ async fn shown(arena: &Arena) -> anyhow::Result<Shown> {
         shown.add(&item?)?;
     }
     Ok(shown)
+}
+
+/// The orders whose announcement is in the history.
+async fn kept(arena: &Arena) -> anyhow::Result<BTreeSet<String>> {
+    let events = column(arena, "history", "EVENTS_TABLE_NAME", "event_id", "envelope").await?;
+    let announced = events.into_values().filter_map(|envelope| {
+        let read = Notification::read(envelope, "", BTreeMap::new(), 1);
+        match Event::from_message(&read) {
+            Ok(Event::OrderPlaced(order)) => Some(order.id.to_string()),
+            _ => None,
+        }
+    });
+    Ok(announced.collect())
 }
 
 /// The attribute `value` of every item of a table, by its attribute `key`.
