@@ -3,6 +3,7 @@
 use std::{net::IpAddr, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use archive::Archive;
 use aws_config::timeout::TimeoutConfig;
 use clap::Parser;
 use flow::{Flow, QueueNames};
@@ -77,6 +78,10 @@ struct Settings {
     #[arg(long, value_name = "DAYS", env = "KEEP_ORDERS_DAYS", default_value_t = 90)]
     #[arg(value_parser = between::<u32>(0, 3_650))]
     keep_orders_days: u32,
+    /// The DynamoDB table of events, which the page of an order's history shows; without it there
+    /// is no such page
+    #[arg(long, value_name = "TABLE", env = "EVENTS_TABLE_NAME")]
+    events_table_name: Option<String>,
     /// A line of text below the form's total
     #[arg(long, value_name = "TEXT", env = "OFFER", default_value = "")]
     offer: Arc<str>,
@@ -123,7 +128,8 @@ async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Resul
         placing: Gate::new("orders", MAX_ORDERS),
         asking: Gate::new("requests", MAX_REQUESTS),
         live: live.clone(),
-        flow: Flow::new(&aws, topic_arn, settings.queue_names),
+        flow: Flow::new(&aws, topic_arn, settings.queue_names, settings.events_table_name.clone()),
+        events: settings.events_table_name.map(|table| Archive::new(&aws, table)),
         offer: settings.offer,
     };
     let listener = listen(settings.host, settings.port).await?;
@@ -134,7 +140,7 @@ async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Resul
     let mut outbox = tokio::spawn(outbox.run(waiting, shutdown.clone(), served.clone()));
     let reports = subscribe::Settings::new(settings.status_queue_url).limited(settings.limits);
     let reports = subscribe::Settings { drain: REPORTS_DRAIN, ..reports };
-    let project = move |report, _| projection.clone().project(report);
+    let project = move |report, message| projection.clone().project(report, message);
     let projection = subscribe(&aws, reports, shutdown.clone(), project);
     let router = routes::router(app);
     let serve = serve_http(listener, router, settings.proxies, shutdown, DRAIN).map(anyhow::Ok);

@@ -1,7 +1,10 @@
 //! Projects the workers' reports onto the orders.
 
-use orders::{measure, report::Report};
-use pubsub::subscribe::Failure;
+use orders::{
+    measure,
+    report::{Report, State},
+};
+use pubsub::{notification::Notification, subscribe::Failure};
 
 use crate::{announcements::OrdersOutbox, live::Live, orders_table::OrdersTable};
 
@@ -21,9 +24,11 @@ impl Projection {
     ///
     /// Any task of the publisher may receive it. If this task has viewers of the order, they see
     /// the change at once; other tasks find it in the table.
-    pub async fn project(self, report: Report) -> Result<(), Failure> {
+    pub async fn project(self, report: Report, message: Notification) -> Result<(), Failure> {
         let id = report.order_id;
-        let Some(placed) = self.orders.project(&report).await? else {
+        let is_news = !message.is_caused_by_replay() || self.is_news(&report).await?;
+        let projected = if is_news { self.orders.project(&report).await? } else { None };
+        let Some(placed) = projected else {
             tracing::debug!(order.id = %id, "report ignored: duplicate or unknown order");
             return Ok(());
         };
@@ -36,5 +41,13 @@ impl Projection {
         }
         self.live.changed(&id, placed);
         Ok(())
+    }
+
+    /// Whether the service was not done with the order before. A replay lets a service catch up,
+    /// and changes nothing for one that was done, not even how long the order is kept.
+    async fn is_news(&self, Report { order_id, service, .. }: &Report) -> anyhow::Result<bool> {
+        let placed = self.orders.get(*order_id).await?;
+        let mut reports = placed.iter().flat_map(|placed| &placed.reports);
+        Ok(!reports.any(|it| it.service == *service && it.state == State::Done))
     }
 }

@@ -25,6 +25,8 @@ mod api;
 
 mod order;
 
+mod history;
+
 mod latest;
 
 mod flow;
@@ -52,6 +54,7 @@ pub fn router(app: App) -> Router {
         .route("/orders", get(latest::list))
         .route("/orders/{id}", get(order::show))
         .route("/orders/{id}/events", get(order::events))
+        .route("/orders/{id}/history", get(history::show))
         .route("/flow", get(flow::show))
         .route("/ping", post(ping::publish))
         .route_layer(limited)

@@ -7,6 +7,7 @@ use account::{
     endpoint::Endpoint,
     provision::{Account, Service},
 };
+use archive::Archive;
 use aws_config::{SdkConfig, timeout::TimeoutConfig};
 use aws_sdk_dynamodb::types::AttributeValue;
 use flow::{Flow, QueueNames};
@@ -81,7 +82,8 @@ impl TestAccount {
             ping: Topic::new(aws, self.topic_arn(PING_TOPIC)),
             placing: Gate::new("orders", MAX_ORDERS),
             asking: Gate::new("requests", MAX_REQUESTS),
-            flow: Flow::new(aws, self.topic_arn(ORDERS_TOPIC), self.queue_names()),
+            flow: Flow::new(aws, self.topic_arn(ORDERS_TOPIC), self.queue_names(), None),
+            events: Some(Archive::new(aws, self.publisher_variable("EVENTS_TABLE_NAME"))),
             offer: "".into(),
         };
         (app, waiting)
@@ -151,6 +153,10 @@ impl TestAccount {
 
     fn queue_names(&self) -> QueueNames {
         self.publisher().variable("QUEUE_NAMES").unwrap().parse().unwrap()
+    }
+
+    fn publisher_variable(&self, name: &str) -> String {
+        self.publisher().variable(name).unwrap().to_owned()
     }
 
     fn table(&self) -> &str {

@@ -29,9 +29,16 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// The picture of the topic with this ARN; `names` says which service a queue belongs to.
-    pub fn new(aws: &SdkConfig, topic_arn: String, names: QueueNames) -> Self {
-        Self { topology: Topology::new(aws, topic_arn, names), latest: Fresh::default() }
+    /// The picture of the topic with this ARN; `names` says which service a queue belongs to, and
+    /// `events_table` is the table of the one that keeps events and reports nothing.
+    pub fn new(
+        aws: &SdkConfig,
+        topic_arn: String,
+        names: QueueNames,
+        events_table: Option<String>,
+    ) -> Self {
+        let topology = Topology::new(aws, topic_arn, names, events_table);
+        Self { topology, latest: Fresh::default() }
     }
 
     /// The picture of this moment, with the orders that `moving` finds, oldest first. All who ask

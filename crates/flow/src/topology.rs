@@ -19,6 +19,7 @@ pub struct Topology {
     sqs: Sqs,
     topic_arn: String,
     names: QueueNames,
+    events_table: Option<String>,
 }
 
 /// How queues are named after services: a pattern such as `shop-{service}-queue`. A deployer may
@@ -40,6 +41,12 @@ impl QueueNames {
             after => Some(rest.split_once(after)?.0),
         });
         service.unwrap_or(queue).to_owned()
+    }
+
+    /// Whether a resource has the name of a service, as its queue has, and then something else.
+    fn is_of(&self, resource: &str, service: &str) -> bool {
+        let rest = resource.strip_prefix(&self.before).and_then(|it| it.strip_prefix(service));
+        rest.is_some_and(|rest| rest.starts_with(['-', '.', '_']))
     }
 }
 
@@ -72,6 +79,8 @@ pub struct Lane {
     pub filter: String,
     /// The depth of its queue and of its dead-letter queue.
     pub depth: Option<Depth>,
+    /// Whether the service keeps events, and reports nothing.
+    pub keeps: bool,
 }
 
 /// How many messages a queue holds, approximately.
@@ -84,8 +93,13 @@ pub struct Depth {
 
 impl Topology {
     /// The topology around a topic.
-    pub fn new(aws: &SdkConfig, topic_arn: String, names: QueueNames) -> Self {
-        Self { sns: Sns::new(aws), sqs: Sqs::new(aws), topic_arn, names }
+    pub fn new(
+        aws: &SdkConfig,
+        topic_arn: String,
+        names: QueueNames,
+        events_table: Option<String>,
+    ) -> Self {
+        Self { sns: Sns::new(aws), sqs: Sqs::new(aws), topic_arn, names, events_table }
     }
 
     /// The topic's subscriptions of queues, by service.
@@ -112,7 +126,9 @@ impl Topology {
             tracing::debug!(queue, error = format!("{error:#}"), "cannot read a subscription");
             String::new()
         });
-        Lane { service: self.names.service(queue), filter, depth: depth.ok() }
+        let service = self.names.service(queue);
+        let keeps = self.events_table.as_ref().is_some_and(|it| self.names.is_of(it, &service));
+        Lane { service, filter, depth: depth.ok(), keeps }
     }
 
     async fn filter(&self, subscription: &Subscription) -> anyhow::Result<String> {

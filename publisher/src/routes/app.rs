@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use archive::Archive;
 use askama::Template;
 use axum::{
     Json,
@@ -40,6 +41,8 @@ pub struct App {
     pub live: Live,
     /// The picture of how orders flow.
     pub flow: Flow,
+    /// The events of the past, if they may be shown.
+    pub events: Option<Archive>,
     /// A line of text below the form's total.
     pub offer: Arc<str>,
 }

@@ -17,13 +17,15 @@ use web::{Audience, Client, Problem, live, watch::Watched as _};
 use super::app::{App, answer};
 use crate::orders_table::PlacedOrder;
 
-type Id = Result<Path<OrderId>, PathRejection>;
+pub type Id = Result<Path<OrderId>, PathRejection>;
 
 /// `GET /orders/{id}`: the order, as a page or as JSON.
 pub async fn show(State(app): State<App>, audience: Audience, id: Id) -> Result<Response, Problem> {
     let Path(id) = id.map_err(|_| Problem::not_found())?;
     let found = app.orders.get(id).await.map_err(Problem::unavailable)?;
-    answer(audience, &OrderView::of(&found.ok_or_else(Problem::not_found)?))
+    let mut view = OrderView::of(&found.ok_or_else(Problem::not_found)?);
+    view.has_history = app.events.is_some();
+    answer(audience, &view)
 }
 
 /// `GET /orders/{id}/events`: the order as it is, and again after each change, until it is settled.
@@ -53,6 +55,9 @@ pub struct OrderView {
     /// Whether no further change is expected.
     #[serde(skip)]
     pub is_settled: bool,
+    /// Whether there is a page of its events.
+    #[serde(skip)]
+    has_history: bool,
 }
 
 impl OrderView {
@@ -65,6 +70,7 @@ impl OrderView {
             trace_id: trace_id.map(|id| id.to_string()),
             timeline: placed.timeline(),
             is_settled: placed.is_settled(),
+            has_history: false,
         }
     }
 

@@ -31,7 +31,10 @@ impl Scripted {
             .retry_config(RetryConfig::disabled())
             .http_client(http)
             .build();
-        Topology::new(&aws, "arn:topic".to_owned(), QueueNames::default()).lanes().await.unwrap()
+        Topology::new(&aws, "arn:topic".to_owned(), QueueNames::default(), None)
+            .lanes()
+            .await
+            .unwrap()
     }
 
     fn sns(&self, form: &[u8]) -> (u16, String) {
@@ -126,4 +129,14 @@ fn a_queue_is_named_after_its_service_or_shown_by_its_own_name() {
     }
     assert_eq!(QueueNames::default().service("invoice"), "invoice");
     assert!("no place".parse::<QueueNames>().is_err());
+}
+
+#[test]
+fn the_service_that_keeps_events_is_known_by_the_name_of_its_table() {
+    let names: QueueNames = "shop-test-{service}-EventsQueue".parse().unwrap();
+    let table = "shop-test-history-eventsTable";
+    assert!(names.is_of(table, "history"));
+    for other in ["promotion", "histor", "history-events", ""] {
+        assert!(!names.is_of(table, other), "{other}");
+    }
 }

@@ -11,6 +11,7 @@ use orders::{
     order::OrderId,
     report::{Attachment, Report, State, Step},
 };
+use pubsub::{notification::Notification, replay::CAUSED};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 use tower::ServiceExt as _;
@@ -32,7 +33,27 @@ fn report(order_id: OrderId, attempt: u32, state: State, steps: &[(&str, Timesta
 }
 
 async fn project(site: &Site, report: Report) {
-    site.account.projection(&site.app).project(report).await.unwrap();
+    let news = Notification::default();
+    site.account.projection(&site.app).project(report, news).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_replay_changes_nothing_for_a_service_that_was_done_and_lets_another_catch_up() {
+    let site = Site::start().await;
+    let id = place(&site).await;
+    let (at, later) = (Timestamp::now(), Timestamp::now() + Duration::from_secs(60));
+    project(&site, report(id, 1, State::Done, &[("started", at), ("fulfilled", at)])).await;
+    let before = site.account.item(id).await.unwrap();
+    let replayed = |report| async {
+        let caused = [(CAUSED.to_owned(), "2026-11-26T12:00:00Z".to_owned())].into();
+        let message = Notification { attributes: caused, ..Notification::default() };
+        site.account.projection(&site.app).project(report, message).await.unwrap();
+        site.account.item(id).await.unwrap()
+    };
+    let again = report(id, 1, State::Done, &[("started", later), ("fulfilled", later)]);
+    assert_eq!(replayed(again.clone()).await, before);
+    let invoice = Report { service: "invoice".to_owned(), ..again };
+    assert_ne!(replayed(invoice).await, before);
 }
 
 /// The station of fulfilment: its phase, its word and its attempts.
