@@ -37,6 +37,8 @@ pub struct Service {
     pub role: Role,
     /// The environment variables of its container.
     pub variables: BTreeMap<String, Variable>,
+    /// The environment variables whose values are kept outside the deployment's files.
+    pub secrets: BTreeSet<String>,
     /// The path of its health check.
     pub health_path: String,
     /// Whether a collector of spans runs beside its container.

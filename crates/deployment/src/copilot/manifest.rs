@@ -19,6 +19,7 @@ pub mod fifo;
 pub mod http;
 pub mod messages;
 pub mod operation;
+pub mod secret;
 pub mod service_type;
 
 mod environments;
@@ -31,6 +32,7 @@ use self::{
     messages::{Publish, Subscribe, Subscription, Topic},
     operation::{Logging, Observability, Rollout},
     overlay::Overlay,
+    secret::Secret,
     service_type::ServiceType,
 };
 
@@ -64,6 +66,8 @@ pub struct Manifest {
     pub storage: Option<Storage>,
     /// Its variables, in addition to Copilot's own.
     pub variables: BTreeMap<String, Scalar>,
+    /// The variables whose values are not in a file.
+    pub secrets: BTreeMap<String, Spanned<Secret>>,
     /// Its logs.
     pub logging: Option<Logging>,
     /// How a new version replaces the old one.
@@ -151,6 +155,7 @@ impl Manifest {
             ("publish", self.publish.as_ref().is_some_and(|it| !it.topics.is_empty())),
             ("read_only", storage.is_some_and(|storage| storage.readonly_fs == Some(true))),
             ("retention", queue.is_some_and(|queue| queue.retention.is_some())),
+            ("secrets", !self.secrets.is_empty()),
             ("spot", spot),
             ("timeout", queue.is_some_and(|queue| queue.timeout.is_some())),
             ("tracing", self.observability.is_some()),
@@ -177,6 +182,8 @@ impl Overlay for Manifest {
     fn overlaid(self, over: Self) -> Self {
         let mut variables = self.variables;
         variables.extend(over.variables);
+        let mut secrets = self.secrets;
+        secrets.extend(over.secrets);
         Self {
             name: self.name,
             r#type: self.r#type,
@@ -191,6 +198,7 @@ impl Overlay for Manifest {
             exec: over.exec.or(self.exec),
             storage: self.storage.overlaid(over.storage),
             variables,
+            secrets,
             logging: self.logging.overlaid(over.logging),
             deployment: self.deployment.overlaid(over.deployment),
             observability: over.observability.or(self.observability),

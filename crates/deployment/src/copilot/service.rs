@@ -65,6 +65,7 @@ impl ServiceFiles {
         manifest.check_overrides(environments).map_err(in_file)?;
         let addons = Addons::read(names, directory)?;
         check_variables(&manifest, &addons)?;
+        check_secrets(&manifest, &addons).map_err(in_file)?;
         let patches = Patches::read(directory)?;
         let mut wrong_patch = None;
         let mut permissions = Permissions::default();
@@ -179,6 +180,26 @@ fn check_variables(manifest: &Manifest, addons: &Addons) -> Result<(), Mistake> 
         };
         let what = format!("Outputs.{name}: {variable} is also among {other}");
         return Err(Mistake::at(&output.file, output.location, what));
+    }
+    Ok(())
+}
+
+/// ECS refuses a secret with the name of another variable, in whatever environment that is.
+fn check_secrets(manifest: &Manifest, addons: &Addons) -> Result<(), Wrong> {
+    let manifests =
+        || std::iter::once(manifest).chain(manifest.environments.iter().map(|it| &it.1));
+    for (name, secret) in manifests().flat_map(|it| &it.secrets) {
+        let mut outputs = addons.variables().map(|(output, _)| output.to_shouty_snake_case());
+        let other = if manifests().any(|it| it.variables.contains_key(name)) {
+            "the manifest's variables"
+        } else if outputs.any(|it| it == *name) {
+            "the outputs of the addons"
+        } else if name.starts_with("COPILOT_") {
+            "Copilot's own variables"
+        } else {
+            continue;
+        };
+        return Err((secret.referenced, format!("secrets.{name}: it is also among {other}")));
     }
     Ok(())
 }

@@ -70,13 +70,45 @@ fn an_environment_overrides_what_it_names_and_keeps_the_rest() {
 }
 
 #[test]
+fn secrets_are_names_in_ssm_or_in_secrets_manager_and_an_environment_may_add_some() {
+    let copy = Copy::new();
+    let manifest = copy.0.join("fulfilment/manifest.yml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    let secrets = "secrets:\n  A: KEY\n  B: /copilot/${COPILOT_APPLICATION_NAME}/KEY\n  \
+                   C: {secretsmanager: 'demo/mysql:password::'}\n  \
+                   D: \"'arn:aws:secretsmanager:eu-west-1:123:secret:demo-Yi6mvL'\"\n";
+    let text = text.replace("variables:\n", &format!("{secrets}variables:\n"));
+    let added = "  test:\n    secrets:\n      A: OTHER\n      E: KEY\n";
+    fs::write(&manifest, text.replace("  test:\n", added)).unwrap();
+    let deployment = read(&copy.0, "test").unwrap();
+    let service = deployment.service("fulfilment").unwrap();
+    assert_eq!(service.secrets.iter().collect::<Vec<_>>(), ["A", "B", "C", "D", "E"]);
+    assert!(service.secrets.iter().all(|name| !service.variables.contains_key(name)));
+}
+
+#[test]
+fn a_patch_may_change_the_secrets_that_copilot_writes() {
+    let copy = Copy::new();
+    let path = "/Resources/TaskDefinition/Properties/ContainerDefinitions/0/Secrets/0/ValueFrom";
+    let patches = copy.0.join("fulfilment/overrides/cfn.patches.yml");
+    let text = fs::read_to_string(&patches).unwrap();
+    let patch = format!("\n- op: replace\n  path: {path}\n  value: KEY\n");
+    fs::write(&patches, text + &patch).unwrap();
+    assert!(read(&copy.0, "test").unwrap_err().to_string().contains("Secrets"));
+    let manifest = copy.0.join("fulfilment/manifest.yml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, text.replace("variables:\n", "secrets: {A: KEY}\nvariables:\n")).unwrap();
+    read(&copy.0, "test").unwrap();
+}
+
+#[test]
 fn the_filter_policies_of_a_service_are_those_of_its_queue() {
     let deployment = read(&real(), "test").unwrap();
     let policies = |service: &str| {
         let service = deployment.service(service).unwrap();
         deployment.filter_policies(service).collect::<Vec<_>>()
     };
-    assert!(policies("publisher").is_empty());
+    assert_eq!(policies("publisher").len(), 1, "payments");
     assert!(policies("fulfilment").is_empty());
     let [policy] = policies("promotion")[..] else {
         panic!("promotion filters one topic");

@@ -52,6 +52,7 @@ fn service(names: &Names<'_>, files: &ServiceFiles, own: &Stack) -> Service {
         queue: queue(names, own).or_else(|| queue(names, &files.addons.stack)),
         role: role(names, files, own),
         variables: variables(names, files, own),
+        secrets: files.manifest.secrets.keys().cloned().collect(),
         health_path: files
             .manifest
             .http

@@ -88,6 +88,22 @@ fn texts_that_copilot_changes_are_found() {
 }
 
 #[test]
+fn secrets_that_are_no_names_or_names_of_something_else_are_found() {
+    let refused = |file: &str, secret: &str, more: &str, what: &str| {
+        let edited = format!("secrets:\n  {secret}\nvariables:{more}");
+        found(&[(file, "variables:", &edited)], file, &format!("  {secret}"), what);
+    };
+    for value in ["whsec_c2VjcmV0+/=", "'{\"a\": 1}'", "copilot/KEY", "/${USER}", "''", "7"] {
+        refused(FULFILMENT, &format!("KEY: {value}"), "", "secrets.KEY: ");
+    }
+    refused(FULFILMENT, "KEY: {secretsmanager: 'a b'}", "", "secrets.KEY.secretsmanager: ");
+    refused(FULFILMENT, "KEY: {from_cfn: stack-KEY}", "", "from_cfn");
+    refused(FULFILMENT, "KEY: KEY", "\n  KEY: a", "also among the manifest's variables");
+    refused(FULFILMENT, "COPILOT_KEY: KEY", "", "also among Copilot's own variables");
+    refused(PROMOTION, "COUPONS_TABLE_NAME: KEY", "", "also among the outputs of the addons");
+}
+
+#[test]
 fn topics_given_twice_and_queues_without_topics_are_found() {
     let topics = "  topics:\n    - name: ordersTopic\n      service: publisher\n    \
                   - name: ping\n      service: publisher\n";
