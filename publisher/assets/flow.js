@@ -39,14 +39,18 @@ function show(flow) {
     present.delete(known);
   }
   present.forEach((circle) => circle.remove());
-  for (const lane of flow.lanes) {
-    const drawn = document.querySelector(`[data-lane="${CSS.escape(lane.service)}"]`);
-    // A new subscriber needs a new picture.
-    if (!drawn) return location.reload();
-    drawn.querySelector(".depth").textContent = lane.queue;
-    drawn.querySelector(".dead").textContent = lane.letters;
-    drawn.querySelector(".filter text").textContent = lane.filter;
-  }
+  const drawn = document.querySelectorAll("[data-lane]");
+  // A new subscriber needs a new picture.
+  if (drawn.length !== flow.lanes.length) return location.reload();
+  flow.lanes.forEach((lane, index) => update(drawn[index], lane));
+}
+
+function update(drawn, lane) {
+  const lines = drawn.querySelectorAll(".filter tspan");
+  if (drawn.dataset.lane !== lane.service || lines.length !== lane.lines.length) return location.reload();
+  drawn.querySelector(".depth").textContent = lane.queue;
+  drawn.querySelector(".dead").textContent = lane.letters;
+  lane.lines.forEach((line, index) => (lines[index].textContent = line));
 }
 
 async function look() {

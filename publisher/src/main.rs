@@ -11,6 +11,7 @@ use futures_util::FutureExt as _;
 use orders::{
     event::{ORDERS_TOPIC, PING_TOPIC},
     keep::Keep,
+    payment::WEBHOOKS_TOPIC,
 };
 use outbox::Outbox;
 use pubsub::{
@@ -24,6 +25,7 @@ use pubsub::{
 use tokio::{net::TcpListener, sync::mpsc};
 use tokio_util::sync::CancellationToken;
 use web::{gate::Gate, serve::serve as serve_http};
+use webhooks::Webhooks;
 
 mod routes;
 
@@ -95,6 +97,8 @@ struct Settings {
     #[arg(long, value_name = "COUNT", env = "PROXIES", default_value_t = 0)]
     proxies: usize,
     #[command(flatten)]
+    webhooks: webhooks::Settings,
+    #[command(flatten)]
     limits: Limits,
 }
 
@@ -128,29 +132,37 @@ async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Resul
         placing: Gate::new("orders", MAX_ORDERS),
         asking: Gate::new("requests", MAX_REQUESTS),
         live: live.clone(),
-        flow: Flow::new(&aws, topic_arn, settings.queue_names, settings.events_table_name.clone()),
+        flow: Flow::new(&aws, topic_arn, settings.queue_names, settings.events_table_name.clone())
+            .with_payments(
+                settings.topics.arn(WEBHOOKS_TOPIC)?.to_owned(),
+                &settings.status_queue_url,
+            ),
         events: settings.events_table_name.map(|table| Archive::new(&aws, table)),
         offer: settings.offer,
     };
+    let topic = settings.topics.topic(&aws, WEBHOOKS_TOPIC)?;
+    let webhooks = Webhooks::new(&quick, settings.webhooks, topic)?;
     let listener = listen(settings.host, settings.port).await?;
     tracing::info!(address = %listener.local_addr()?, "listening");
 
     let served = CancellationToken::new();
     let projection = Projection { orders, live, outbox: outbox.clone() };
-    let mut outbox = tokio::spawn(outbox.run(waiting, shutdown.clone(), served.clone()));
+    let router = routes::router(app, webhooks.routes());
+    let webhooks = webhooks.announce(shutdown.clone(), served.clone());
+    let outbox = outbox.run(waiting, shutdown.clone(), served.clone());
+    let mut outboxes = tokio::spawn(async { tokio::join!(outbox, webhooks) });
     let reports = subscribe::Settings::new(settings.status_queue_url).limited(settings.limits);
     let reports = subscribe::Settings { drain: REPORTS_DRAIN, ..reports };
-    let project = move |report, message| projection.clone().project(report, message);
+    let project = move |news, message| projection.clone().handle(news, message);
     let projection = subscribe(&aws, reports, shutdown.clone(), project);
-    let router = routes::router(app);
     let serve = serve_http(listener, router, settings.proxies, shutdown, DRAIN).map(anyhow::Ok);
     tokio::select! {
         finished = async { tokio::try_join!(serve, projection) } => drop(finished?),
-        // Without the outbox nothing would be announced: exit, so that a new process starts.
-        failed = &mut outbox => return failed.context("outbox task failed"),
+        // Without an outbox nothing would be announced: exit, so that a new process starts.
+        failed = &mut outboxes => return failed.map(drop).context("outbox task failed"),
     }
     served.cancel();
-    outbox.await.context("outbox task failed")
+    outboxes.await.map(drop).context("outbox task failed")
 }
 
 async fn listen(host: IpAddr, port: u16) -> anyhow::Result<TcpListener> {

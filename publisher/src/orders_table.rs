@@ -30,6 +30,8 @@ mod latest;
 
 mod project;
 
+mod pay;
+
 #[cfg(test)]
 mod tests;
 
@@ -101,6 +103,7 @@ impl OrdersTable {
             sent_at: now,
             in_outbox: true,
             reports: Vec::new(),
+            payments: Vec::new(),
             version: 1,
             done_when: Arc::clone(&self.done_when),
         };

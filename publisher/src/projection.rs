@@ -1,7 +1,9 @@
-//! Projects the workers' reports onto the orders.
+//! Projects what the workers report, and payments, onto the orders.
 
+use anyhow::anyhow;
 use orders::{
     measure,
+    payment::{News, PaymentEvent},
     report::{Report, State},
 };
 use pubsub::{notification::Notification, subscribe::Failure};
@@ -20,10 +22,17 @@ pub struct Projection {
 }
 
 impl Projection {
-    /// Handles one report from the status queue.
+    /// Handles one message from the status queue.
     ///
     /// Any task of the publisher may receive it. If this task has viewers of the order, they see
     /// the change at once; other tasks find it in the table.
+    pub async fn handle(self, news: News, message: Notification) -> Result<(), Failure> {
+        match news {
+            News::Report(report) => self.project(report, message).await,
+            News::Payment(event) => self.pay(event).await,
+        }
+    }
+
     pub async fn project(self, report: Report, message: Notification) -> Result<(), Failure> {
         let id = report.order_id;
         let is_news = !message.is_caused_by_replay() || self.is_news(&report).await?;
@@ -49,5 +58,18 @@ impl Projection {
         let placed = self.orders.get(*order_id).await?;
         let mut reports = placed.iter().flat_map(|placed| &placed.reports);
         Ok(!reports.any(|it| it.service == *service && it.state == State::Done))
+    }
+
+    /// A payment for an order that there is not fails, so it becomes a dead letter: it may be for
+    /// an order that is still to come, or somebody has to pay it back.
+    pub async fn pay(self, event: PaymentEvent) -> Result<(), Failure> {
+        let id = event.data.order_id;
+        if let Some(placed) = self.orders.pay(&event).await? {
+            tracing::debug!(order.id = %id, order.version = placed.version, "payment projected");
+            self.live.changed(&id, placed);
+        } else if self.orders.get(id).await?.is_none() {
+            return Err(Failure::Retry(anyhow!("a payment for {id}, which is no order here")));
+        }
+        Ok(())
     }
 }

@@ -46,9 +46,9 @@ pub const MAX_ORDERS: usize = 150;
 /// keep orders out.
 pub const MAX_REQUESTS: usize = 50;
 
-/// Every page and every operation.
-pub fn router(app: App) -> Router {
-    let format = ProblemFormat { page: problem_page, programs_only: (Method::POST, "/orders") };
+/// Every page and every operation, and those of `webhooks`.
+pub fn router(app: App, webhooks: Router<App>) -> Router {
+    let format = ProblemFormat { page: problem_page, programs_only: is_for_programs };
     let limited = from_fn_with_state(app.asking.clone(), limited);
     Router::new()
         .route("/orders", get(latest::list))
@@ -58,6 +58,7 @@ pub fn router(app: App) -> Router {
         .route("/flow", get(flow::show))
         .route("/ping", post(ping::publish))
         .route_layer(limited)
+        .merge(webhooks)
         .route("/orders", post(api::create))
         .route("/", get(form::show).post(form::submit))
         .route("/assets/style.css", asset("text/css", include_str!("../assets/style.css")))
@@ -75,6 +76,10 @@ pub fn router(app: App) -> Router {
         .layer(from_fn_with_state(format, negotiate_problems))
         .layer(map_response(guard::add_security_headers))
         .with_state(app)
+}
+
+fn is_for_programs(method: &Method, path: &str) -> bool {
+    path.starts_with("/webhooks/") || (method == Method::POST && path == "/orders")
 }
 
 #[derive(Template)]

@@ -16,12 +16,14 @@ use orders::{
     event::{ORDERS_TOPIC, PING_TOPIC},
     keep::Keep,
     order::OrderId,
+    payment::WEBHOOKS_TOPIC,
 };
 use outbox::Outbox;
 use pubsub::topic::Topic;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use web::gate::Gate;
+use webhooks::Webhooks;
 
 use crate::{
     announcements::Announcements,
@@ -82,11 +84,30 @@ impl TestAccount {
             ping: Topic::new(aws, self.topic_arn(PING_TOPIC)),
             placing: Gate::new("orders", MAX_ORDERS),
             asking: Gate::new("requests", MAX_REQUESTS),
-            flow: Flow::new(aws, self.topic_arn(ORDERS_TOPIC), self.queue_names(), None),
+            flow: Flow::new(aws, self.topic_arn(ORDERS_TOPIC), self.queue_names(), None)
+                .with_payments(
+                    self.topic_arn(WEBHOOKS_TOPIC),
+                    &self.publisher_variable("STATUS_QUEUE_URL"),
+                ),
             events: Some(Archive::new(aws, self.publisher_variable("EVENTS_TABLE_NAME"))),
             offer: "".into(),
         };
         (app, waiting)
+    }
+
+    /// Webhooks of payments, which nobody can sign.
+    pub fn webhooks(&self, aws: &SdkConfig) -> Webhooks {
+        let sources = format!(r#"{{"payments": ["whsec_{}"]}}"#, "A".repeat(32));
+        let settings = webhooks::Settings {
+            webhooks_table_name: self
+                .publisher()
+                .variable("WEBHOOKS_TABLE_NAME")
+                .unwrap()
+                .to_owned(),
+            webhook_secrets: sources.parse().unwrap(),
+            keep_webhooks_days: 30,
+        };
+        Webhooks::new(aws, settings, Topic::new(aws, self.topic_arn(WEBHOOKS_TOPIC))).unwrap()
     }
 
     /// What reports are projected onto.

@@ -4,7 +4,10 @@
 //! Doing it again changes the queues and subscriptions to what the files say now. It deletes none:
 //! a queue may hold messages.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use anyhow::Context as _;
 use aws_config::{Region, SdkConfig};
@@ -57,6 +60,8 @@ pub struct Service {
     /// The complete environment of its process: the variables of its deployment, and those by
     /// which an AWS SDK finds the endpoint, the region and credentials.
     pub variables: BTreeMap<String, String>,
+    /// The variables whose values are secret, and not among those above.
+    pub secrets: BTreeSet<String>,
     /// The ARNs of the topics that it publishes to, by the names that it knows them by.
     pub topics: BTreeMap<String, String>,
     /// The queue that it receives from.
@@ -286,6 +291,7 @@ fn provisioned(
         topics: topics.collect::<anyhow::Result<_>>()?,
         queue: description.queue.as_ref().and_then(|queue| Queue::known(queue, known)),
         health_path: description.health_path.clone(),
+        secrets: description.secrets.clone(),
         variables,
         name,
     })

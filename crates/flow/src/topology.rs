@@ -102,6 +102,11 @@ impl Topology {
         Self { sns: Sns::new(aws), sqs: Sqs::new(aws), topic_arn, names, events_table }
     }
 
+    /// The topology around another topic.
+    pub fn of(&self, topic_arn: String) -> Self {
+        Self { topic_arn, ..self.clone() }
+    }
+
     /// The topic's subscriptions of queues, by service.
     ///
     /// # Errors

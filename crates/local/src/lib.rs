@@ -14,4 +14,5 @@ pub mod log;
 pub mod port;
 pub mod process;
 pub mod running;
+pub mod secrets;
 pub mod tables;

@@ -1,14 +1,19 @@
 //! Where a running `local` is, for the other commands: a file beside the binaries.
 
 use std::{
-    env, fs,
+    env,
+    fs::{self, OpenOptions},
+    io::{self, Write as _},
     net::{SocketAddr, TcpStream, ToSocketAddrs as _},
-    path::PathBuf,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
+
+use crate::secrets::Secrets;
 
 const FILE: &str = "local.json";
 /// What runs on this machine answers at once.
@@ -23,6 +28,8 @@ pub struct Running {
     pub aws: String,
     /// The URL at which its weather changes; none if the AWS endpoint is not its own.
     pub weather: Option<String>,
+    /// The secrets by which it knows who sends webhooks.
+    pub secrets: Secrets,
 }
 
 /// Lets other commands find this process until it is dropped.
@@ -47,7 +54,7 @@ impl Running {
     /// If the file cannot be written.
     pub fn announce(&self) -> anyhow::Result<Announcement> {
         let (file, text) = (file()?, serde_json::to_string(self)?);
-        fs::write(&file, &text).with_context(|| format!("writing {}", file.display()))?;
+        write(&file, &text).with_context(|| format!("writing {}", file.display()))?;
         Ok(Announcement { file, text })
     }
 }
@@ -61,6 +68,17 @@ impl Drop for Announcement {
     }
 }
 
+/// Writes the file for this user alone: it holds secrets.
+fn write(file: &Path, text: &str) -> io::Result<()> {
+    // The permissions are those of its creation, so it is created anew.
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600).open(file)?.write_all(text.as_bytes())
+}
+
 fn file() -> anyhow::Result<PathBuf> {
     let executable = env::current_exe().context("finding this executable")?;
     Ok(executable.with_file_name(FILE))
@@ -71,4 +89,24 @@ fn answers(url: &str) -> bool {
     let addresses = address.to_socket_addrs().into_iter().flatten();
     let connects = |it: SocketAddr| TcpStream::connect_timeout(&it, ANSWER_TIMEOUT).is_ok();
     addresses.into_iter().any(connects)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn only_this_user_reads_the_file_even_if_another_one_was_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join(FILE);
+        fs::write(&file, "of an earlier start").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+        for text in ["first", "second"] {
+            write(&file, text).unwrap();
+            assert_eq!(fs::read_to_string(&file).unwrap(), text);
+            assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
 }

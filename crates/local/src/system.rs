@@ -27,6 +27,7 @@ use tokio::{
 use crate::{
     port,
     process::{Line, Process},
+    secrets::Secrets,
     task::{self, Task},
 };
 
@@ -63,6 +64,8 @@ pub struct Settings {
     pub without: Vec<String>,
     /// Variables that override those of every service.
     pub variables: BTreeMap<String, String>,
+    /// The values of the services' secrets, which no service has to have.
+    pub secrets: Secrets,
     /// Whether the services reach an embedded endpoint through a proxy, at which other programs may
     /// change the [`weather`](account::proxy::weather).
     pub changing_weather: bool,
@@ -149,6 +152,11 @@ impl System {
         self.endpoint.is_some()
     }
 
+    /// The values of the services' secrets.
+    pub fn secrets(&self) -> &Secrets {
+        &self.settings.secrets
+    }
+
     /// The proxy at which the weather changes, if there is one.
     pub fn proxy(&self) -> Option<&Proxy> {
         self.proxy.as_ref()
@@ -168,7 +176,12 @@ impl System {
     pub fn start_service(&mut self, name: &str) -> anyhow::Result<()> {
         let service = self.account.service(name).context("no such service")?;
         let port = self.ports.get(name).context("a service without a port")?;
-        let task = Task::start(service, *port, &self.settings.binaries, &self.lines)?;
+        let mut service = service.clone();
+        let secrets = self.settings.secrets.of(&service);
+        secrets.into_iter().for_each(|(name, value)| {
+            service.variables.entry(name).or_insert(value);
+        });
+        let task = Task::start(&service, *port, &self.settings.binaries, &self.lines)?;
         self.tasks.insert(name.to_owned(), task);
         Ok(())
     }
@@ -191,12 +204,13 @@ impl System {
             anyhow::bail!("a service was added or removed: start this again");
         }
         let pairs = self.account.services.iter().zip(&old.services);
-        let changed = pairs.filter(|(new, old)| new.variables != old.variables);
+        let changed = pairs
+            .filter(|(new, old)| (&new.variables, &new.secrets) != (&old.variables, &old.secrets));
         let running = changed.filter(|(new, _)| self.tasks.contains_key(&new.name));
         Ok(running.map(|(new, _)| new.name.clone()).collect())
     }
 
-    /// The environment that the process of the service `name` gets.
+    /// The environment that the process of the service `name` gets, without its secrets.
     ///
     /// # Errors
     ///

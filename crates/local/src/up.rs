@@ -14,6 +14,7 @@ use account::{
 use anyhow::Context as _;
 use local::{
     build, guard, port,
+    secrets::Secrets,
     system::{DEFAULT_AWS_PORT, Settings, System},
 };
 use pubsub::{
@@ -161,6 +162,7 @@ async fn start(args: &Args, lines: &Lines) -> anyhow::Result<(System, Option<Edi
         host: args.host,
         without: args.without.clone(),
         variables: variables::of_every_service(),
+        secrets: Secrets::of_this_machine(),
         changing_weather: true,
     };
     let system = System::start(settings, lines.0.clone()).await;

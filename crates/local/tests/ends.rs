@@ -11,6 +11,7 @@ use account::provision::ENVIRONMENT;
 use local::{
     build,
     log::Log,
+    secrets::Secrets,
     system::{Settings, System},
 };
 use nix::sys::signal::{Signal, kill};
@@ -86,6 +87,7 @@ async fn a_service_that_exited_before_the_end_does_not_make_the_end_a_failure() 
         host: Ipv4Addr::LOCALHOST.into(),
         without: Vec::new(),
         variables: [("RECEIVE_WAIT_SECONDS".to_owned(), "1".to_owned())].into(),
+        secrets: Secrets::default(),
         changing_weather: false,
     };
     let mut system = System::start(settings, lines).await?;

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     event::{AMOUNT, EVENT_TYPE, ORDER_PLACED, ORDERS_TOPIC, PING, PING_TOPIC},
     order::Order,
+    payment::{PaymentEvent, SOURCE, WEBHOOK_ID, WEBHOOKS_TOPIC},
     report::{REPORT_TYPES, Report, STATUS_TOPIC},
 };
 
@@ -34,6 +35,28 @@ pub const EVENTS: &[EventType] = &[
         message: |settings| settings.into_generator().into_root_schema_for::<Report>(),
     },
     EventType {
+        name: "payment",
+        version: 1,
+        summary: "The source `payments` says what became of a payment for an order.",
+        topic: WEBHOOKS_TOPIC,
+        types: "^payment\\.(received|failed)$",
+        attributes: WEBHOOK,
+        message: |settings| settings.into_generator().into_root_schema_for::<PaymentEvent>(),
+    },
+    EventType {
+        name: "webhook",
+        version: 1,
+        summary: "Any other event from outside, as its source sent it.",
+        topic: WEBHOOKS_TOPIC,
+        types: "^[A-Za-z0-9._-]{1,128}$",
+        attributes: WEBHOOK,
+        message: |_| {
+            let of_source = json!({"type": "string", "description": "The type of the event."});
+            let properties = json!({ "type": of_source });
+            json_schema!({"type": "object", "properties": properties, "required": ["type"]})
+        },
+    },
+    EventType {
         name: PING,
         version: 1,
         summary: "A message to see arrive, with any text.",
@@ -42,6 +65,12 @@ pub const EVENTS: &[EventType] = &[
         attributes: &[],
         message: |_| json_schema!({"type": "string", "description": "Any text; it is not JSON."}),
     },
+];
+
+/// The attributes of what came from outside.
+const WEBHOOK: &[Attribute] = &[
+    Attribute { name: SOURCE, kind: "String", meaning: "Who sent it, for filter policies." },
+    Attribute { name: WEBHOOK_ID, kind: "String", meaning: "The source's id of the event." },
 ];
 
 /// The attribute of every message that was sent while a trace was recorded.

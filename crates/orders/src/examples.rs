@@ -45,5 +45,8 @@ pub const EXAMPLES: &[Example] = &[
     example!(true, "order.reported", "report-0.1.0-failed.json"),
     example!(false, "order.reported", "report-0.1.0-coupon.json"),
     example!(true, "order.reported", "report-attachments.json"),
+    example!(true, "payment", "payment.received.json"),
+    example!(true, "payment", "payment.failed.json"),
+    example!(true, "webhook", "webhook.json"),
     example!(true, "ping", "ping-0.1.0.json"),
 ];

@@ -6,7 +6,7 @@ use std::fs;
 
 use pubsub::{
     notification::Notification,
-    subscribe::FromMessage,
+    subscribe::{FromMessage, UnknownType},
     topic::{Attribute, Message},
 };
 
@@ -14,6 +14,7 @@ use crate::{
     event::{self, Event},
     examples::EXAMPLES,
     order::Order,
+    payment::{News, Outcome},
     report::{Attachment, Report, State},
 };
 
@@ -70,6 +71,19 @@ fn every_report_is_read() {
         let expected = (service.to_owned(), state, step.to_owned(), attachments);
         assert_eq!(said(file), expected, "{file}");
     }
+}
+
+#[test]
+fn every_payment_is_read_and_other_webhooks_are_unknown() {
+    for (file, outcome) in
+        [("payment.received.json", Outcome::Received), ("payment.failed.json", Outcome::Failed)]
+    {
+        let News::Payment(event) = read(file) else { panic!("{file}") };
+        assert_eq!((event.outcome, event.data.order_id.to_string()), (outcome, ID.to_owned()));
+        assert_eq!(event.data.amount.to_string(), "120.00", "{file}");
+    }
+    let other = News::from_message(&notification("webhook.json")).unwrap_err();
+    assert!(other.is::<UnknownType>(), "{other:#}");
 }
 
 #[test]

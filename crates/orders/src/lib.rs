@@ -16,6 +16,8 @@ pub mod event;
 
 pub mod report;
 
+pub mod payment;
+
 pub mod timeline;
 
 pub mod measure;

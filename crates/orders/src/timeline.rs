@@ -6,7 +6,13 @@ use std::fmt;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::report::{Attachment, Report, State};
+use crate::{
+    payment::{Outcome, PaymentEvent},
+    report::{Attachment, Report, State},
+};
+
+/// The name of the station for payments.
+pub const PAYMENT: &str = "payment";
 
 /// The progress of an order.
 #[derive(Clone, Debug, Serialize)]
@@ -96,6 +102,12 @@ impl Timeline {
         stations.extend(services);
         Self { state, is_done, stations }
     }
+
+    /// With a station for payments, if there are any. They come with the earliest first.
+    pub fn with_payments(mut self, payments: &[PaymentEvent]) -> Self {
+        self.stations.extend(Station::of_payments(payments));
+        self
+    }
 }
 
 impl Station {
@@ -136,6 +148,24 @@ impl Station {
             attempts: attempts(&reports),
             attachments: attachments.into_iter().map(with_safe_link).collect(),
         }
+    }
+
+    /// What became of payments: one that came in counts, or else the last that failed.
+    fn of_payments(payments: &[PaymentEvent]) -> Option<Self> {
+        let received = payments.iter().find(|event| event.outcome == Outcome::Received);
+        let telling = received.or(payments.last())?;
+        let attempts = payments.iter().map(|PaymentEvent { outcome, timestamp, data }| {
+            let at = rfc3339(*timestamp);
+            format!("Payment {}: {} {outcome} {}.", data.payment_id, data.amount, clock(&at))
+        });
+        Some(Self {
+            name: PAYMENT.to_owned(),
+            state: if received.is_some() { Phase::Done } else { Phase::Failed },
+            word: telling.outcome.to_string(),
+            at: Some(rfc3339(telling.timestamp)),
+            attempts: attempts.collect(),
+            attachments: Vec::new(),
+        })
     }
 
     fn is_done(&self) -> bool {

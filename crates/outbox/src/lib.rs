@@ -185,6 +185,7 @@ impl<A: Announce> Outbox<A> {
     ) {
         let (waiting, oldest) = (Arc::downgrade(&self.state), Arc::downgrade(&self.state));
         metrics::observe(
+            self.table.name(),
             move || Some(waiting.upgrade()?.held.in_hand().0),
             move || Some(oldest.upgrade()?.oldest_age()),
         );

@@ -100,6 +100,11 @@ impl Table {
         Self { dynamodb: Client::new(aws), name }
     }
 
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Up to [`PAGE`] items of a part of the outbox that are due before a time, the longest overdue
     /// first.
     pub async fn due(&self, shard: u32, part: Part, before: Timestamp) -> anyhow::Result<Vec<Due>> {

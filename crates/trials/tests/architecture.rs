@@ -16,18 +16,19 @@ mod modules;
 type Outcome = anyhow::Result<()>;
 
 /// The crates of this workspace that each crate may depend on.
-const MAY_KNOW: [(&str, &[&str]); 11] = [
+const MAY_KNOW: [(&str, &[&str]); 12] = [
     ("pubsub", &[]),
     ("deployment", &[]),
     ("orders", &["pubsub"]),
     ("outbox", &["pubsub"]),
     ("archive", &["pubsub"]),
     ("web", &["pubsub"]),
+    ("webhooks", &["orders", "outbox", "pubsub", "web"]),
     ("flow", &["orders"]),
     ("account", &["deployment", "pubsub"]),
     ("local", &["account", "archive", "deployment", "orders", "outbox", "pubsub"]),
     ("trials", &["account", "archive", "deployment", "local", "orders", "pubsub"]),
-    ("publisher", &["archive", "flow", "orders", "outbox", "pubsub", "web"]),
+    ("publisher", &["archive", "flow", "orders", "outbox", "pubsub", "web", "webhooks"]),
 ];
 /// The crates of this workspace that a subscriber may depend on, whatever its name.
 const A_SUBSCRIBER_MAY_KNOW: &[&str] = &["archive", "orders", "pubsub"];

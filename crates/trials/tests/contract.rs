@@ -16,7 +16,7 @@ use trials::contract::{
 
 mod test_system;
 
-use test_system::{TestSystem, contract::event};
+use test_system::{TestSystem, contract::event, webhooks::payment};
 
 type Outcome = anyhow::Result<()>;
 
@@ -59,6 +59,10 @@ async fn a_running_system_sends_what_the_contract_describes() -> Outcome {
     test.see_until(&id, |order| order["is_done"] == true).await?;
     test.logged("promotion", &["coupon granted", &id]).await?;
     test.http.post(test.url("/ping")).send().await?.error_for_status()?;
+    test.webhook("payments", &payment("payment.received", &id)).await?;
+    test.webhook("shipping", &json!({"type": "parcel.sent"})).await?;
+    test.logged("publisher", &["webhook announced", "source=\"shipping\""]).await?;
+    test.logged("publisher", &["webhook announced", "source=\"payments\""]).await?;
     let sent = test.contract.sent().clone();
     let described = EVENTS.iter().map(|event| event.name).collect();
     assert_eq!(sent, described);

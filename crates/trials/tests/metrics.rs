@@ -3,12 +3,16 @@
 use std::{collections::BTreeSet, fs};
 
 use reqwest::StatusCode;
+use serde_json::json;
 
 mod collector;
 mod test_system;
 
 use collector::{Collector, Point};
-use test_system::TestSystem;
+use test_system::{
+    TestSystem,
+    webhooks::{NEW, SHIPPING, payment},
+};
 
 type Outcome = anyhow::Result<()>;
 
@@ -51,6 +55,18 @@ async fn an_order_can_be_followed_in_metrics_that_have_no_ids() -> Outcome {
     {
         let of = |it: &Point| it.service == service && has(it, "outcome", outcome);
         collector.point("worker.messages", |it| of(it) && it.value >= 1.0).await?;
+    }
+    test.webhook("payments", &payment("payment.received", &id)).await?;
+    test.webhook_signed("payments", SHIPPING, "msg_metrics", &json!({"type": "a"})).await?;
+    test.webhook_signed("unknown", NEW, "msg_metrics", &json!({"type": "a"})).await?;
+    for status in ["202", "403"] {
+        let of = |it: &Point| has(it, "source", "payments") && has(it, "status", status);
+        collector.point("webhooks.received", |it| of(it) && it.value == 1.0).await?;
+    }
+    for gauge in ["outbox.oldest.age", "outbox.waiting"] {
+        for table in ["pubsub-test-publisher-ordersTable", "pubsub-test-publisher-webhooksTable"] {
+            collector.point(gauge, |it| has(it, "table", table)).await?;
+        }
     }
     for gauge in ["worker.breaker.open", "worker.in_flight", "outbox.oldest.age", "outbox.waiting"]
     {

@@ -17,7 +17,7 @@ use tokio::time::{sleep, timeout};
 
 mod test_system;
 
-use test_system::{LOOK_EVERY, TIMEOUT, TestSystem};
+use test_system::{LOOK_EVERY, TIMEOUT, TestSystem, webhooks::payment};
 
 type Outcome = anyhow::Result<()>;
 
@@ -91,6 +91,11 @@ async fn every_permission_is_used_by_a_feature_or_excused() -> Outcome {
     test.logged("fulfilment", &[ping["message"].as_str().unwrap_or_default()]).await?;
     report.used_by("a ping reaches fulfilment");
 
+    test.webhook("payments", &payment("payment.received", &id)).await?;
+    test.see_until(&id, |order| order.to_string().contains("Payment pay_1: 80.00 received"))
+        .await?;
+    report.used_by("a payment is stored, announced and shown");
+
     flow_shows_every_queue(&test).await?;
     report.used_by("/flow shows the subscriptions and the depths");
 
@@ -104,7 +109,7 @@ async fn every_permission_is_used_by_a_feature_or_excused() -> Outcome {
     report.used_by("messages that nobody can read become dead letters");
 
     outbox_is_read(&judge).await?;
-    report.used_by("orders that were not announced are looked for");
+    report.used_by("orders and webhooks that were not announced are looked for");
 
     for name in test.system.names() {
         test.stop(&name).await?;
@@ -199,9 +204,12 @@ async fn a_worker_that_may_not_delete_is_unhealthy_and_says_why() -> Outcome {
 
 /// Waits until a publisher has looked for orders that were not announced, as it does regularly.
 async fn outbox_is_read(judge: &Judge) -> Outcome {
-    let is_read = || judge.allowed().iter().any(|it| it.asked.resource.ends_with("/index/outbox"));
+    let is_read = |table: &str| {
+        let index = format!("{table}/index/outbox");
+        judge.allowed().iter().any(|it| it.asked.resource.ends_with(&index))
+    };
     let read = async {
-        while !is_read() {
+        while !is_read("ordersTable") || !is_read("webhooksTable") {
             sleep(LOOK_EVERY).await;
         }
     };

@@ -65,8 +65,9 @@ impl<S: Sync> FromRequestParts<S> for Audience {
 pub struct ProblemFormat {
     /// Renders a problem as a page.
     pub page: fn(&Problem) -> Response,
-    /// An operation that only programs use: its problems are JSON, whatever `Accept` says.
-    pub programs_only: (Method, &'static str),
+    /// Whether only programs use an operation, by its method and path: then its problems are JSON,
+    /// whatever `Accept` says.
+    pub programs_only: fn(&Method, &str) -> bool,
 }
 
 /// Turns a [`Problem`] into a page for a browser and into JSON for a program.
@@ -75,8 +76,7 @@ pub async fn negotiate_problems(
     request: Request,
     next: Next,
 ) -> Response {
-    let (method, path) = format.programs_only;
-    let api = *request.method() == method && request.uri().path() == path;
+    let api = (format.programs_only)(request.method(), request.uri().path());
     let audience = if api { Audience::Program } else { Audience::of(request.headers()) };
     let mut response = next.run(request).await;
     if let Some(problem) = response.extensions_mut().remove::<Problem>() {

@@ -7,15 +7,19 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use orders::{
     order::Order,
+    payment::PaymentEvent,
     report::{Report, State},
     timeline::Timeline,
 };
 use outbox::Item;
+use serde::de::DeserializeOwned;
 use web::watch::Watched;
 
 /// The attributes that hold reports begin with this; then come the service, the time when the
 /// attempt began, and its number.
 const REPORT: &str = "report ";
+/// The attributes that hold payments begin with this; then comes the id of the payment.
+pub const PAYMENT: &str = "payment ";
 /// How long after its last change a done order may still get a report from a slow service.
 const SETTLE_AFTER: Duration = Duration::from_secs(120);
 
@@ -36,6 +40,8 @@ pub struct PlacedOrder {
     pub in_outbox: bool,
     /// The workers' reports, the earliest attempt first.
     pub reports: Vec<Report>,
+    /// What became of payments for it, the earliest first.
+    pub payments: Vec<PaymentEvent>,
     /// A number that grows with each change.
     pub version: u64,
     /// The services that have to be done before the order is.
@@ -46,6 +52,7 @@ impl PlacedOrder {
     /// Its progress so far.
     pub fn timeline(&self) -> Timeline {
         Timeline::of(self.placed_at, self.announced_at, &self.done_when, &self.reports)
+            .with_payments(&self.payments)
     }
 
     /// How long the order took, if it is done and this report of its last attempt made it so.
@@ -83,8 +90,9 @@ pub fn report_name(report: &Report) -> String {
 }
 
 pub fn read(item: &Item, done_when: &Arc<[String]>) -> anyhow::Result<PlacedOrder> {
-    let stored = item.iter().filter(|(name, _)| name.starts_with(REPORT));
-    let mut reports: Vec<Report> = stored.filter_map(|(name, value)| report(name, value)).collect();
+    let mut reports: Vec<Report> = stored(item, REPORT, "told");
+    let mut payments: Vec<PaymentEvent> = stored(item, PAYMENT, "event");
+    payments.sort_by_key(|event| event.timestamp);
     reports.sort_by_key(|report| (report.started_at(), report.attempt));
     let optional = |name: &str| item.contains_key(name).then(|| time(item, name)).transpose();
     let (placed_at, announced_at) = (time(item, "placed_at")?, optional("announced_at")?);
@@ -101,20 +109,25 @@ pub fn read(item: &Item, done_when: &Arc<[String]>) -> anyhow::Result<PlacedOrde
         sent_at: noted_at.unwrap_or(placed_at),
         in_outbox: item.contains_key("outbox"),
         reports,
+        payments,
         version: parsed(item, "version")?,
         done_when: Arc::clone(done_when),
     })
 }
 
-/// A newer version may have stored a report that this one cannot read: the order is readable all
-/// the same.
-fn report(name: &str, value: &AttributeValue) -> Option<Report> {
-    let json = value.as_m().ok().and_then(|it| it.get("told")?.as_s().ok());
-    let report = json.and_then(|json| serde_json::from_str(json).ok());
-    if report.is_none() {
-        tracing::warn!(report = name, "skipped a stored report that cannot be read");
-    }
-    report
+/// What is stored as JSON under `key` of the attributes that begin with `prefix`. A newer version
+/// may have stored what this one cannot read: the order is readable all the same.
+fn stored<T: DeserializeOwned>(item: &Item, prefix: &str, key: &str) -> Vec<T> {
+    let all = item.iter().filter(|(name, _)| name.starts_with(prefix));
+    let read = all.filter_map(|(name, value)| {
+        let json = value.as_m().ok().and_then(|it| it.get(key)?.as_s().ok());
+        let read = json.and_then(|json| serde_json::from_str(json).ok());
+        if read.is_none() {
+            tracing::warn!(name, "skipped a part of a stored order that cannot be read");
+        }
+        read
+    });
+    read.collect()
 }
 
 pub fn parsed<T>(item: &Item, name: &str) -> anyhow::Result<T>

@@ -22,6 +22,7 @@ use jiff::Timestamp;
 use orders::{
     examples::EXAMPLES,
     order::{Order, OrderId},
+    payment::News,
     report::{Report, State, Step},
 };
 
@@ -160,6 +161,22 @@ async fn a_report_on_an_order_that_has_expired_changes_nothing() {
     let late = report(&order(), State::Done, &["started", "fulfilled"]);
     assert!(orders.project(&late).await.unwrap().is_none());
     assert!(account.items().await.is_empty(), "it made an order of a report");
+}
+
+#[tokio::test]
+async fn every_payment_that_was_ever_announced_is_projected() {
+    let account = TestAccount::start().await;
+    let orders = account.orders(&account.aws);
+    for example in EXAMPLES.iter().filter(|example| example.event == "payment") {
+        let order = order();
+        orders.store(&order).await.unwrap();
+        let News::Payment(mut event) = News::from_message(&example.notification()).unwrap() else {
+            panic!("{}", example.file);
+        };
+        event.data.order_id = order.id;
+        let placed = orders.pay(&event).await.unwrap();
+        assert_eq!(placed.unwrap().payments, [event], "{}", example.file);
+    }
 }
 
 #[tokio::test]

@@ -37,6 +37,10 @@ mod overload;
 
 mod progress;
 
+mod payments;
+
+mod webhooks;
+
 use generate::Sent;
 use oracle::Typed;
 
@@ -51,7 +55,7 @@ fn invalid_input_is_never_stored() {
     let (account, router, fresh) = runtime.block_on(async {
         let account = TestAccount::start().await;
         let (app, fresh) = account.app(&account.aws);
-        (account, super::router(app), fresh)
+        (account, super::router(app, Router::new()), fresh)
     });
     let state = std::cell::RefCell::new((Accepted::new(), fresh));
     TestRunner::new(Config { failure_persistence: None, ..Config::with_cases(CASES) })

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_sqs::types::{Message, MessageSystemAttributeName};
-use orders::{event::Event, report::Report};
+use orders::{event::Event, payment::News};
 use pubsub::{notification::Notification, subscribe::FromMessage as _};
 use serde::Serialize;
 
@@ -16,7 +16,8 @@ pub struct DeadLetter {
     pub sent_at_ms: u64,
     /// How many times it was received, including to show it.
     pub receive_count: u32,
-    /// An order's id, whose report it is, or why the message cannot be read, without quoting it.
+    /// An order's id, whose report or payment it is, or why the message cannot be read, without
+    /// quoting it.
     pub subject: String,
     /// The message itself, with what a customer typed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -50,9 +51,15 @@ fn subject(message: &Message, attempt: u32) -> String {
     let body = message.body.clone().unwrap_or_default();
     let id = message.message_id.as_deref().unwrap_or_default();
     let notification = Notification::read(body, id, attributes, attempt);
-    // The publisher receives reports.
-    if let Ok(report) = Report::from_message(&notification) {
-        return format!("report of {} about order {}", report.service, report.order_id);
+    // The publisher receives reports and payments.
+    match News::from_message(&notification) {
+        Ok(News::Report(report)) => {
+            return format!("report of {} about order {}", report.service, report.order_id);
+        }
+        Ok(News::Payment(event)) => {
+            return format!("payment {} for order {}", event.data.payment_id, event.data.order_id);
+        }
+        Err(_) => {}
     }
     match Event::from_message(&notification) {
         Ok(Event::OrderPlaced(order)) => format!("order {}", order.id),

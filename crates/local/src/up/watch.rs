@@ -52,6 +52,7 @@ pub async fn watch(
     let running = Running {
         page: system.url.clone(),
         aws: system.target.endpoint_url.clone(),
+        secrets: system.secrets().clone(),
         weather: system.proxy().map(|proxy| format!("{}{}", proxy.url, weather::PATH)),
     };
     let mut weather = system.proxy().and_then(Proxy::weather);

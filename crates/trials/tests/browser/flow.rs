@@ -3,7 +3,12 @@
 use anyhow::{Context as _, ensure};
 use tokio::time::{Duration, interval};
 
-use crate::{Outcome, browser::Browser, looks, order, test_system::TestSystem};
+use crate::{
+    Outcome,
+    browser::Browser,
+    looks, order,
+    test_system::{TestSystem, webhooks::payment},
+};
 
 /// Fulfilment is stopped at first: its orders wait in its queue, those of promotion do not.
 pub async fn orders_move_through_the_picture_and_only_large_ones_to_promotion(
@@ -36,6 +41,23 @@ pub async fn orders_move_through_the_picture_and_only_large_ones_to_promotion(
     ensure!(waiting < done, "the dot went from {waiting} to {done}");
     ensure!(browser.evaluate("return window.neverLeft").await? == true, "the page was reloaded");
     looks::check(browser, "flow-done").await
+}
+
+/// Each has a dot in the lane of webhooks.
+pub async fn payments_move_through_the_picture(
+    test: &mut TestSystem,
+    browser: &Browser,
+) -> Outcome {
+    browser.visit("/flow").await?;
+    browser.see("[data-lane=payment]").await?;
+    let (paid, unpaid) = (test.order("Ada", "80").await?, test.order("Grace", "80").await?);
+    test.webhook("payments", &payment("payment.received", &paid)).await?;
+    test.webhook("payments", &payment("payment.failed", &unpaid)).await?;
+    for (id, state) in [(paid, "done"), (unpaid, "failed")] {
+        let dot = format!("main svg [data-order='{id}'][data-service=payment][data-state={state}]");
+        browser.see_many(&dot, 1).await?;
+    }
+    looks::check(browser, "flow-payments").await
 }
 
 /// The distance of a dot from the left, in pixels.

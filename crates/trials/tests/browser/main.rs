@@ -65,6 +65,7 @@ async fn check_all() -> anyhow::Result<ExitCode> {
         On form::the_form_is_filled_in_at_first;
         On form::each_mistake_is_explained_at_its_field_and_the_input_is_kept;
         On order::an_order_of_120_is_shown_at_each_step_and_its_coupon_is_copied;
+        On order::a_payment_shows_on_the_open_page_when_it_fails_and_when_it_comes_in;
         On order::a_page_that_is_open_while_the_publisher_is_replaced_goes_on;
         On order::many_open_pages_do_not_block_the_site;
         On order::an_order_of_50_has_no_promotion;
@@ -72,6 +73,7 @@ async fn check_all() -> anyhow::Result<ExitCode> {
         On latest::the_latest_orders_are_listed_newest_first_and_paged;
         On latest::the_longest_name_and_the_largest_total_fit;
         On flow::orders_move_through_the_picture_and_only_large_ones_to_promotion;
+        On flow::payments_move_through_the_picture;
         Off flow::without_scripts_the_picture_refreshes_itself;
         On problems::a_missing_page_leads_back_to_the_form;
         On problems::going_back_and_sending_again_places_another_order;

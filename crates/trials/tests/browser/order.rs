@@ -2,7 +2,12 @@
 
 use anyhow::ensure;
 
-use crate::{Outcome, browser::Browser, looks, test_system::TestSystem};
+use crate::{
+    Outcome,
+    browser::Browser,
+    looks,
+    test_system::{TestSystem, webhooks::payment},
+};
 
 /// In groups of four, as people read it aloud.
 const CODE_CHARACTERS: usize = "KWQ4-77W5-2D2F".len();
@@ -30,6 +35,28 @@ pub async fn an_order_of_120_is_shown_at_each_step_and_its_coupon_is_copied(
     ensure!(browser.evaluate("return window.neverLeft").await? == true, "the page was reloaded");
     looks::check(browser, "order-done").await?;
     copies_its_coupon(test, browser).await
+}
+
+/// The page is open meanwhile, and the payment comes while the order waits for fulfilment.
+pub async fn a_payment_shows_on_the_open_page_when_it_fails_and_when_it_comes_in(
+    test: &mut TestSystem,
+    browser: &Browser,
+) -> Outcome {
+    stop_fulfilment(test).await?;
+    let id = test.order("Ada Lovelace", "80").await?;
+    browser.visit(&format!("/orders/{id}")).await?;
+    browser.see(&done("announced")).await?;
+    browser.evaluate("window.neverLeft = true").await?;
+    test.webhook("payments", &payment("payment.failed", &id)).await?;
+    browser.see("#timeline [data-step=payment][data-state=failed]").await?;
+    looks::check(browser, "order-payment-failed").await?;
+    test.webhook("payments", &payment("payment.received", &id)).await?;
+    browser.see(&done("payment")).await?;
+    test.system.start_service("fulfilment")?;
+    browser.see("main[data-done=true]").await?;
+    browser.see(&done("payment")).await?;
+    ensure!(browser.evaluate("return window.neverLeft").await? == true, "the page was reloaded");
+    looks::check(browser, "order-paid").await
 }
 
 /// As `local` replaces it after an edit of a template.

@@ -15,12 +15,15 @@ use deployment::description::Kind;
 use local::{
     build,
     log::Log,
+    secrets::Secrets,
     system::{Settings, System},
 };
 use reqwest::{Client, Response, header, redirect::Policy};
 use tokio::time::{sleep, timeout};
 
 pub mod contract;
+
+pub mod webhooks;
 
 use contract::Contract;
 
@@ -99,6 +102,7 @@ impl TestSystem {
                 .chain(variables)
                 .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
                 .collect(),
+            secrets: Secrets::of_webhooks(webhooks::SOURCES.to_owned()),
             changing_weather: false,
         };
         let system = System::start(settings, lines).await?;

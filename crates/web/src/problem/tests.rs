@@ -19,7 +19,10 @@ const JSON: &str = "application/problem+json";
 /// A site whose API is `POST /api`. Every address has a problem.
 fn site() -> Router {
     let page = |problem: &Problem| Html(format!("<p>{}", problem.detail)).into_response();
-    let format = ProblemFormat { page, programs_only: (Method::POST, "/api") };
+    let format = ProblemFormat {
+        page,
+        programs_only: |method, path| (method.as_str(), path) == ("POST", "/api"),
+    };
     let unavailable = || async { Problem::unavailable(anyhow::anyhow!("no table")) };
     let invalid = || async {
         let total = Some("A total is more than 0.".to_owned());

@@ -37,6 +37,7 @@ fn every_item_is_read() {
         ("announced-again.json", ("announced", true, 0)),
         ("refused.json", ("stored", true, 0)),
         ("done.json", ("fulfilled", false, 1)),
+        ("paid.json", ("fulfilled", false, 1)),
         // A newer version stored a state that this one does not know: that report is skipped.
         ("newer.json", ("stored", false, 0)),
     ]);
@@ -51,6 +52,8 @@ fn every_item_is_read() {
         let coupons = coupons.filter(|it| it.code.as_deref() == Some("K7QD-2MXA-9TRW")).count();
         let found = (timeline.state.as_str(), placed.in_outbox, coupons);
         assert_eq!(Some(found), expected.remove(name.as_str()), "{name}");
+        let paid = timeline.stations.iter().any(|it| it.name == "payment");
+        assert_eq!(paid, name == "paid.json", "{name}");
         assert_eq!(placed.order.customer.to_string(), "Ada Lovelace", "{name}");
     }
     assert!(expected.is_empty(), "no file for {expected:?}");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use axum::{
+    Router,
     body::{Body, to_bytes},
     http::{HeaderMap, Request, StatusCode, header},
 };
@@ -20,7 +21,7 @@ use web::Client;
 use super::site::Site;
 use crate::routes;
 
-async fn place(site: &Site) -> OrderId {
+pub async fn place(site: &Site) -> OrderId {
     let created = site.post(None, &json!({ "customer": "Ada", "amount": "42" })).await.body;
     let created: Value = serde_json::from_str(&created).unwrap();
     serde_json::from_value(created["id"].clone()).unwrap()
@@ -143,7 +144,9 @@ async fn a_client_has_fifty_streams_and_then_a_clear_answer() {
         let mut request = Request::get(format!("/orders/{id}/events"));
         let client = Client::of([203, 0, 113, client].into(), &HeaderMap::new(), 0);
         request.extensions_mut().unwrap().insert(client);
-        routes::router(site.app.clone()).oneshot(request.body(Body::empty()).unwrap()).await
+        routes::router(site.app.clone(), Router::new())
+            .oneshot(request.body(Body::empty()).unwrap())
+            .await
     };
     let mut streams = Vec::new();
     for _ in 0..STREAMS {

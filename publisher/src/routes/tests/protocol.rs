@@ -1,6 +1,7 @@
 //! HTTP behaviour that all paths share.
 
 use axum::{
+    Router,
     body::{self, Body},
     http::{Request, StatusCode, header},
     response::Response,
@@ -18,7 +19,7 @@ impl Site {
     async fn start() -> Self {
         let account = TestAccount::start().await;
         let (app, _) = account.app(&account.aws);
-        Self { router: crate::routes::router(app), _account: account }
+        Self { router: crate::routes::router(app, Router::new()), _account: account }
     }
 
     async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {

@@ -38,12 +38,13 @@ impl Site {
     ) -> Self {
         let (mut app, _) = account.app(&configured(&account.aws));
         app.offer = OFFER.into();
-        Self { router: crate::routes::router(app.clone()), app, account }
+        let webhooks = account.webhooks(&account.aws).routes();
+        Self { router: crate::routes::router(app.clone(), webhooks), app, account }
     }
 
     /// The same with other limits.
     pub fn with(self, app: App) -> Self {
-        Self { router: crate::routes::router(app.clone()), app, ..self }
+        Self { router: crate::routes::router(app.clone(), Router::new()), app, ..self }
     }
 
     pub async fn send(&self, request: Request<Body>) -> Answer {

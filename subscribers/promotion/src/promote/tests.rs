@@ -143,7 +143,7 @@ async fn every_message_that_was_ever_sent_is_handled_or_is_no_concern() {
             Ok(event) => handler.handle(event, received).await.unwrap(),
             Err(error) => {
                 assert!(error.is::<UnknownType>(), "{}: {error:#}", example.file);
-                assert_eq!(example.event, "order.reported", "{}", example.file);
+                assert!(!["order.placed", "ping"].contains(&example.event), "{}", example.file);
             }
         }
     }
