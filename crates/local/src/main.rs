@@ -15,6 +15,8 @@ mod sample_orders;
 
 mod weather;
 
+mod webhook;
+
 mod terminal;
 
 mod outbox_list;
@@ -46,6 +48,8 @@ enum Command {
     },
     /// Send sample orders to the running system
     Orders(sample_orders::Args),
+    /// Send a webhook to the running system
+    Webhook(webhook::Args),
     /// Let a part of AWS fail for a while, for the running system
     Weather(weather::Args),
     /// Run the AWS account alone, with all topics, queues and tables, for the AWS CLI
@@ -105,6 +109,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
     match arguments.command {
         None | Some(Command::Up { .. }) => up::run(arguments.up).await,
         Some(Command::Orders(args)) => sample_orders::run(args).await,
+        Some(Command::Webhook(args)) => webhook::run(args).await,
         Some(Command::Weather(args)) => weather::run(args).await,
         Some(Command::Aws(args)) => aws::run(args).await,
         Some(Command::Outbox(args)) => outbox_list::run(args).await,
