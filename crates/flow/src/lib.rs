@@ -93,6 +93,9 @@ impl Payments {
             tracing::debug!(error = format!("{error:#}"), "cannot read who gets webhooks");
             Vec::new()
         });
+        for lane in lanes.iter_mut().filter(|lane| lane.filter == topology::EVERY) {
+            "every webhook".clone_into(&mut lane.filter);
+        }
         // Its dots are the payments of the orders.
         lanes.iter_mut().filter(|lane| lane.service == *queue).for_each(|lane| {
             PAYMENT.clone_into(&mut lane.service);

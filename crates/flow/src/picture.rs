@@ -118,7 +118,7 @@ impl Drawn {
         if self.is_outside && self.lane.service == PAYMENT {
             ["publisher", "on the order"]
         } else {
-            [&self.lane.service, "done"]
+            [&self.lane.service, if self.lane.keeps { "kept" } else { "done" }]
         }
     }
 }

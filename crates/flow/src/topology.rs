@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 #[cfg(test)]
 mod tests;
 
+/// The filter of a subscription without one.
+pub const EVERY: &str = "every order";
+
 /// The topic of orders and what hangs on it.
 #[derive(Clone)]
 pub struct Topology {
@@ -142,7 +145,7 @@ impl Topology {
         let attributes = get.send().await.map_err(SdkError::into_service_error)?;
         let attributes = attributes.attributes.unwrap_or_default();
         let policy = attributes.get("FilterPolicy").filter(|policy| *policy != "{}");
-        Ok(policy.map_or("every order", String::as_str).to_owned())
+        Ok(policy.map_or(EVERY, String::as_str).to_owned())
     }
 
     async fn depth(&self, queue: &str) -> anyhow::Result<Depth> {
