@@ -172,7 +172,7 @@ impl Replay {
         let entry = if self.url.ends_with(FIFO) {
             // The queue dropped it if it had the id of before.
             let group = event.group.clone().unwrap_or_else(|| event.id.to_string());
-            let id = format!("{} {}", event.id, self.began_at).replace(' ', "/");
+            let id = format!("{}/{}", event.id, self.began_at);
             entry.message_group_id(group).message_deduplication_id(id)
         } else {
             entry.set_message_group_id(event.group.clone())
