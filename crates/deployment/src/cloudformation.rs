@@ -5,6 +5,8 @@ pub mod stack;
 
 pub mod template;
 
+pub mod conditions;
+
 pub mod expression;
 pub mod filter_policy;
 pub mod policy;

@@ -16,6 +16,7 @@ mod manifest;
 
 mod addons;
 mod outline;
+mod patched;
 mod patches;
 mod permissions;
 

@@ -5,9 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::cloudformation::{
     expression::Expression,
     filter_policy::FilterPolicy,
+    resolve,
     stack::{ResourceId, Stack},
     template::Resource,
 };
+
+pub mod operation;
+
+use self::operation::Operation;
 
 /// An application in one environment.
 #[derive(Clone, Debug)]
@@ -43,6 +48,8 @@ pub struct Service {
     pub health_path: String,
     /// Whether a collector of spans runs beside its container.
     pub has_span_collector: bool,
+    /// How its tasks run.
+    pub operation: Operation,
 }
 
 /// The kinds of services.
@@ -111,14 +118,22 @@ impl Deployment {
     /// The filter policies of the subscriptions through which `service` gets its messages.
     pub fn filter_policies(&self, service: &Service) -> impl Iterator<Item = &FilterPolicy> {
         let queue = service.queue.as_ref().map(|queue| &queue.queue.id);
-        let stack = queue.and_then(|queue| self.stacks.iter().find(|it| it.name == queue.stack));
-        let arn = queue.map(|queue| Expression::Attribute(queue.id.clone(), "Arn".to_owned()));
-        let resources = stack.into_iter().flat_map(|stack| stack.resources.values());
-        resources.filter_map(move |resource| match &resource.value {
-            Resource::Subscription(it) if arn.as_ref() == Some(&it.endpoint.expression) => {
-                it.filter_policy.as_ref()
+        // A deployment without mistakes can be imagined.
+        let known = resolve::imagined(&self.stacks).ok();
+        let arn = queue.zip(known.as_ref()).and_then(|(queue, known)| {
+            let made = known.get(queue)?;
+            made.attributes.get("Arn").cloned()
+        });
+        let resources = self.stacks.iter().flat_map(|stack| {
+            stack.resources.values().map(move |resource| (&stack.name, &resource.value))
+        });
+        let policies = resources.filter_map(|(stack, resource)| match resource {
+            Resource::Subscription(it) => {
+                let endpoint = known.as_ref()?.evaluate(stack, &it.endpoint.expression).ok();
+                it.filter_policy.as_ref().filter(|_| arn.is_some() && endpoint == arn)
             }
             _ => None,
-        })
+        });
+        policies.collect::<Vec<_>>().into_iter()
     }
 }

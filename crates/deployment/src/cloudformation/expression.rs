@@ -7,7 +7,7 @@ use serde_saphyr::Location;
 mod functions;
 
 /// Any value in a template, and its place.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Value {
     /// Where it begins.
     pub location: Location,
@@ -18,7 +18,7 @@ pub struct Value {
 }
 
 /// A value without its place.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Data {
     /// Null, true, false or a number.
     Plain(serde_json::Value),
@@ -28,10 +28,21 @@ pub enum Data {
     List(Vec<Value>),
     /// A map.
     Map(BTreeMap<String, Value>),
+    /// A function whose value only CloudFormation computes, or that chooses by a condition.
+    Call(Box<Call>),
+}
+
+/// A call of a function that is not an [`Expression`] of its own, such as `Fn::If`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Call {
+    /// The function, without `Fn::`.
+    pub function: String,
+    /// What it is called with.
+    pub argument: Value,
 }
 
 /// A text and its place.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text {
     /// Where it begins.
     pub location: Location,
@@ -52,6 +63,8 @@ pub enum Expression {
     Join(Vec<Expression>),
     /// `Fn::ImportValue`: an output that another stack exports under a name.
     Import(Box<Expression>),
+    /// Another function.
+    Call(Box<Call>),
 }
 
 impl Text {
@@ -119,7 +132,24 @@ impl Value {
         match &mut self.data {
             Data::Map(entries) => entries.get_mut(token),
             Data::List(values) => values.get_mut(index(token)?),
-            Data::Plain(_) | Data::Text(_) => None,
+            Data::Plain(_) | Data::Text(_) | Data::Call(_) => None,
+        }
+    }
+
+    /// The value at `path`, names of entries and indexes of items.
+    pub fn at(&self, path: &[&str]) -> Option<&Self> {
+        path.iter().try_fold(self, |value, token| match &value.data {
+            Data::Map(entries) => entries.get(*token),
+            Data::List(values) => values.get(index(token)?),
+            Data::Plain(_) | Data::Text(_) | Data::Call(_) => None,
+        })
+    }
+
+    /// How to compute this value, if it is a text.
+    pub fn as_expression(&self) -> Option<&Expression> {
+        match &self.data {
+            Data::Text(text) => Some(&text.expression),
+            _ => None,
         }
     }
 

@@ -119,7 +119,10 @@ fn has_variable(expression: &Expression) -> bool {
     match expression {
         Expression::Literal(text) => text.contains("${"),
         Expression::Join(pieces) => pieces.iter().any(has_variable),
-        Expression::Ref(_) | Expression::Attribute(..) | Expression::Import(_) => false,
+        Expression::Ref(_)
+        | Expression::Attribute(..)
+        | Expression::Import(_)
+        | Expression::Call(_) => false,
     }
 }
 

@@ -61,6 +61,7 @@ fn collect<'a>(value: &'a Value, found: &mut Vec<(&'a str, Location)>) {
         Data::Text(text) => names(&text.expression, text.location, found),
         Data::List(values) => values.iter().for_each(|value| collect(value, found)),
         Data::Map(entries) => entries.values().for_each(|value| collect(value, found)),
+        Data::Call(call) => collect(&call.argument, found),
     }
 }
 
@@ -70,5 +71,6 @@ fn names<'a>(expression: &'a Expression, place: Location, found: &mut Vec<(&'a s
         Expression::Ref(name) | Expression::Attribute(name, _) => found.push((name, place)),
         Expression::Join(pieces) => pieces.iter().for_each(|piece| names(piece, place, found)),
         Expression::Import(name) => names(name, place, found),
+        Expression::Call(call) => collect(&call.argument, found),
     }
 }

@@ -76,16 +76,27 @@ pub fn ready<'a>(
 ///
 /// [`Mistake`] if one of them can never be resolved.
 pub fn check(stacks: &[Stack]) -> Result<(), Mistake> {
+    let known = imagined(stacks)?;
+    stacks.iter().try_for_each(|stack| check_outputs(&known, stack))
+}
+
+/// All resources in an imaginary account.
+///
+/// # Errors
+///
+/// [`Mistake`] if one of them can never be resolved.
+pub fn imagined(stacks: &[Stack]) -> Result<Known<'_>, Mistake> {
     let mut known = Known::nothing(stacks);
     let mut pending = pending(stacks);
     while !pending.is_empty() {
         let (ready, waiting) = ready(&known, pending)?;
         for Ready { id, request } in ready {
-            known.insert(id, imagined(&request));
+            let made = made(&id, &request);
+            known.insert(id, made);
         }
         pending = waiting;
     }
-    stacks.iter().try_for_each(|stack| check_outputs(&known, stack))
+    Ok(known)
 }
 
 fn check_outputs(known: &Known<'_>, stack: &Stack) -> Result<(), Mistake> {
@@ -99,16 +110,16 @@ fn check_outputs(known: &Known<'_>, stack: &Stack) -> Result<(), Mistake> {
     Ok(())
 }
 
-fn imagined(request: &Request<'_>) -> Made {
+fn made(id: &ResourceId, request: &Request<'_>) -> Made {
     let arn = |service, name: &str| format!("arn:aws:{service}:region:account:{name}");
     match request {
         Request::Table(name, _) => Made::table(name, arn("dynamodb", name)),
         Request::Queue(name, _) => Made::queue(name, name.clone(), arn("sqs", name)),
         Request::Topic(name, _) => Made::topic(name, arn("sns", name)),
         Request::Role(name, arn) => Made::role(name, arn.clone()),
-        Request::QueuePolicy(..)
-        | Request::Subscription { .. }
-        | Request::Policy(_)
-        | Request::Nothing => Made::nothing(),
+        Request::Policy(_) => Made::policy(arn("iam", &format!("{}-{}", id.stack, id.id))),
+        Request::QueuePolicy(..) | Request::Subscription { .. } | Request::Nothing => {
+            Made::nothing()
+        }
     }
 }

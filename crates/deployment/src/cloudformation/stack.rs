@@ -53,6 +53,14 @@ impl Stack {
         ResourceId { stack: self.name.clone(), id: id.to_owned() }
     }
 
+    /// The dead-letter queue of the queue `id`, if it is a queue of this stack.
+    pub fn dead_letters(&self, id: &str) -> Option<&str> {
+        match &self.resources.get(id)?.value {
+            Resource::Queue(queue) => dead_letters(queue),
+            _ => None,
+        }
+    }
+
     /// The first queue that is not a dead-letter queue, and its dead-letter queue, if it has one.
     pub fn queue(&self) -> Option<(&str, Option<&str>)> {
         let queues = || {

@@ -9,13 +9,16 @@ use serde::{
 };
 use serde_saphyr::Spanned;
 
-use super::expression::{Text, Value};
-use crate::yaml::wrong;
+use super::expression::{Expression, Text, Value};
+use crate::yaml::{Scalar, wrong};
+
+mod kinds;
 
 pub mod messaging;
 pub mod table;
 
 use self::{
+    kinds::ResourceType,
     messaging::{Queue, QueuePolicy, Subscription, Topic},
     table::Table,
 };
@@ -27,8 +30,11 @@ pub struct Template {
     /// Its parameters, by name.
     #[serde(default)]
     pub parameters: BTreeMap<String, Spanned<Parameter>>,
+    /// Which of its parts apply, by name.
+    #[serde(default)]
+    pub conditions: BTreeMap<String, Value>,
     /// Its resources, by logical id.
-    pub resources: BTreeMap<String, Spanned<Resource>>,
+    pub resources: BTreeMap<String, Spanned<Conditional>>,
     /// Its outputs, by name.
     #[serde(default)]
     pub outputs: BTreeMap<String, Output>,
@@ -45,17 +51,30 @@ pub struct Template {
 #[serde(deny_unknown_fields, rename_all = "PascalCase")]
 pub struct Parameter {
     /// The value if no other is passed.
-    pub default: Option<String>,
+    pub default: Option<Scalar>,
+    /// The values that may be passed; any, if there is none.
+    #[serde(default)]
+    pub allowed_values: Vec<Scalar>,
+    /// The least number that may be passed.
+    pub min_value: Option<i64>,
+    /// The greatest number that may be passed.
+    pub max_value: Option<i64>,
     #[serde(rename = "Type")]
     _type: ParameterType,
     #[serde(default, rename = "Description")]
     _description: Option<String>,
+    #[serde(default, rename = "AllowedPattern")]
+    _allowed_pattern: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 enum ParameterType {
     String,
     Number,
+    #[serde(rename = "AWS::EC2::VPC::Id")]
+    Vpc,
+    #[serde(rename = "List<AWS::EC2::Subnet::Id>")]
+    Subnets,
 }
 
 /// An output of a template.
@@ -78,6 +97,15 @@ pub struct Export {
     pub name: Text,
 }
 
+/// A resource, and the condition on which it exists.
+#[derive(Clone, Debug)]
+pub struct Conditional {
+    /// The name of the condition; the resource always exists if there is none.
+    pub condition: Option<Spanned<String>>,
+    /// The resource.
+    pub resource: Resource,
+}
+
 /// A resource.
 #[derive(Clone, Debug)]
 pub enum Resource {
@@ -93,10 +121,17 @@ pub enum Resource {
     Subscription(Subscription),
     /// What a role may do: a policy document.
     Policy(Value),
-    /// The role of a service's tasks, by its name.
-    Role(Text),
-    /// An alarm. A local account has none.
-    Alarm,
+    /// The role of a service's tasks.
+    Role {
+        /// Its name.
+        name: Text,
+        /// The ARNs of its managed policies.
+        managed_policies: Vec<Expression>,
+    },
+    /// An alarm, with its properties. A local account has none.
+    Alarm(Value),
+    /// A resource that a local account does not need: its type and its properties.
+    Other(String, Value),
 }
 
 impl Output {
@@ -106,7 +141,7 @@ impl Output {
     }
 }
 
-impl<'de> Deserialize<'de> for Resource {
+impl<'de> Deserialize<'de> for Conditional {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_map(ResourceVisitor)
     }
@@ -115,23 +150,26 @@ impl<'de> Deserialize<'de> for Resource {
 struct ResourceVisitor;
 
 impl<'de> Visitor<'de> for ResourceVisitor {
-    type Value = Resource;
+    type Value = Conditional;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a resource with Type and Properties")
     }
 
     /// `Type` decides how to read `Properties`, so it has to come first, as it usually does.
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Resource, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Conditional, A::Error> {
         let mut kind = None;
         let mut resource = None;
+        let mut condition = None;
         while let Some(key) = map.next_key::<ResourceKey>()? {
             match key {
                 ResourceKey::Type => kind = Some(map.next_value::<ResourceType>()?),
                 ResourceKey::Properties => {
-                    let kind = kind.ok_or_else(|| wrong("Type should come before Properties"))?;
-                    resource = Some(kind.properties(&mut map)?);
+                    let kind: &ResourceType =
+                        kind.as_ref().ok_or_else(|| wrong("Type should come before Properties"))?;
+                    resource = Some(properties(kind, &mut map)?);
                 }
+                ResourceKey::Condition => condition = Some(map.next_value()?),
                 ResourceKey::Metadata
                 | ResourceKey::DeletionPolicy
                 | ResourceKey::UpdateReplacePolicy
@@ -140,13 +178,15 @@ impl<'de> Visitor<'de> for ResourceVisitor {
                 }
             }
         }
-        match (resource, kind) {
-            (Some(resource), _) => Ok(resource),
-            (None, Some(ResourceType::Queue)) => Ok(Resource::Queue(Queue::default())),
-            (None, Some(ResourceType::Topic)) => Ok(Resource::Topic(Topic::default())),
-            (None, Some(_)) => Err(wrong("the resource has no Properties")),
-            (None, None) => Err(wrong("the resource has no Type")),
-        }
+        let resource = match (resource, kind) {
+            (Some(resource), _) => resource,
+            (None, Some(ResourceType::Queue)) => Resource::Queue(Queue::default()),
+            (None, Some(ResourceType::Topic)) => Resource::Topic(Topic::default()),
+            (None, Some(ResourceType::Other(kind))) => Resource::Other(kind, Value::map([])),
+            (None, Some(_)) => return Err(wrong("the resource has no Properties")),
+            (None, None) => return Err(wrong("the resource has no Type")),
+        };
+        Ok(Conditional { condition, resource })
     }
 }
 
@@ -161,6 +201,7 @@ struct ManagedPolicy {
 
 #[derive(Deserialize)]
 enum ResourceKey {
+    Condition,
     Type,
     Properties,
     Metadata,
@@ -169,39 +210,21 @@ enum ResourceKey {
     DependsOn,
 }
 
-#[derive(Clone, Copy, Deserialize)]
-enum ResourceType {
-    #[serde(rename = "AWS::DynamoDB::Table")]
-    Table,
-    #[serde(rename = "AWS::SQS::Queue")]
-    Queue,
-    #[serde(rename = "AWS::SQS::QueuePolicy")]
-    QueuePolicy,
-    #[serde(rename = "AWS::SNS::Topic")]
-    Topic,
-    #[serde(rename = "AWS::SNS::Subscription")]
-    Subscription,
-    #[serde(rename = "AWS::IAM::ManagedPolicy")]
-    ManagedPolicy,
-    #[serde(rename = "AWS::CloudWatch::Alarm")]
-    Alarm,
-}
-
-impl ResourceType {
-    fn properties<'de, A: MapAccess<'de>>(self, map: &mut A) -> Result<Resource, A::Error> {
-        Ok(match self {
-            Self::Table => Resource::Table(map.next_value()?),
-            Self::Queue => Resource::Queue(map.next_value()?),
-            Self::QueuePolicy => Resource::QueuePolicy(map.next_value()?),
-            Self::Topic => Resource::Topic(map.next_value()?),
-            Self::Subscription => Resource::Subscription(map.next_value()?),
-            Self::ManagedPolicy => {
-                Resource::Policy(map.next_value::<ManagedPolicy>()?.policy_document)
-            }
-            Self::Alarm => {
-                map.next_value::<Value>()?;
-                Resource::Alarm
-            }
-        })
-    }
+/// The resource of type `kind` whose properties come next.
+fn properties<'de, A: MapAccess<'de>>(
+    kind: &ResourceType,
+    map: &mut A,
+) -> Result<Resource, A::Error> {
+    Ok(match kind {
+        ResourceType::Table => Resource::Table(map.next_value()?),
+        ResourceType::Queue => Resource::Queue(map.next_value()?),
+        ResourceType::QueuePolicy => Resource::QueuePolicy(map.next_value()?),
+        ResourceType::Topic => Resource::Topic(map.next_value()?),
+        ResourceType::Subscription => Resource::Subscription(map.next_value()?),
+        ResourceType::ManagedPolicy => {
+            Resource::Policy(map.next_value::<ManagedPolicy>()?.policy_document)
+        }
+        ResourceType::Alarm => Resource::Alarm(map.next_value()?),
+        ResourceType::Other(kind) => Resource::Other(kind.clone(), map.next_value()?),
+    })
 }

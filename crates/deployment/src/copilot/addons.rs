@@ -13,7 +13,7 @@ use crate::{
         expression::{Expression, Text},
         policy::{self, Attached},
         stack::{Declared, ResourceId, Stack},
-        template::{Output, Parameter, Resource, Template},
+        template::{Conditional, Output, Parameter, Resource, Template},
     },
     files::entries,
     mistake::{Mistake, Wrong},
@@ -128,10 +128,15 @@ impl Addons {
             parameters.insert(name, declared);
         }
         for (id, it) in template.resources {
-            check(&it.value).map_err(|(place, what)| {
+            let Conditional { condition, resource } = it.value;
+            if let Some(condition) = condition {
+                let what = format!("Resources.{id}.Condition: not supported by the local account");
+                return Err(Mistake::at(file, condition.referenced, what));
+            }
+            check(&resource).map_err(|(place, what)| {
                 Mistake::at(file, place, format!("Resources.{id}: {what}"))
             })?;
-            let declared = Declared::new(it.value, file, it.referenced);
+            let declared = Declared::new(resource, file, it.referenced);
             if let Some(other) = self.stack.resources.insert(id.clone(), declared) {
                 let what = format!("Resources.{id}: it is in {} too", other.file.display());
                 return Err(Mistake::at(file, it.referenced, what));
@@ -211,7 +216,7 @@ impl Addons {
                 );
                 return Err(Mistake::at(&declared.file, declared.location, what));
             };
-            self.stack.parameters.insert(name, literal(default));
+            self.stack.parameters.insert(name, literal(default.0));
         }
         Ok(())
     }

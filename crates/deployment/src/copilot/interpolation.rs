@@ -45,6 +45,9 @@ fn walk(value: &Value, key: &str) -> Result<(), Wrong> {
             },
             _ => Err((text.location, format!("{key}: functions are not allowed in a manifest"))),
         },
+        Data::Call(_) => {
+            Err((value.location, format!("{key}: functions are not allowed in a manifest")))
+        }
         Data::Plain(_) => Ok(()),
     }
 }

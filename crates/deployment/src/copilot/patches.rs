@@ -92,7 +92,7 @@ impl Patch {
         let done = match &mut place.data {
             Data::Map(entries) => self.change_entry(entries, last)?,
             Data::List(values) => self.change_item(values, last),
-            Data::Plain(_) | Data::Text(_) => false,
+            Data::Plain(_) | Data::Text(_) | Data::Call(_) => false,
         };
         if done { Ok(()) } else { Err(format!("Copilot's template has no {walked}/{last} here")) }
     }

@@ -14,6 +14,7 @@ use super::{
     manifest::{Manifest, service_type::ServiceType},
     names::{Names, check_name},
     outline::Outline,
+    patched::Patched,
     patches::Patches,
     permissions::Permissions,
 };
@@ -41,6 +42,8 @@ pub struct ServiceFiles {
     pub wrong_patch: Option<Mistake>,
     /// What its own stack permits.
     pub permissions: Permissions,
+    /// What patches add to its own stack.
+    pub patched: Patched,
     /// The file of the patches, which may change what is permitted.
     pub patches_file: PathBuf,
 }
@@ -68,13 +71,15 @@ impl ServiceFiles {
         check_secrets(&manifest, &addons).map_err(in_file)?;
         let patches = Patches::read(directory)?;
         let mut wrong_patch = None;
-        let mut permissions = Permissions::default();
+        let (mut permissions, mut patched) = (Permissions::default(), Patched::default());
         for environment in environments {
             let manifest = manifest.applied(environment);
             manifest.check(service_type).map_err(in_file)?;
             let outline = Outline::of(service_type.value, &manifest, &addons);
             match check_template(outline, &addons, &patches, environment) {
-                Ok(permitted) if environment == names.environment => permissions = permitted,
+                Ok(template) if environment == names.environment => {
+                    (permissions, patched) = template;
+                }
                 Ok(_) => {}
                 Err(mistake) => drop(wrong_patch.get_or_insert(mistake)),
             }
@@ -91,6 +96,7 @@ impl ServiceFiles {
             file,
             wrong_patch,
             permissions,
+            patched,
             patches_file: patches.file,
         })
     }
@@ -205,16 +211,17 @@ fn check_secrets(manifest: &Manifest, addons: &Addons) -> Result<(), Wrong> {
 }
 
 /// The addons and patches are the same in all environments, so they have to fit each of them.
-/// Returns what the template permits.
+/// Returns what the template permits, and what they add to it.
 fn check_template(
     mut outline: Outline,
     addons: &Addons,
     patches: &Patches,
     environment: &str,
-) -> Result<Permissions, Mistake> {
+) -> Result<(Permissions, Patched), Mistake> {
     check_arguments(&mut outline, addons)?;
     let applied = patches.apply(&mut outline);
-    applied.and_then(|()| Permissions::of(&outline)).map_err(|(place, what)| {
+    let template = applied.and_then(|()| Ok((Permissions::of(&outline)?, Patched::of(&outline)?)));
+    template.map_err(|(place, what)| {
         let what = format!("{what} (environment {environment})");
         Mistake::at(&patches.file, place, what)
     })

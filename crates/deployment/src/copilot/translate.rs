@@ -18,6 +18,7 @@ use crate::{
     description::{Deployment, Kind, NamedQueue, Role, Service, ServiceQueue, Variable},
 };
 
+mod operation;
 mod own_stack;
 
 use self::own_stack::EVENTS_QUEUE;
@@ -60,6 +61,7 @@ fn service(names: &Names<'_>, files: &ServiceFiles, own: &Stack) -> Service {
             .map_or("/", |http| http.value.health_path())
             .to_owned(),
         has_span_collector: files.manifest.observability.is_some(),
+        operation: operation::of(files),
     }
 }
 
@@ -77,7 +79,11 @@ fn role(names: &Names<'_>, files: &ServiceFiles, own: &Stack) -> Role {
 /// The queue of a stack. Copilot names its own queues like this, and the addons follow it.
 fn queue(names: &Names<'_>, stack: &Stack) -> Option<ServiceQueue> {
     let named = |id: &str| NamedQueue { id: stack.resource_id(id), name: names.physical(id) };
-    let (queue, dead_letters) = stack.queue()?;
+    let own = stack.resources.contains_key(EVENTS_QUEUE).then_some(EVENTS_QUEUE);
+    let (queue, dead_letters) = match own {
+        Some(queue) => (queue, stack.dead_letters(queue)),
+        None => stack.queue()?,
+    };
     Some(ServiceQueue { queue: named(queue), dead_letters: dead_letters.map(named) })
 }
 

@@ -1,5 +1,5 @@
-//! Reads values, with the intrinsic functions `Ref`, `Fn::GetAtt`, `Fn::Sub` and `Fn::ImportValue`
-//! in their short and long forms.
+//! Reads values, with the intrinsic functions in their short and long forms. `Ref`, `Fn::GetAtt`,
+//! `Fn::Sub`, `Fn::ImportValue` and `Fn::Join` become expressions; the others stay calls.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -9,7 +9,7 @@ use serde::{
 };
 use serde_saphyr::{Location, Spanned, Tagged};
 
-use super::{Data, Expression, Text, Value};
+use super::{Call, Data, Expression, Text, Value};
 use crate::yaml::wrong;
 
 impl<'de> Deserialize<'de> for Value {
@@ -28,6 +28,9 @@ impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Value::deserialize(deserializer)?.data {
             Data::Text(text) => Ok(text),
+            Data::Call(call) => {
+                Ok(Self { location: call.argument.location, expression: Expression::Call(call) })
+            }
             _ => Err(wrong("should be a text or a function that returns one")),
         }
     }
@@ -59,7 +62,47 @@ fn data(location: Location, raw: Raw, tag: Option<&str>) -> Result<Data, String>
             (name, Value { location, key: location, data })
         }
     };
+    if CALLS.contains(&function.as_str()) {
+        return Ok(called(function, argument).map_or_else(Data::Call, text));
+    }
     call(&function, argument).map(text)
+}
+
+/// The functions that are kept as they are.
+const CALLS: [&str; 12] = [
+    "And",
+    "Cidr",
+    "Condition",
+    "Equals",
+    "FindInMap",
+    "GetAZs",
+    "If",
+    "Join",
+    "Not",
+    "Or",
+    "Select",
+    "Split",
+];
+
+/// A `!Join` of texts is one text; other calls stay what they are.
+fn called(function: String, argument: Value) -> Result<Expression, Box<Call>> {
+    if function == "Join"
+        && let [Value { data: Data::Text(delimiter), .. }, Value { data: Data::List(items), .. }] =
+            argument.items()
+        && let Some(texts) = items.iter().map(as_expression).collect::<Option<Vec<_>>>()
+    {
+        let between = std::iter::repeat(delimiter.expression.clone());
+        let pieces = between.zip(texts).flat_map(|(between, text)| [between, text]).skip(1);
+        return Ok(Expression::Join(pieces.collect()));
+    }
+    Err(Box::new(Call { function, argument }))
+}
+
+fn as_expression(value: &Value) -> Option<Expression> {
+    match &value.data {
+        Data::Text(text) => Some(text.expression.clone()),
+        _ => None,
+    }
 }
 
 /// `Ref: x` and `Fn::Sub: x` are functions; every other map is a map.
@@ -95,9 +138,9 @@ fn call(function: &str, argument: Value) -> Result<Expression, String> {
         ("Ref" | "GetAtt" | "Sub" | "ImportValue", _) => {
             Err(format!("!{function} does not take this kind of argument"))
         }
-        _ => Err(format!(
-            "!{function} is not supported here, only !Ref, !GetAtt, !Sub and !ImportValue"
-        )),
+        _ => {
+            Err(format!("CloudFormation has no function !{function}, or it is not supported here"))
+        }
     }
 }
 

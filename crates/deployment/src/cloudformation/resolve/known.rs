@@ -7,8 +7,9 @@ use thiserror::Error;
 
 use super::made::Made;
 use crate::cloudformation::{
-    expression::{Data, Expression, Text, Value},
+    expression::{Call, Data, Expression, Text, Value},
     stack::{ResourceId, Stack},
+    template::Resource,
 };
 
 /// The resources that exist so far.
@@ -45,6 +46,15 @@ impl<'a> Known<'a> {
         self.made.get(id)
     }
 
+    /// The resource that `reference`, such as an ARN, stands for.
+    pub fn find(&self, reference: &str) -> Option<&ResourceId> {
+        let is_it = |made: &Made| {
+            made.reference == reference
+                || made.attributes.get("Arn").is_some_and(|arn| arn == reference)
+        };
+        self.made.iter().find(|(_, made)| is_it(made)).map(|(id, _)| id)
+    }
+
     /// The value of `expression` in the stack called `stack`.
     ///
     /// # Errors
@@ -59,6 +69,7 @@ impl<'a> Known<'a> {
                 (pieces.iter()).map(|piece| self.evaluate(stack, piece)).collect()
             }
             Expression::Import(name) => self.import(&self.evaluate(stack, name)?),
+            Expression::Call(call) => Err(not_here(call)),
         }
     }
 
@@ -73,6 +84,10 @@ impl<'a> Known<'a> {
             Data::Text(text) => {
                 let evaluated = self.evaluate(stack, &text.expression);
                 evaluated.map_err(|why| (why, text.clone()))?.into()
+            }
+            Data::Call(call) => {
+                let expression = Expression::Call(call.clone());
+                return Err((not_here(call), Text { location: value.location, expression }));
             }
             Data::List(values) => {
                 let values = values.iter().map(|it| self.json(stack, it));
@@ -108,9 +123,22 @@ impl<'a> Known<'a> {
 
     fn attribute(&self, stack: &Stack, id: &str, attribute: &str) -> Result<String, Unknown> {
         let made = self.made(stack, id)?;
+        if let Resource::Other(kind, _) = &stack.resources[id].value
+            && attribute == "Arn"
+        {
+            return self.other_arn(kind, &stack.name, id);
+        }
         made.attributes.get(attribute).cloned().ok_or_else(|| {
             Unknown::Ever(format!("the attribute {attribute} of {id} is not supported here"))
         })
+    }
+
+    /// The ARN of a resource that a local account does not have, for the policies that name it.
+    fn other_arn(&self, kind: &str, stack: &str, id: &str) -> Result<String, Unknown> {
+        let [partition, region, account] =
+            ["Partition", "Region", "AccountId"].map(|it| self.pseudo_parameter(it));
+        let service = kind.split("::").nth(1).unwrap_or_default().to_lowercase();
+        Ok(format!("arn:{}:{service}:{}:{}:{stack}-{id}", partition?, region?, account?))
     }
 
     fn made(&self, stack: &Stack, id: &str) -> Result<&Made, Unknown> {
@@ -155,4 +183,9 @@ impl<'a> Known<'a> {
             Unknown::Ever(format!("no stack exports {wanted:?}"))
         })
     }
+}
+
+/// Only CloudFormation computes it.
+fn not_here(call: &Call) -> Unknown {
+    Unknown::Ever(format!("!{} is not supported by the local account", call.function))
 }

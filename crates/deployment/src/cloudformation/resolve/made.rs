@@ -38,6 +38,11 @@ impl Made {
         Self { reference: name.to_owned(), attributes: [("Arn", arn)].into() }
     }
 
+    /// A managed policy.
+    pub fn policy(arn: String) -> Self {
+        Self { reference: arn, attributes: BTreeMap::new() }
+    }
+
     /// A resource whose values nobody uses here.
     pub fn nothing() -> Self {
         Self { reference: String::new(), attributes: BTreeMap::new() }

@@ -13,7 +13,7 @@ use crate::{
         stack::{Declared, ResourceId},
         template::{
             Resource,
-            messaging::{DeduplicationScope, Queue, ThroughputLimit},
+            messaging::{DeduplicationScope, Protocol, Queue, ThroughputLimit},
             table::Table,
         },
     },
@@ -107,20 +107,21 @@ impl Reader<'_> {
                 ];
                 Request::Topic(name, set(attributes))
             }
+            Resource::Subscription(it) if it.protocol == Protocol::Email => Request::Nothing,
             Resource::Subscription(it) => Request::Subscription {
                 topic: self.text(&it.topic_arn)?,
                 queue: self.text(&it.endpoint)?,
                 filter: it.filter_policy.as_ref().map(FilterPolicy::to_json),
             },
             Resource::Policy(document) => Request::Policy(self.policy(document)?),
-            Resource::Role(name) => {
+            Resource::Role { name, .. } => {
                 let [partition, account] = ["Partition", "AccountId"]
                     .map(|it| self.text(&Text::made(Expression::Ref(format!("AWS::{it}")))));
                 let name = self.text(name)?;
                 let arn = format!("arn:{}:iam::{}:role/{name}", partition?, account?);
                 Request::Role(name, arn)
             }
-            Resource::Alarm => Request::Nothing,
+            Resource::Alarm(_) | Resource::Other(..) => Request::Nothing,
         })
     }
 

@@ -34,10 +34,10 @@ pub struct Queue {
     pub deduplication_scope: Option<DeduplicationScope>,
     /// What the limit of its throughput applies to.
     pub fifo_throughput_limit: Option<ThroughputLimit>,
-    #[serde(rename = "SqsManagedSseEnabled")]
-    _encryption: Option<bool>,
-    #[serde(rename = "KmsMasterKeyId")]
-    _key: Option<Text>,
+    /// Whether SQS encrypts with a key of its own.
+    pub sqs_managed_sse_enabled: Option<bool>,
+    /// The key of KMS to encrypt with.
+    pub kms_master_key_id: Option<Text>,
     #[serde(rename = "Tags")]
     _tags: Option<Value>,
 }
@@ -92,8 +92,10 @@ pub struct Topic {
     pub fifo_topic: Option<bool>,
     /// Whether messages with the same text are duplicates.
     pub content_based_deduplication: Option<bool>,
-    #[serde(rename = "KmsMasterKeyId")]
-    _key: Option<Text>,
+    /// The key of KMS to encrypt with.
+    pub kms_master_key_id: Option<Text>,
+    #[serde(rename = "DisplayName")]
+    _display_name: Option<Text>,
     #[serde(rename = "Tags")]
     _tags: Option<Value>,
 }
@@ -108,26 +110,30 @@ pub struct Subscription {
     pub endpoint: Text,
     /// The messages to deliver; all, if there is none.
     pub filter_policy: Option<FilterPolicy>,
-    #[serde(rename = "Protocol")]
-    _protocol: Option<Protocol>,
+    /// What kind of endpoint it is.
+    pub protocol: Protocol,
     /// Where messages go that the queue refuses. The local account delivers each message or says
-    /// why not, so it is only checked.
-    #[serde(rename = "RedrivePolicy")]
-    _redrive_policy: Option<Undelivered>,
+    /// why not, so it has no use for it.
+    pub redrive_policy: Option<Undelivered>,
 }
 
 /// Where messages go that a subscribed queue refuses.
 #[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Undelivered {
-    #[serde(rename = "deadLetterTargetArn")]
-    _dead_letter_target_arn: Text,
+#[serde(deny_unknown_fields, rename_all = "camelCase")]
+pub struct Undelivered {
+    /// The ARN of a queue.
+    pub dead_letter_target_arn: Text,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+/// What kind of endpoint a subscription has.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
-enum Protocol {
+pub enum Protocol {
+    /// A queue.
+    #[default]
     Sqs,
+    /// A person, whom the local account does not reach.
+    Email,
 }
 
 impl Queue {
@@ -167,7 +173,7 @@ impl Topic {
 impl Subscription {
     /// The delivery of a topic's messages to a queue, both given by ARN.
     pub fn of(topic_arn: Text, endpoint: Text, filter_policy: Option<FilterPolicy>) -> Self {
-        let _protocol = Some(Protocol::Sqs);
-        Self { topic_arn, endpoint, filter_policy, _protocol, _redrive_policy: None }
+        let protocol = Protocol::Sqs;
+        Self { topic_arn, endpoint, filter_policy, protocol, redrive_policy: None }
     }
 }

@@ -20,14 +20,24 @@ pub struct Table {
     pub global_secondary_indexes: Vec<Index>,
     /// When items expire.
     pub time_to_live_specification: Option<TimeToLive>,
+    /// Whether it can be restored as it was at any time of the last 35 days.
+    pub point_in_time_recovery_specification: Option<PointInTimeRecovery>,
     #[serde(default, rename = "BillingMode")]
     _billing: Option<BillingMode>,
-    #[serde(default, rename = "PointInTimeRecoverySpecification")]
-    _recovery: Option<Value>,
     #[serde(default, rename = "SSESpecification")]
     _encryption: Option<Value>,
     #[serde(default, rename = "Tags")]
     _tags: Option<Value>,
+}
+
+/// Whether a table can be restored.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "PascalCase")]
+pub struct PointInTimeRecovery {
+    /// Whether it can.
+    pub point_in_time_recovery_enabled: bool,
+    #[serde(default, rename = "RecoveryPeriodInDays")]
+    _days: Option<u32>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -8,6 +8,7 @@ use serde_saphyr::Spanned;
 use super::{overlay::overlay, service_type::ServiceType};
 use crate::{
     copilot::duration::Seconds,
+    description::operation,
     mistake::Wrong,
     within::Within,
     yaml::{Scalar, ShortOr},
@@ -19,7 +20,8 @@ use crate::{
 pub struct Image {
     build: Option<ShortOr<String, Build>>,
     location: Option<Spanned<String>>,
-    port: Option<Spanned<u16>>,
+    /// The port that it listens on for the load balancer.
+    pub port: Option<Spanned<u16>>,
     /// The health check by ECS.
     pub healthcheck: Option<Spanned<ContainerHealth>>,
 }
@@ -96,6 +98,19 @@ impl ContainerHealth {
     }
 }
 
+impl ContainerHealth {
+    /// The check, with Copilot's defaults.
+    pub fn described(&self) -> operation::HealthCheck {
+        operation::HealthCheck {
+            command: self.command.clone().unwrap_or_default(),
+            interval_seconds: self.interval.map_or(10, |it| it.0),
+            timeout_seconds: self.timeout.map_or(5, |it| it.0),
+            retries: self.retries.map_or(2, |it| it.0),
+            start_period_seconds: self.start_period.map_or(0, |it| it.0),
+        }
+    }
+}
+
 /// The operating system and processor of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 pub enum Platform {
@@ -134,9 +149,9 @@ const SIZES: [(u32, u32, u32, u32); 7] = [
 ];
 
 /// Copilot's default: 1024 units are one processor.
-const DEFAULT_CPU_UNITS: u32 = 256;
+pub const DEFAULT_CPU_UNITS: u32 = 256;
 /// Copilot's default.
-const DEFAULT_MEMORY_MIB: u32 = 512;
+pub const DEFAULT_MEMORY_MIB: u32 = 512;
 
 /// Whether Fargate offers this size.
 pub(super) fn check_size(

@@ -11,6 +11,8 @@ use crate::{
     yaml::{ShortOr, wrong},
 };
 
+mod scaling;
+
 /// The number of tasks.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -31,16 +33,14 @@ pub struct Count {
 }
 
 /// The target value of a metric, with or without a cooldown of its own.
-type Target<T> = ShortOr<T, Scaling<T>>;
+type Target<T> = ShortOr<T, Goal<T>>;
 
 /// The target value of a metric, and the time between two changes.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Scaling<T> {
-    #[serde(rename = "value")]
-    _value: T,
-    #[serde(rename = "cooldown")]
-    _cooldown: Option<Cooldown>,
+pub struct Goal<T> {
+    value: T,
+    cooldown: Option<Cooldown>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -60,8 +60,11 @@ pub struct QueueDelay {
 }
 
 /// `1-4`.
-#[derive(Clone, Debug)]
-struct TaskRange;
+#[derive(Clone, Copy, Debug)]
+struct TaskRange {
+    min: u32,
+    max: u32,
+}
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -218,7 +221,7 @@ impl<'de> Deserialize<'de> for TaskRange {
         let bounds =
             bounds.and_then(|(min, max)| Some((min.parse::<u32>().ok()?, max.parse().ok()?)));
         match bounds {
-            Some((min, max)) if min <= max => Ok(Self),
+            Some((min, max)) if min <= max => Ok(Self { min, max }),
             _ => Err(wrong(format!("{text:?} is not a range such as 1-4"))),
         }
     }

@@ -4,7 +4,10 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::overlay::overlay;
-use crate::{copilot::duration::Seconds, mistake::Wrong, within::Within, yaml::ShortOr};
+use crate::{
+    copilot::duration::Seconds, description::operation::Balancing, mistake::Wrong, within::Within,
+    yaml::ShortOr,
+};
 
 /// Copilot's default for the time between two health checks.
 const DEFAULT_INTERVAL_SECONDS: u32 = 30;
@@ -21,7 +24,7 @@ pub struct Http {
     stickiness: Option<bool>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HttpHealth {
     path: Option<String>,
@@ -65,6 +68,25 @@ impl Http {
             None => None,
         };
         path.map_or("/", String::as_str)
+    }
+
+    /// How the load balancer treats the tasks, with the defaults of Copilot and AWS.
+    pub fn described(&self) -> Balancing {
+        let health = match &self.healthcheck {
+            Some(ShortOr::Long(health)) => health.clone(),
+            _ => HttpHealth::default(),
+        };
+        let threshold = |given: Option<Within<2, 10>>, default| given.map_or(default, |it| it.0);
+        Balancing {
+            health_path: self.health_path().to_owned(),
+            success_codes: health.success_codes.unwrap_or_else(|| "200".to_owned()),
+            healthy_threshold: threshold(health.healthy_threshold, 5),
+            unhealthy_threshold: threshold(health.unhealthy_threshold, 2),
+            interval_seconds: health.interval.map_or(DEFAULT_INTERVAL_SECONDS, |it| it.value.0),
+            timeout_seconds: health.timeout.map_or(DEFAULT_TIMEOUT_SECONDS, |it| it.value.0),
+            grace_period_seconds: health.grace_period.map_or(60, |it| it.0),
+            deregistration_delay_seconds: self.deregistration_delay.map_or(60, |it| it.0),
+        }
     }
 
     /// The parts of Copilot's target group that apply, by their names in the outline.

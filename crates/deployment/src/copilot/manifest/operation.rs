@@ -9,13 +9,15 @@ use crate::yaml::wrong;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Logging {
-    retention: Option<RetentionDays>,
+    /// For how long they are kept.
+    pub retention: Option<RetentionDays>,
 }
 
 overlay!(Logging: merges(), replaces(retention));
 
-#[derive(Clone, Debug)]
-struct RetentionDays;
+/// A number of days that CloudWatch accepts.
+#[derive(Clone, Copy, Debug)]
+pub struct RetentionDays(pub u32);
 
 impl<'de> Deserialize<'de> for RetentionDays {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -26,7 +28,7 @@ impl<'de> Deserialize<'de> for RetentionDays {
         ];
         let days = u32::deserialize(deserializer)?;
         if DAYS.contains(&days) {
-            Ok(Self)
+            Ok(Self(days))
         } else {
             Err(wrong(format!("CloudWatch keeps logs for {DAYS:?} days, not {days}")))
         }
@@ -37,13 +39,17 @@ impl<'de> Deserialize<'de> for RetentionDays {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rollout {
-    rolling: Option<Rolling>,
+    /// How.
+    pub rolling: Option<Rolling>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+/// How new tasks replace old ones.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
-enum Rolling {
+pub enum Rolling {
+    /// Old ones run until new ones are healthy.
     Default,
+    /// Old ones stop first.
     Recreate,
 }
 

@@ -62,7 +62,7 @@ fn applies(value: &Value, parts: &BTreeSet<&str>) -> bool {
             when.is_none_or(|part| parts.contains(part))
         }
         Data::List(values) => values.is_empty() || values.iter().any(|value| applies(value, parts)),
-        Data::Plain(_) | Data::Text(_) => true,
+        Data::Plain(_) | Data::Text(_) | Data::Call(_) => true,
     }
 }
 
