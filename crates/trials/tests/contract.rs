@@ -80,7 +80,8 @@ fn a_message_that_the_contract_does_not_describe_is_a_fault() {
     let typed = [("event_type", "order.placed"), ("amount", "80.00")];
     let order =
         r#"{"id":"0190a6e2-5b7c-7cc0-98c4-dc0c0c07398f","customer":"Ada","amount":"80.00"}"#;
-    let fault = |topic, message, attributes| event(&published(topic, message, attributes)).err();
+    let fault =
+        |topic, message, attributes| event(topic, &published(topic, message, attributes)).err();
     assert_eq!(fault("ordersTopic", order, &typed), None);
     let number = order.replace(r#""80.00""#, "80");
     for (topic, message, attributes) in [

@@ -1,8 +1,15 @@
 //! Checks every message that the services of a test publish against its schema.
 
-use std::{collections::BTreeSet, sync::LazyLock, thread};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::LazyLock,
+    thread,
+};
 
-use account::{provision::Target, wiretap::Published};
+use account::{
+    provision::{Account, Target},
+    wiretap::Published,
+};
 use jsonschema::Validator;
 use orders::contract::{EVENTS, EventType};
 use serde_json::{Value, json};
@@ -20,6 +27,8 @@ static SCHEMAS: LazyLock<Vec<(EventType, [Validator; 2])>> = LazyLock::new(|| {
 /// What the services of a system publish. Dropping it fails the test if a message is not as the
 /// contract says.
 pub struct Contract {
+    /// The names of the topics, by ARN.
+    topics: BTreeMap<String, String>,
     /// None if the account is another process.
     published: Option<UnboundedReceiver<Published>>,
     sent: BTreeSet<&'static str>,
@@ -28,15 +37,18 @@ pub struct Contract {
 
 impl Contract {
     /// Checks what is published in an account from now on.
-    pub fn of(target: &Target) -> Self {
+    pub fn of(target: &Target, account: &Account) -> Self {
         let published = target.wiretap.as_ref().map(|wiretap| wiretap.listen());
-        Self { published, sent: BTreeSet::new(), faults: Vec::new() }
+        let topics = account.services.iter().flat_map(|service| &service.topics);
+        let topics = topics.map(|(name, arn)| (arn.clone(), name.clone())).collect();
+        Self { topics, published, sent: BTreeSet::new(), faults: Vec::new() }
     }
 
     /// The types of the events that were published so far.
     pub fn sent(&mut self) -> &BTreeSet<&'static str> {
         while let Some(Ok(published)) = self.published.as_mut().map(UnboundedReceiver::try_recv) {
-            match event(&published) {
+            let topic = self.topics.get(&published.topic_arn).map_or("", String::as_str);
+            match event(topic.trim_end_matches(".fifo"), &published) {
                 Ok(event) => drop(self.sent.insert(event.name)),
                 Err(fault) => self.faults.push(fault),
             }
@@ -54,13 +66,12 @@ impl Drop for Contract {
     }
 }
 
-/// The type of event that a message is of, or what is wrong with it.
-pub fn event(published: &Published) -> Result<EventType, String> {
+/// The type of event that a message of `topic` is of, or what is wrong with it.
+pub fn event(topic: &str, published: &Published) -> Result<EventType, String> {
     let Published { topic_arn, message, attributes } = published;
-    let topic = topic_arn.trim_end_matches(".fifo");
     let attributes = json!(attributes);
     let is_of = |(event, [schema, _]): &&(EventType, [Validator; 2])| {
-        topic.ends_with(&format!("-{}", event.topic)) && schema.is_valid(&attributes)
+        topic == event.topic && schema.is_valid(&attributes)
     };
     let Some((event, [_, schema])) = SCHEMAS.iter().find(is_of) else {
         return Err(format!("{topic_arn} has no event with the attributes {attributes}"));

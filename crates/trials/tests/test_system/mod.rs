@@ -106,7 +106,7 @@ impl TestSystem {
             changing_weather: false,
         };
         let system = System::start(settings, lines).await?;
-        let contract = Contract::of(&system.target);
+        let contract = Contract::of(&system.target, &system.account);
         system.healthy().await?;
         let aws = system.target.config().await;
         let http = Client::builder().redirect(Policy::none()).build()?;
