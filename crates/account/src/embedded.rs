@@ -1,6 +1,6 @@
 //! An AWS account in this process: an endpoint with the resources of a deployment.
 
-use deployment::{Deployment, copilot};
+use deployment::Deployment;
 use std::path::Path;
 
 use crate::{
@@ -32,13 +32,13 @@ impl EmbeddedAccount {
         Ok(Self { endpoint, target, account })
     }
 
-    /// The same for the Copilot files in `directory`, on a free port of loopback.
+    /// The same for the files of a deployment in `directory`, on a free port of loopback.
     ///
     /// # Errors
     ///
     /// [`Mistake`](deployment::Mistake) if a file is wrong.
     pub async fn of_files(directory: &Path) -> anyhow::Result<Self> {
-        let deployment = copilot::read(directory, ENVIRONMENT)?;
+        let deployment = deployment::read(directory, ENVIRONMENT)?;
         Self::start(&deployment, &Settings::loopback(0)).await
     }
 }

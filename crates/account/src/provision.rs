@@ -18,7 +18,6 @@ use deployment::{
         resolve::{self, Ready, known::Known, made::Made, request::Request},
         stack::ResourceId,
     },
-    copilot,
     description::{Kind, Service as Description, ServiceQueue, Variable},
 };
 use tokio::task::JoinSet;
@@ -199,13 +198,13 @@ fn from_env(name: &str, default: &str) -> String {
         .unwrap_or_else(|| default.to_owned())
 }
 
-/// Reads the Copilot files in `directory`, and creates their resources at `target`.
+/// Reads the files of a deployment in `directory`, and creates their resources at `target`.
 ///
 /// # Errors
 ///
 /// [`deployment::Mistake`] if a file is wrong; otherwise the error of the endpoint.
 pub async fn provision(directory: &Path, target: &Target) -> anyhow::Result<Account> {
-    provision_deployment(&copilot::read(directory, ENVIRONMENT)?, target).await
+    provision_deployment(&deployment::read(directory, ENVIRONMENT)?, target).await
 }
 
 /// Creates the resources of `deployment` at `target`.

@@ -12,7 +12,6 @@ use account::{
     provision::{Account, Target},
 };
 use anyhow::Context as _;
-use deployment::copilot;
 use local::system::DEFAULT_AWS_PORT;
 use pubsub::{health, shutdown};
 
@@ -55,7 +54,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let shutdown = shutdown::on_signal()?;
-    let deployment = copilot::read(&args.files.copilot(), &args.files.environment)?;
+    let deployment = deployment::read(&args.files.directory(), &args.files.environment)?;
     let settings = endpoint::Settings {
         listen: SocketAddr::new(args.host, args.port),
         public_host: args.public_host,

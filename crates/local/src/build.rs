@@ -57,6 +57,15 @@ pub fn copilot_directory() -> PathBuf {
     short.unwrap_or(workspace).join("copilot")
 }
 
+/// The directory `from`, or else that of the workspace with this name; without it, `copilot`.
+pub fn files_directory(from: Option<&Path>) -> PathBuf {
+    match from {
+        None => copilot_directory(),
+        Some(from) if from.exists() => from.to_owned(),
+        Some(from) => workspace_directory().unwrap_or_default().join(from),
+    }
+}
+
 fn workspace_directory() -> Option<PathBuf> {
     let package = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR")?);
     package.ancestors().find(|folder| folder.join("Cargo.lock").is_file()).map(Path::to_owned)

@@ -28,7 +28,8 @@ const EXIT_USAGE: u8 = 64;
 ///
 /// Without a command, it starts all of them and prints where the page is; Ctrl-C stops them. The
 /// AWS account is in this process and in memory, unless AWS_ENDPOINT_URL names another endpoint,
-/// such as MiniStack or moto. Its resources are those that the files under copilot/ describe.
+/// such as MiniStack or moto. Its resources are those that the files under copilot/ describe,
+/// or those under infrastructure/.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {

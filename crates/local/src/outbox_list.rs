@@ -1,11 +1,10 @@
 //! `local outbox`: orders that are not announced, or announced and never reported.
 
-use std::{cmp::Reverse, io::Write as _, process::ExitCode, time::Duration};
+use std::{cmp::Reverse, io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
 
 use account::provision::ENVIRONMENT;
 use anyhow::Context as _;
 use aws_sdk_dynamodb::types::AttributeValue;
-use deployment::copilot;
 use jiff::Timestamp;
 use local::{
     build,
@@ -28,6 +27,9 @@ pub struct Args {
     /// The environment, one of copilot/environments
     #[arg(long = "env", value_name = "NAME", default_value = ENVIRONMENT)]
     environment: String,
+    /// The directory with the files, copilot or infrastructure [default: the workspace's copilot]
+    #[arg(long, value_name = "DIR")]
+    from: Option<PathBuf>,
     /// Leave out what was stored less than this many seconds ago
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     older_than: u64,
@@ -38,7 +40,8 @@ pub struct Args {
 
 /// Lists the outbox, the oldest first.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let deployment = copilot::read(&build::copilot_directory(), &args.environment)?;
+    let deployment =
+        deployment::read(&build::files_directory(args.from.as_deref()), &args.environment)?;
     let aws = account().await?;
     let prefix = format!("{}-{}-", deployment.application, deployment.environment);
     let tables = tables::with_index(&aws, &prefix, INDEX).await?;

@@ -17,7 +17,7 @@ use account::{
     proxy::{Conditions, Proxy},
 };
 use anyhow::Context as _;
-use deployment::{Deployment, copilot, description::Kind};
+use deployment::{Deployment, description::Kind};
 use pubsub::env::Misconfigured;
 use tokio::{
     sync::mpsc::UnboundedSender,
@@ -44,11 +44,11 @@ const WEB_DRAIN: Duration = Duration::from_secs(2);
 /// What to start, and where.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The directory with the Copilot files.
-    pub copilot: PathBuf,
+    /// The directory with the files that describe the account.
+    pub files: PathBuf,
     /// The directory with the services' binaries.
     pub binaries: PathBuf,
-    /// The environment of the Copilot files.
+    /// The environment of these files.
     pub environment: String,
     /// A running AWS endpoint; without one, an embedded one is started.
     pub endpoint: Option<Target>,
@@ -109,7 +109,7 @@ impl System {
     /// [`deployment::Mistake`] or [`Misconfigured`] for what a person has to fix; otherwise what
     /// the endpoint or the operating system refused.
     pub async fn start(settings: Settings, lines: UnboundedSender<Line>) -> anyhow::Result<Self> {
-        let deployment = copilot::read(&settings.copilot, &settings.environment)?;
+        let deployment = deployment::read(&settings.files, &settings.environment)?;
         check_names(&deployment, &settings.without)?;
         let port = port::free(settings.port, settings.host)?;
         let (mut account, target, endpoint) = account(&deployment, &settings).await?;
@@ -186,14 +186,14 @@ impl System {
         Ok(())
     }
 
-    /// Makes the account what the Copilot files say now, and returns the services that have other
+    /// Makes the account what the files say now, and returns the services that have other
     /// variables now.
     ///
     /// # Errors
     ///
     /// As [`System::start`]. With another set of services it has to be started again.
     pub async fn reload(&mut self) -> anyhow::Result<Vec<String>> {
-        let deployment = copilot::read(&self.settings.copilot, &self.settings.environment)?;
+        let deployment = deployment::read(&self.settings.files, &self.settings.environment)?;
         let mut account = provision_deployment(&deployment, &self.target).await?;
         let proxy = self.proxy.as_ref();
         account.services.iter_mut().for_each(|service| self.settings.adapt(service, proxy));

@@ -83,15 +83,15 @@ pub struct Files {
     /// The environment, one of copilot/environments
     #[arg(long = "env", value_name = "NAME", default_value = ENVIRONMENT)]
     pub environment: String,
-    /// The directory with the Copilot files [default: the workspace's]
+    /// The directory with the files, copilot or infrastructure [default: the workspace's copilot]
     #[arg(long, value_name = "DIR")]
-    copilot: Option<PathBuf>,
+    from: Option<PathBuf>,
 }
 
 impl Files {
-    /// The directory with the Copilot files.
-    pub fn copilot(&self) -> PathBuf {
-        (self.copilot.clone()).unwrap_or_else(build::copilot_directory)
+    /// The directory with the files.
+    pub fn directory(&self) -> PathBuf {
+        build::files_directory(self.from.as_deref())
     }
 }
 
@@ -150,9 +150,9 @@ async fn start(args: &Args, lines: &Lines) -> anyhow::Result<(System, Option<Edi
         endpoint::answers(url).await?;
     }
     let binaries = build::binaries().await?;
-    let copilot = args.files.copilot();
+    let files = args.files.directory();
     let settings = Settings {
-        copilot: copilot.clone(),
+        files: files.clone(),
         binaries: binaries.clone(),
         environment: args.files.environment.clone(),
         endpoint: endpoint_url.clone().map(|url| Target::elsewhere(url, region())),
@@ -175,8 +175,8 @@ async fn start(args: &Args, lines: &Lines) -> anyhow::Result<(System, Option<Edi
     }
     let services = system.names().into_iter().filter(|name| !args.without.contains(name));
     let services = services.collect();
-    let copilot = copilot.canonicalize().context("finding the Copilot files")?;
-    let edits = Edits::watch(&binaries, &copilot, services, lines.clone(), !args.json).await;
+    let files = files.canonicalize().context("finding the files of the account")?;
+    let edits = Edits::watch(&binaries, &files, services, lines.clone(), !args.json).await;
     // The system is worth having without this, as when the limit of watched files is reached.
     let edits = edits.inspect_err(|error| lines.warn(format!("edits are not noticed: {error:#}")));
     Ok((system, edits.ok()))

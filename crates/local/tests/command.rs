@@ -112,7 +112,7 @@ fn a_mistake_in_a_manifest_is_one_sentence_with_file_line_and_key() -> Outcome {
     let line =
         1 + text.lines().position(|line| line.contains("  tries: 10")).context("no tries")?;
     fs::write(&manifest, text.replace("  tries: 10", "  retries: 10"))?;
-    let output = local().args(["--port", "0", "--copilot"]).arg(copy.path()).output()?;
+    let output = local().args(["--port", "0", "--from"]).arg(copy.path()).output()?;
     assert_eq!(output.status.code(), EXIT_USAGE);
     let complaint = complaint(&output);
     assert!(complaint.contains(&format!("promotion/manifest.yml:{line}:")), "{complaint}");
@@ -131,7 +131,7 @@ fn the_local_account_obeys_the_manifest_and_a_variable_overrides_it() -> Outcome
     fs::write(&manifest, text.replace("RUST_LOG: info", "RUST_LOG: \"off\""))?;
     let copy = copy.path().to_str().context("not UTF-8")?;
     for (variables, is_silent) in [(vec![], true), (vec![("RUST_LOG", "info")], false)] {
-        let mut local = Running::start(&["--copilot", copy], &variables)?;
+        let mut local = Running::start(&["--from", copy], &variables)?;
         assert!(local.stop()?.success());
         let lines = local.of_service("fulfilment");
         assert_eq!(lines.is_empty(), is_silent, "{variables:?}: {lines:#?}");

@@ -67,7 +67,7 @@ impl Workspace {
     fn run_with(&self, copilot: &Path, variables: &[(&str, &str)]) -> anyhow::Result<Running> {
         let mut command = local();
         command.envs(variables.iter().copied());
-        command.args(["--port", "0", "--aws-port", "0", "--copilot"]).arg(copilot);
+        command.args(["--port", "0", "--aws-port", "0", "--from"]).arg(copilot);
         command.env("CARGO", self.path().join("cargo"));
         command.env("CARGO_MANIFEST_DIR", self.path().join("promotion"));
         Running::of(command)

@@ -77,7 +77,7 @@ fn ctrl_c_works_while_it_starts() -> Outcome {
 async fn a_service_that_exited_before_the_end_does_not_make_the_end_a_failure() -> Outcome {
     let (_log, lines) = Log::new();
     let settings = Settings {
-        copilot: build::copilot_directory(),
+        files: build::copilot_directory(),
         binaries: build::binaries().await?,
         environment: ENVIRONMENT.to_owned(),
         endpoint: None,

@@ -3,6 +3,7 @@
 use std::{
     env,
     io::{BufRead as _, IsTerminal as _, Write as _},
+    path::PathBuf,
     process::ExitCode,
     time::Duration,
 };
@@ -14,7 +15,7 @@ use account::{
 use anyhow::Context as _;
 use aws_sdk_sqs::Client;
 use clap::Subcommand;
-use deployment::{Deployment, copilot, description::ServiceQueue};
+use deployment::{Deployment, description::ServiceQueue};
 use pubsub::env::Misconfigured;
 use serde_json::json;
 use tokio::net::TcpStream;
@@ -30,6 +31,9 @@ pub struct Args {
     /// The environment, one of copilot/environments
     #[arg(long = "env", global = true, value_name = "NAME", default_value = ENVIRONMENT)]
     environment: String,
+    /// The directory with the files, copilot or infrastructure [default: the workspace's copilot]
+    #[arg(long, global = true, value_name = "DIR")]
+    from: Option<PathBuf>,
     /// Print JSON, for scripts
     #[arg(long, global = true)]
     json: bool,
@@ -71,7 +75,8 @@ enum Action {
 ///
 /// [`Misconfigured`] for what a person has to fix; otherwise what the endpoint refused.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let deployment = copilot::read(&build::copilot_directory(), &args.environment)?;
+    let deployment =
+        deployment::read(&build::files_directory(args.from.as_deref()), &args.environment)?;
     let sqs = Client::new(&account().await?);
     let mut code = ExitCode::SUCCESS;
     let text = match &args.action {

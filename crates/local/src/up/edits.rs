@@ -39,31 +39,31 @@ pub struct Edits {
 pub enum Edited {
     /// These services have new binaries.
     Services(Vec<String>),
-    /// The Copilot files.
+    /// The files that describe the account.
     Manifests,
 }
 
 impl Edits {
     /// Watches the sources of these services, whose binaries are in `binaries`, and the files in
-    /// `copilot`.
+    /// `files`.
     ///
     /// # Errors
     ///
     /// If the sources cannot be watched.
     pub async fn watch(
         binaries: &Path,
-        copilot: &Path,
+        files: &Path,
         services: Vec<String>,
         lines: Lines,
         in_colour: bool,
     ) -> anyhow::Result<Self> {
         let sources = build::sources().await?;
         let (changed, changes) = unbounded_channel();
-        let watcher = watcher(&sources, copilot, changed)?;
+        let watcher = watcher(&sources, files, changed)?;
         let (sender, results) = unbounded_channel();
         let builder = Builder {
             binaries: binaries.to_owned(),
-            copilot: copilot.to_owned(),
+            files: files.to_owned(),
             workspace: sources.workspace,
             services,
             lines,
@@ -87,7 +87,7 @@ impl Drop for Edits {
 
 fn watcher(
     sources: &Sources,
-    copilot: &Path,
+    files: &Path,
     changed: UnboundedSender<PathBuf>,
 ) -> anyhow::Result<RecommendedWatcher> {
     let workspace = sources.workspace.clone();
@@ -103,7 +103,7 @@ fn watcher(
         }
     };
     let mut watcher = notify::recommended_watcher(report).context("watching the sources")?;
-    let recursive = sources.folders.iter().map(PathBuf::as_path).chain([copilot]);
+    let recursive = sources.folders.iter().map(PathBuf::as_path).chain([files]);
     let folders = recursive.map(|folder| (folder, RecursiveMode::Recursive));
     for (folder, mode) in folders.chain([(&*sources.workspace, RecursiveMode::NonRecursive)]) {
         watcher.watch(folder, mode).with_context(|| format!("watching {}", folder.display()))?;
@@ -125,7 +125,7 @@ fn is_source(path: &Path, workspace: &Path) -> bool {
 /// Builds after each change.
 struct Builder {
     binaries: PathBuf,
-    copilot: PathBuf,
+    files: PathBuf,
     workspace: PathBuf,
     services: Vec<String>,
     lines: Lines,
@@ -140,7 +140,7 @@ impl Builder {
                 paths.push(next);
             }
             let (manifests, sources): (Vec<_>, Vec<_>) =
-                paths.into_iter().partition(|path| path.starts_with(&self.copilot));
+                paths.into_iter().partition(|path| path.starts_with(&self.files));
             if let Some(file) = manifests.first() {
                 self.lines.say(format!("{} changed", self.name(file)));
                 let _ = edited.send(Edited::Manifests);

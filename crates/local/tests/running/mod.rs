@@ -69,7 +69,7 @@ impl Build {
     /// Starts the system on free ports.
     pub fn start(&self) -> anyhow::Result<Running> {
         let mut up = self.local();
-        up.args(["--port", "0", "--aws-port", "0", "--copilot"]).arg(copilot());
+        up.args(["--port", "0", "--aws-port", "0", "--from"]).arg(copilot());
         Running::of(up)
     }
 }

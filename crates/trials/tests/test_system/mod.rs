@@ -55,12 +55,12 @@ impl TestSystem {
 
     /// Starts a system whose services also get `variables`.
     pub async fn start_with(variables: &[(&str, &str)]) -> anyhow::Result<Self> {
-        Self::start_from(build::copilot_directory(), variables).await
+        Self::start_from(files(), variables).await
     }
 
-    /// Starts the system that the Copilot files in `copilot` describe.
-    pub async fn start_from(copilot: PathBuf, variables: &[(&str, &str)]) -> anyhow::Result<Self> {
-        Self::start_at(None, copilot, variables).await
+    /// Starts the system that the files in `files` describe.
+    pub async fn start_from(files: PathBuf, variables: &[(&str, &str)]) -> anyhow::Result<Self> {
+        Self::start_at(None, files, variables).await
     }
 
     /// Starts a system whose services are the executables in `binaries`.
@@ -68,27 +68,27 @@ impl TestSystem {
         binaries: PathBuf,
         variables: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
-        Self::start_all(binaries, None, build::copilot_directory(), variables).await
+        Self::start_all(binaries, None, files(), variables).await
     }
 
     /// Starts a system at an AWS endpoint that runs already, or else at one of its own.
     pub async fn start_at(
         endpoint: Option<Target>,
-        copilot: PathBuf,
+        files: PathBuf,
         variables: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
-        Self::start_all(build::binaries().await?, endpoint, copilot, variables).await
+        Self::start_all(build::binaries().await?, endpoint, files, variables).await
     }
 
     async fn start_all(
         binaries: PathBuf,
         endpoint: Option<Target>,
-        copilot: PathBuf,
+        files: PathBuf,
         variables: &[(&str, &str)],
     ) -> anyhow::Result<Self> {
         let (log, lines) = Log::new();
         let settings = Settings {
-            copilot,
+            files,
             binaries,
             environment: ENVIRONMENT.to_owned(),
             endpoint,
@@ -241,7 +241,7 @@ impl TestSystem {
     /// Waits until the status queue is empty and `dead` reports are dead letters.
     pub async fn status_is_handled(&self, dead: usize) -> anyhow::Result<()> {
         let url = self.variable("publisher", "STATUS_QUEUE_URL")?;
-        let letters = url.replace("statusQueue", "statusDeadLetters");
+        let letters = self.queue("publisher")?.dead_letter_url.context("no dead-letter queue")?;
         let handled = async {
             while self.depth(&url).await? != (0, 0) || self.depth(&letters).await?.0 != dead {
                 sleep(LOOK_EVERY).await;
@@ -323,6 +323,13 @@ impl TestSystem {
         let scan = dynamodb.scan().table_name(&service.variables[variable]).send().await?;
         Ok(scan.items.unwrap_or_default())
     }
+}
+
+/// The files of the system. A suite with this name's ending runs from the plain templates.
+fn files() -> PathBuf {
+    let is_plain = env!("CARGO_CRATE_NAME").ends_with("_from_infrastructure");
+    let copilot = build::copilot_directory();
+    if is_plain { copilot.with_file_name("infrastructure") } else { copilot }
 }
 
 /// The value of an input field on a page.
