@@ -22,12 +22,13 @@ use test_system::{LOOK_EVERY, TIMEOUT, TestSystem, webhooks::payment};
 type Outcome = anyhow::Result<()>;
 
 /// Permissions that no feature uses: what each begins with after the service, and the reason.
-const EXCUSES: [(&str, &str); 5] = [
+const EXCUSES: [(&str, &str); 6] = [
     ("logs:", "of the collector beside the service, and there is none here"),
     ("xray:", "of the collector beside the service, and there is none here"),
     ("sqs:ReceiveMessage on arn:aws:sqs:*-DeadLetterQueue", "Copilot grants it in every stack"),
     ("sqs:DeleteMessage on arn:aws:sqs:*-DeadLetterQueue", "Copilot grants it in every stack"),
     ("sqs:SendMessage on arn:aws:sqs:*-statusDeadLetters", "here SNS drops what a queue refuses"),
+    ("sqs:SendMessage on arn:aws:sqs:*-UndeliveredQueue", "here SNS drops what a queue refuses"),
 ];
 
 /// The features, each with the permissions that it used first.

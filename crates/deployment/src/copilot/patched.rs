@@ -85,6 +85,10 @@ fn queue(properties: Option<&Value>) -> Result<Queue, Wrong> {
             ("SqsManagedSseEnabled", Data::Plain(flag)) => {
                 queue.sqs_managed_sse_enabled = flag.as_bool();
             }
+            ("FifoQueue", Data::Plain(flag)) => queue.fifo_queue = flag.as_bool(),
+            ("ContentBasedDeduplication", Data::Plain(flag)) => {
+                queue.content_based_deduplication = flag.as_bool();
+            }
             ("KmsMasterKeyId", Data::Text(key)) => queue.kms_master_key_id = Some(key.clone()),
             ("QueueName", Data::Text(name)) => queue.queue_name = Some(name.clone()),
             ("Tags", _) => {}

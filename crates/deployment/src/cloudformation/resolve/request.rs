@@ -91,16 +91,19 @@ type Read<T> = Result<T, (Unknown, Text)>;
 impl Reader<'_> {
     fn request<'r>(&self, resource: &'r Resource) -> Read<Request<'r>> {
         Ok(match resource {
-            Resource::Table(table) => Request::Table(self.name(table.table_name.as_ref())?, table),
+            Resource::Table(table) => {
+                Request::Table(self.name(table.table_name.as_ref(), None)?, table)
+            }
             Resource::Queue(queue) => {
-                Request::Queue(self.name(queue.queue_name.as_ref())?, self.attributes(queue)?)
+                let name = self.name(queue.queue_name.as_ref(), queue.fifo_queue)?;
+                Request::Queue(name, self.attributes(queue)?)
             }
             Resource::QueuePolicy(policy) => {
                 let urls = self.texts(&policy.queues)?;
                 Request::QueuePolicy(urls, self.policy(&policy.policy_document)?.to_string())
             }
             Resource::Topic(topic) => {
-                let name = self.name(topic.topic_name.as_ref())?;
+                let name = self.name(topic.topic_name.as_ref(), topic.fifo_topic)?;
                 let attributes = [
                     ("FifoTopic", topic.fifo_topic),
                     ("ContentBasedDeduplication", topic.content_based_deduplication),
@@ -145,11 +148,13 @@ impl Reader<'_> {
         texts.iter().map(|text| self.text(text)).collect()
     }
 
-    /// The resource's own name, or else one made of its stack and logical id.
-    fn name(&self, text: Option<&Text>) -> Read<String> {
+    /// The resource's own name, or else one made of its stack and logical id. AWS demands a suffix
+    /// of those that keep an order.
+    fn name(&self, text: Option<&Text>, fifo: Option<bool>) -> Read<String> {
+        let suffix = if fifo == Some(true) { ".fifo" } else { "" };
         match text {
             Some(text) => self.text(text),
-            None => Ok(format!("{}-{}", self.id.stack, self.id.id)),
+            None => Ok(format!("{}-{}{suffix}", self.id.stack, self.id.id)),
         }
     }
 
