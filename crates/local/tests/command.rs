@@ -12,7 +12,7 @@ use anyhow::Context as _;
 
 mod running;
 
-use running::{Outcome, Running, local};
+use running::{Outcome, Running, local, order};
 
 /// Wrong usage, or a mistake in a file.
 const EXIT_USAGE: Option<i32> = Some(64);
@@ -31,6 +31,16 @@ fn the_screen_prints_the_url_and_ctrl_c_stops_everything_cleanly() -> Outcome {
         assert!(lines.iter().any(|line| line.contains(&goodbye)), "{service}: {lines:#?}");
     }
     assert!(status.success());
+    Ok(())
+}
+
+#[test]
+fn the_plain_templates_of_the_workspace_make_a_system_too() -> Outcome {
+    let mut local = Running::start(&["--from", "infrastructure"], &[("PACE_MS", "0")])?;
+    let id = order(&local.page, "80")?;
+    let short = id.get(..8).context("an id")?.to_owned();
+    local.wait_for(|line| line.contains(&short) && line.contains("fulfilled"))?;
+    assert!(local.stop()?.success());
     Ok(())
 }
 
