@@ -267,11 +267,16 @@ async fn attributes(
 
 async fn find_queue(sqs: &Client, name: &str) -> anyhow::Result<Option<String>> {
     let listed = sqs.list_queues().queue_name_prefix(name).send().await;
-    let urls = listed.context("listing the queues")?.queue_urls;
-    match urls.unwrap_or_default().as_slice() {
+    let mut urls = listed.context("listing the queues")?.queue_urls.unwrap_or_default();
+    // Another queue's name may begin like this one; a suffix follows a hyphen, `.fifo` a name.
+    urls.retain(|url| {
+        let found = url.rsplit('/').next().unwrap_or_default();
+        found.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '.']))
+    });
+    match urls.as_slice() {
         [] => Ok(None),
         [url] => Ok(Some(url.clone())),
-        several => bail!("{} queues have names that start with {name}", several.len()),
+        several => bail!("{} queues are named {name} and a suffix", several.len()),
     }
 }
 

@@ -8,6 +8,10 @@ use account::{
     provision::Target,
     proxy::{Conditions, Fault, Plan, Proxy},
 };
+use deployment::{
+    cloudformation::stack::ResourceId,
+    description::{NamedQueue, ServiceQueue},
+};
 use serde_json::json;
 
 /// A dead-letter queue, and the queue that its messages came from.
@@ -157,4 +161,25 @@ async fn a_purge_deletes_the_dead_letters_alone() {
     queues.add("another message").await;
     queues.letters.purge().await.unwrap();
     assert_eq!(queues.counts().await, (1, 0));
+}
+
+#[tokio::test]
+async fn a_queue_whose_name_only_begins_like_another_is_not_taken_for_it() {
+    let endpoint = endpoint::start(&Settings::loopback(0)).await.unwrap();
+    let sqs = client(&endpoint.url).await;
+    for name in ["shop-Status", "shop-StatusDeadLetters-1X2Y", "shop-Statuses"] {
+        sqs.create_queue().queue_name(name).send().await.unwrap();
+    }
+    let named = |name: &str| NamedQueue {
+        id: ResourceId { stack: "shop".to_owned(), id: name.to_owned() },
+        name: format!("shop-{name}"),
+    };
+    let queue =
+        ServiceQueue { queue: named("Status"), dead_letters: Some(named("StatusDeadLetters")) };
+    let found = DeadLetters::find(&sqs, &queue).await.unwrap().unwrap();
+    assert!(found.url.ends_with("/shop-StatusDeadLetters-1X2Y"), "{}", found.url);
+    assert!(found.source_url.ends_with("/shop-Status"), "{}", found.source_url);
+    sqs.create_queue().queue_name("shop-Status-3Z").send().await.unwrap();
+    let error = DeadLetters::find(&sqs, &queue).await.unwrap_err().to_string();
+    assert_eq!(error, "2 queues are named shop-Status and a suffix");
 }
