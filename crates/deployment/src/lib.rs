@@ -13,6 +13,7 @@ pub mod copilot;
 
 pub mod infrastructure;
 
+mod bare;
 mod mistake;
 
 mod files;

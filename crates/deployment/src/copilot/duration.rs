@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer};
 
-use crate::yaml::wrong;
+use crate::{bare::Word, yaml::wrong};
 
 /// Whole seconds from `MIN` to `MAX`, written as a Go duration.
 ///
@@ -32,7 +32,7 @@ pub struct GoDuration(pub Duration);
 
 impl<'de> Deserialize<'de> for GoDuration {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
+        let Word(text) = Word::deserialize(deserializer)?;
         parse(&text).map(Self).ok_or_else(|| {
             wrong(format!("{text:?} is not a Go duration such as 30s, 5m, 96h or 1m30s"))
         })

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use crate::{
+    bare,
     mistake::Wrong,
     yaml::{Entries, Scalar, ShortOr},
 };
@@ -53,14 +54,17 @@ pub struct Manifest {
     /// The topics it receives from.
     pub subscribe: Option<Spanned<Subscribe>>,
     /// Units of processor time: 1024 are one processor.
+    #[serde(deserialize_with = "bare::spanned")]
     pub cpu: Option<Spanned<u32>>,
     /// MiB.
+    #[serde(deserialize_with = "bare::spanned")]
     pub memory: Option<Spanned<u32>>,
     /// The operating system and processor of its image.
     pub platform: Option<Spanned<Platform>>,
     /// The number of tasks.
     pub count: Option<ShortOr<u32, Count>>,
     /// Whether a shell can be opened in a task.
+    #[serde(deserialize_with = "bare::spanned")]
     pub exec: Option<Spanned<bool>>,
     /// Its file system.
     pub storage: Option<Storage>,

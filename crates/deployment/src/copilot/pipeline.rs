@@ -7,6 +7,7 @@ use serde_saphyr::Spanned;
 
 use super::{manifest::container::Platform, service::ServiceFiles, workspace::Workspace};
 use crate::{
+    bare,
     files::directories,
     mistake::{Mistake, Wrong},
     yaml::{self, Entries},
@@ -21,6 +22,7 @@ const VERSION: u32 = 1;
 #[serde(deny_unknown_fields)]
 struct Pipeline {
     name: Spanned<String>,
+    #[serde(default, deserialize_with = "bare::spanned")]
     version: Option<Spanned<u32>>,
     #[serde(rename = "source")]
     _source: Source,

@@ -7,6 +7,7 @@ use serde_saphyr::Spanned;
 
 use super::{overlay::overlay, service_type::ServiceType};
 use crate::{
+    bare,
     copilot::duration::Seconds,
     description::operation,
     mistake::Wrong,
@@ -21,6 +22,7 @@ pub struct Image {
     build: Option<ShortOr<String, Build>>,
     location: Option<Spanned<String>>,
     /// The port that it listens on for the load balancer.
+    #[serde(default, deserialize_with = "bare::spanned")]
     pub port: Option<Spanned<u16>>,
     /// The health check by ECS.
     pub healthcheck: Option<Spanned<ContainerHealth>>,
@@ -46,6 +48,7 @@ pub struct ContainerHealth {
     command: Option<Vec<String>>,
     interval: Option<Seconds<5, 300>>,
     timeout: Option<Seconds<2, 60>>,
+    #[serde(default, deserialize_with = "bare::optional")]
     retries: Option<Within<1, 10>>,
     start_period: Option<Seconds<0, 300>>,
 }
@@ -113,13 +116,27 @@ impl ContainerHealth {
 
 /// The operating system and processor of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
 pub enum Platform {
     /// 64-bit Intel and AMD.
-    #[serde(rename = "linux/x86_64", alias = "linux/amd64")]
     X86,
     /// 64-bit ARM.
-    #[serde(rename = "linux/arm64", alias = "linux/arm")]
     Arm,
+}
+
+impl TryFrom<String> for Platform {
+    type Error = String;
+
+    /// Copilot takes either case.
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.to_ascii_lowercase().as_str() {
+            "linux/x86_64" | "linux/amd64" => Ok(Self::X86),
+            "linux/arm64" | "linux/arm" => Ok(Self::Arm),
+            _ => {
+                Err(format!("{text:?} is not linux/x86_64, linux/amd64, linux/arm64 or linux/arm"))
+            }
+        }
+    }
 }
 
 /// A container's file system.
@@ -127,8 +144,10 @@ pub enum Platform {
 #[serde(deny_unknown_fields)]
 pub struct Storage {
     /// Whether it is read-only.
+    #[serde(default, deserialize_with = "bare::optional")]
     pub readonly_fs: Option<bool>,
     /// GiB.
+    #[serde(default, deserialize_with = "bare::optional")]
     pub ephemeral: Option<Within<20, 200>>,
 }
 

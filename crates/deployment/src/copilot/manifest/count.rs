@@ -5,6 +5,7 @@ use serde_saphyr::{Location, Spanned};
 
 use super::{container::Platform, overlay::overlay, service_type::ServiceType};
 use crate::{
+    bare,
     copilot::duration::GoDuration,
     mistake::Wrong,
     within::Within,
@@ -29,6 +30,7 @@ pub struct Count {
     pub response_time: Option<Spanned<Target<GoDuration>>>,
     /// Waiting time of the messages in the queue.
     pub queue_delay: Option<Spanned<QueueDelay>>,
+    #[serde(default, deserialize_with = "bare::spanned")]
     spot: Option<Spanned<u32>>,
 }
 
@@ -69,8 +71,11 @@ struct TaskRange {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Bounds {
+    #[serde(deserialize_with = "bare::required")]
     min: u32,
+    #[serde(deserialize_with = "bare::required")]
     max: u32,
+    #[serde(default, deserialize_with = "bare::optional")]
     spot_from: Option<u32>,
 }
 

@@ -5,8 +5,8 @@ use serde_saphyr::Spanned;
 
 use super::overlay::overlay;
 use crate::{
-    copilot::duration::Seconds, description::operation::Balancing, mistake::Wrong, within::Within,
-    yaml::ShortOr,
+    bare, copilot::duration::Seconds, description::operation::Balancing, mistake::Wrong,
+    within::Within, yaml::ShortOr,
 };
 
 /// Copilot's default for the time between two health checks.
@@ -21,6 +21,7 @@ pub struct Http {
     path: Option<String>,
     healthcheck: Option<ShortOr<String, HttpHealth>>,
     deregistration_delay: Option<Seconds<0, 3600>>,
+    #[serde(default, deserialize_with = "bare::optional")]
     stickiness: Option<bool>,
 }
 
@@ -28,9 +29,12 @@ pub struct Http {
 #[serde(deny_unknown_fields)]
 struct HttpHealth {
     path: Option<String>,
+    #[serde(default, deserialize_with = "bare::optional")]
     port: Option<u16>,
     success_codes: Option<String>,
+    #[serde(default, deserialize_with = "bare::optional")]
     healthy_threshold: Option<Within<2, 10>>,
+    #[serde(default, deserialize_with = "bare::optional")]
     unhealthy_threshold: Option<Within<2, 10>>,
     interval: Option<Spanned<Seconds<5, 300>>>,
     timeout: Option<Spanned<Seconds<2, 120>>>,

@@ -10,7 +10,7 @@ use super::{
     overlay::{Overlay, overlay},
 };
 use crate::{
-    cloudformation::filter_policy::FilterPolicy, copilot::duration::Seconds, mistake::Wrong,
+    bare, cloudformation::filter_policy::FilterPolicy, copilot::duration::Seconds, mistake::Wrong,
     within::Within, yaml::wrong,
 };
 
@@ -79,6 +79,7 @@ pub struct Queue {
 #[serde(deny_unknown_fields)]
 pub struct DeadLetter {
     /// The number of receives after which a message goes there.
+    #[serde(deserialize_with = "bare::required")]
     pub tries: Within<1, 1000>,
 }
 

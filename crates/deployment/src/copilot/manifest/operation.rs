@@ -3,7 +3,7 @@
 use serde::{Deserialize, Deserializer};
 
 use super::overlay::overlay;
-use crate::yaml::wrong;
+use crate::{bare, yaml::wrong};
 
 /// The logs of a service.
 #[derive(Clone, Debug, Deserialize)]
@@ -26,7 +26,7 @@ impl<'de> Deserialize<'de> for RetentionDays {
             1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557,
             2922, 3288, 3653,
         ];
-        let days = u32::deserialize(deserializer)?;
+        let days: u32 = bare::required(deserializer)?;
         if DAYS.contains(&days) {
             Ok(Self(days))
         } else {
@@ -45,12 +45,25 @@ pub struct Rollout {
 
 /// How new tasks replace old ones.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
+#[serde(try_from = "String")]
 pub enum Rolling {
     /// Old ones run until new ones are healthy.
     Default,
     /// Old ones stop first.
     Recreate,
+}
+
+impl TryFrom<String> for Rolling {
+    type Error = String;
+
+    /// Copilot takes either case.
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.to_ascii_lowercase().as_str() {
+            "default" => Ok(Self::Default),
+            "recreate" => Ok(Self::Recreate),
+            _ => Err(format!("{text:?} is not default or recreate")),
+        }
+    }
 }
 
 overlay!(Rollout: merges(), replaces(rolling));
@@ -70,7 +83,8 @@ struct Tracing;
 impl<'de> Deserialize<'de> for Tracing {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match String::deserialize(deserializer)?.as_str() {
-            "awsxray" => Ok(Self),
+            // Copilot takes either case.
+            vendor if vendor.eq_ignore_ascii_case("awsxray") => Ok(Self),
             vendor => {
                 Err(wrong(format!("{vendor:?} traces nothing: Copilot supports only awsxray")))
             }

@@ -9,6 +9,7 @@ mod manifests;
 mod pipelines;
 mod policies;
 mod templates;
+mod types;
 
 /// Replaces the first `old` in `file` by `new`, and expects one mistake that contains `what`, as
 /// many lines below the replacement as `below` says.
