@@ -85,6 +85,8 @@ pub struct Output {
     pub value: Text,
     /// The name under which other stacks can import it.
     pub export: Option<Export>,
+    /// The name of the condition on which it exists.
+    pub condition: Option<Spanned<String>>,
     #[serde(default, rename = "Description")]
     _description: Option<Text>,
 }
@@ -137,7 +139,7 @@ pub enum Resource {
 impl Output {
     /// An output that other stacks can import under `name`.
     pub fn exported(value: Text, name: Text) -> Self {
-        Self { value, export: Some(Export { name }), _description: None }
+        Self { value, export: Some(Export { name }), condition: None, _description: None }
     }
 }
 

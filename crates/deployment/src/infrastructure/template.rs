@@ -59,6 +59,9 @@ pub fn read(plan: &Plan, planned: &Planned) -> Result<Read, Mistake> {
     }
     for (name, mut output) in template.outputs {
         let place = output.value.location;
+        if !applies(&conditions, output.condition.as_ref()).map_err(in_file)? {
+            continue;
+        }
         output.value = conditions.applied_to_text(output.value).map_err(in_file)?;
         stack.outputs.insert(name, Declared::new(output, file, place));
     }
@@ -129,17 +132,18 @@ fn check(argument: &Argument, parameter: &Parameter) -> Result<(), Mistake> {
     Err(argument.mistake(format!("{:?} is not a number from {range}", argument.value)))
 }
 
+/// Whether a condition holds; what has none always applies.
+fn applies(conditions: &Conditions, condition: Option<&Spanned<String>>) -> Result<bool, Wrong> {
+    let Some(condition) = condition else { return Ok(true) };
+    conditions.holds(&condition.value).ok_or_else(|| {
+        (condition.referenced, format!("Condition: there is no {}", condition.value))
+    })
+}
+
 /// A resource without the parts that do not apply; `None` if it does not.
 fn resource(conditions: &Conditions, it: Conditional) -> Result<Option<Resource>, Wrong> {
-    if let Some(condition) = it.condition {
-        match conditions.holds(&condition.value) {
-            Some(true) => {}
-            Some(false) => return Ok(None),
-            None => {
-                let what = format!("Condition: there is no {}", condition.value);
-                return Err((condition.referenced, what));
-            }
-        }
+    if !applies(conditions, it.condition.as_ref())? {
+        return Ok(None);
     }
     let applied = |value| Ok(conditions.applied(value)?.unwrap_or_else(Value::null));
     Ok(Some(match it.resource {

@@ -20,7 +20,7 @@ use portrait::portrait;
 const ENVIRONMENT: &str = "test";
 
 /// The differences that are meant: a part of the sentence, and the reason.
-const MEANT: [(&str, &str); 23] = [
+const MEANT: [(&str, &str); 24] = [
     ("alarm on ApproximateAgeOfOldestMessage of <queue of", "after 14 days a message is lost"),
     ("alarm on HTTPCode_Target_5XX_Count of LoadBalancer: only infra", "errors reach a person"),
     ("alarm on UnHealthyHostCount of TargetGroup, LoadBalancer: only infra", "so does this"),
@@ -41,6 +41,7 @@ const MEANT: [(&str, &str); 23] = [
     (", variables, STATUS_QUEUE_ARN: only copilot/", "an output for other stacks"),
     ("fulfilment, variables, BANNER: only copilot/ has it, \"off\"", "it is the default"),
     ("fulfilment, variables, PACE_MS: only copilot/ has it, \"0\"", "it is the default"),
+    ("history, variables, HEALTH_PORT: copilot/ has \"8084\"", "each task has its own network"),
     ("promotion, variables, HEALTH_PORT: copilot/ has \"8082\"", "each task has its own network"),
     ("publisher, variables, QUEUE_NAMES: ", "queues are named after other stacks"),
     ("senders to the undelivered of promotion: ", "only the topic that it is subscribed to"),
@@ -168,15 +169,12 @@ const SOWN: [(&str, &str, &str, &str, &str); 15] = [
          publisher>\"]",
     ),
     (
-        "publisher.yml",
-        "Resource: !Ref OrdersTopic",
-        "-*'",
-        "-fulfilment-*'",
-        "publisher, may, sqs:GetQueueUrl: copilot/ has [\"dead letters of fulfilment\",\"dead \
-         letters of promotion\",\"dead letters of publisher\",\"queue of fulfilment\",\"queue of \
-         promotion\",\"queue of publisher\",\"undelivered of fulfilment\",\"undelivered of \
-         promotion\"], infrastructure/ has [\"dead letters of fulfilment\",\"queue of \
-         fulfilment\",\"undelivered of fulfilment\"]",
+        "worker.yml",
+        "PolicyName: Report",
+        "Action: sns:Publish",
+        "Action: sns:Subscribe",
+        "fulfilment, may, sns:Publish: only copilot/ has it, [\"<topic orderStatus of \
+         fulfilment>\"]",
     ),
     (
         "publisher.yml",
