@@ -79,6 +79,7 @@ impl Services<'_> {
             topics,
             queue,
             role,
+            secrets: self.secrets(parts).map_err(in_file)?,
             variables,
             health_path: (operation.balancing.as_ref())
                 .map_or("/", |balancing| &balancing.health_path)
@@ -103,6 +104,12 @@ impl Services<'_> {
             }
         }
         Ok(variables)
+    }
+
+    /// The names of the variables whose values ECS reads when it starts a task.
+    fn secrets(&self, parts: &Parts<'_>) -> Result<BTreeSet<String>, Wrong> {
+        let secrets = parts.container.at(&["Secrets"]).map(Value::items).unwrap_or_default();
+        secrets.iter().map(|secret| self.text(parts, secret, &["Name"])).collect()
     }
 
     fn role(&self, parts: &Parts<'_>) -> Result<Role, Wrong> {

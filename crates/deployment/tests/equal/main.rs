@@ -20,7 +20,7 @@ use portrait::portrait;
 const ENVIRONMENT: &str = "test";
 
 /// The differences that are meant: a part of the sentence, and the reason.
-const MEANT: [(&str, &str); 24] = [
+const MEANT: [(&str, &str); 25] = [
     ("alarm on ApproximateAgeOfOldestMessage of <queue of", "after 14 days a message is lost"),
     ("alarm on HTTPCode_Target_5XX_Count of LoadBalancer: only infra", "errors reach a person"),
     ("alarm on UnHealthyHostCount of TargetGroup, LoadBalancer: only infra", "so does this"),
@@ -44,6 +44,7 @@ const MEANT: [(&str, &str); 24] = [
     ("history, variables, HEALTH_PORT: copilot/ has \"8084\"", "each task has its own network"),
     ("promotion, variables, HEALTH_PORT: copilot/ has \"8082\"", "each task has its own network"),
     ("publisher, variables, QUEUE_NAMES: ", "queues are named after other stacks"),
+    ("senders to the queue of fulfilment: ", "any topic of the publisher that is subscribed"),
     ("senders to the undelivered of promotion: ", "only the topic that it is subscribed to"),
 ];
 
@@ -165,8 +166,9 @@ const SOWN: [(&str, &str, &str, &str, &str); 15] = [
         "PolicyName: Orders",
         "                  - dynamodb:UpdateItem\n",
         "",
-        "publisher, may, dynamodb:UpdateItem: only copilot/ has it, [\"<table ORDERS_TABLE_NAME of \
-         publisher>\"]",
+        "publisher, may, dynamodb:UpdateItem: copilot/ has [\"<table ORDERS_TABLE_NAME of \
+         publisher>\",\"<table WEBHOOKS_TABLE_NAME of publisher>\"], infrastructure/ has [\"<table \
+         WEBHOOKS_TABLE_NAME of publisher>\"]",
     ),
     (
         "worker.yml",
@@ -219,7 +221,8 @@ const SOWN: [(&str, &str, &str, &str, &str); 15] = [
         " From=publisher-OrdersTopic*",
         "",
         "senders to the queue of promotion: copilot/ has [\"topic ordersTopic of publisher\"], \
-         infrastructure/ has [\"topic ordersTopic of publisher\",\"topic ping of publisher\"]",
+         infrastructure/ has [\"topic ordersTopic of publisher\",\"topic ping of \
+         publisher\",\"topic webhooksTopic of publisher\"]",
     ),
     (
         "fulfilment.yml",

@@ -36,7 +36,7 @@ const TYPES: [(&str, ResourceType); 7] = [
 ];
 
 /// What a local account does not need: the network, tasks, and how they run.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 9] = [
     "AWS::ApplicationAutoScaling::",
     "AWS::CloudFormation::WaitConditionHandle",
     "AWS::EC2::",
@@ -45,6 +45,7 @@ const OTHERS: [&str; 8] = [
     "AWS::ElasticLoadBalancingV2::",
     "AWS::IAM::Role",
     "AWS::Logs::",
+    "AWS::SecretsManager::Secret",
 ];
 
 impl TryFrom<String> for ResourceType {
