@@ -55,12 +55,15 @@ impl Event {
     }
 }
 
-/// The order that a message is about: `order_id`, or `id`, of a JSON object. The Python original
-/// sends no id, so that of SNS is the order's.
+/// Where a message has the id of its order; the last is that of webhooks.
+const ORDER_IDS: [&str; 3] = ["/order_id", "/id", "/data/order_id"];
+
+/// The order that a message is about, if it is a JSON object. The Python original sends no id, so
+/// that of SNS is the order's.
 fn order(message: &Notification) -> Option<String> {
     let body: Value = serde_json::from_str(&message.message).ok()?;
-    let fields = body.as_object()?;
-    let named = ["order_id", "id"].iter().find_map(|name| fields.get(*name)?.as_str());
+    body.as_object()?;
+    let named = ORDER_IDS.iter().find_map(|place| body.pointer(place)?.as_str());
     let id = named.unwrap_or(&message.message_id);
     // Keys of DynamoDB are not empty, and an order's id is short.
     (!id.is_empty() && id.len() <= 100).then(|| id.to_owned())
