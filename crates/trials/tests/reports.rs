@@ -215,7 +215,8 @@ async fn a_failed_attempt_is_shown_and_so_is_the_one_that_succeeds() -> Outcome 
     test.system.start_service("promotion")?;
     let granted = test.see_until(&id, has_coupon).await?;
     let attempts = station(&granted, "promotion")["attempts"].as_array().context("no attempts")?;
-    assert!(attempts.len() > 1 && attempts[0] == first, "{attempts:?}");
+    // A copy of the message may have been attempted at the same time.
+    assert!(attempts.len() > 1 && attempts.iter().any(|it| it == first), "{attempts:?}");
     let last = attempts.last().and_then(Value::as_str).unwrap_or_default();
     assert!(last.contains("granted "), "{attempts:?}");
     test.system.stop().await

@@ -67,7 +67,7 @@ impl Replay {
     ///
     /// # Errors
     ///
-    /// As [`Subscriptions::of`].
+    /// As `Subscriptions::of`.
     pub async fn to(aws: &SdkConfig, url: String) -> anyhow::Result<Self> {
         let sqs = Client::new(aws);
         let get = sqs.get_queue_attributes().queue_url(&url);
