@@ -47,7 +47,7 @@ pub struct Message {
     /// The text, at most 256 KiB together with the attributes.
     pub body: String,
     /// The attributes, which filter policies can match. `traceparent` is added when publishing, and
-    /// so is the mark of a [replay](crate::replay) while a replayed message is handled.
+    /// so is the mark of a replay (see [`crate::replay`]) while a replayed message is handled.
     pub attributes: Vec<(&'static str, Attribute)>,
     /// The message group. A FIFO topic keeps the order within a group. The queues of a standard
     /// topic are fair between groups: many messages of one group do not delay those of another.
