@@ -145,8 +145,9 @@ struct State {
     unavailable: AtomicBool,
     /// Notified when the topic is available again.
     available: Notify,
-    /// When the oldest item was stored that the last sweep found due: milliseconds; 0 without one.
-    oldest_due: AtomicI64,
+    /// When the oldest item was stored that the last sweep found due, by part of the index:
+    /// milliseconds; 0 without one.
+    oldest_due: [AtomicI64; 2],
     /// When the latest of those items was announced that were reported here: milliseconds.
     reported: AtomicI64,
     stopping: CancellationToken,
@@ -167,7 +168,7 @@ impl<A: Announce> Outbox<A> {
                 saturated: AtomicBool::default(),
                 unavailable: AtomicBool::default(),
                 available: Notify::new(),
-                oldest_due: AtomicI64::default(),
+                oldest_due: Default::default(),
                 reported: AtomicI64::default(),
                 stopping: CancellationToken::new(),
                 announcing: TaskTracker::new(),
@@ -238,8 +239,9 @@ impl<A: Announce> Outbox<A> {
 impl State {
     /// The age of the oldest item that is due, or in hand.
     fn oldest_age(&self) -> Duration {
-        let due = self.oldest_due.load(Ordering::Relaxed);
-        let since = Timestamp::from_millisecond(due).ok().filter(|_| due > 0);
+        let due = self.oldest_due.iter().map(|due| due.load(Ordering::Relaxed));
+        let since = due.filter(|due| *due > 0).min();
+        let since = since.and_then(|due| Timestamp::from_millisecond(due).ok());
         let due = since.map(|since| Timestamp::now().duration_since(since));
         let due = due.and_then(|age| age.try_into().ok()).unwrap_or_default();
         self.held.in_hand().1.max(due)

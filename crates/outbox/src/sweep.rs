@@ -51,7 +51,7 @@ impl<A: Announce> Outbox<A> {
 
     /// Sweeps every shard, as long as there is more and the sweep makes progress.
     pub(crate) async fn sweep_all(&self, part: Part) {
-        self.state.oldest_due.store(0, Ordering::Relaxed);
+        self.state.oldest_due[part as usize].store(0, Ordering::Relaxed);
         let mut more = true;
         while more {
             more = false;
@@ -87,8 +87,14 @@ impl<A: Announce> Outbox<A> {
         let keep = stream::iter(held).map(|due| async move { self.keep(due).await });
         keep.buffer_unordered(AT_ONCE).try_collect::<()>().await?;
         let over: Vec<_> = others.into_iter().filter(|due| due.due_at() < now).collect();
-        self.note_oldest(&over);
-        self.log(shard, now, &over);
+        if let Some(oldest) = self.note_oldest(Part::Waiting, &over) {
+            tracing::info!(
+                outbox.shard = shard,
+                outbox.overdue = over.len(),
+                outbox.oldest_seconds = now.duration_since(oldest).as_secs(),
+                "announcing overdue items"
+            );
+        }
         let claimed = self.claim_all(over).await?;
         Ok(is_full && kept + claimed > 0)
     }
@@ -97,7 +103,7 @@ impl<A: Announce> Outbox<A> {
     /// and the first of all as a probe. True as for [`Outbox::sweep_waiting`].
     pub(crate) async fn sweep_announced(&self, shard: u32) -> anyhow::Result<bool> {
         let page = self.table.due(shard, Part::Announced, Timestamp::now()).await?;
-        self.note_oldest(&page);
+        self.note_oldest(Part::Announced, &page);
         let is_full = page.len() == PAGE;
         let reported = self.state.reported.load(Ordering::Relaxed);
         let is_lost = |due: &Due| {
@@ -161,29 +167,14 @@ impl<A: Announce> Outbox<A> {
         failure.map_or(Ok(claimed), Err)
     }
 
-    /// When the oldest of these items was stored.
-    fn oldest(&self, due: &[Due]) -> Option<Timestamp> {
+    /// Notes and returns when the oldest of these items was stored.
+    fn note_oldest(&self, part: Part, due: &[Due]) -> Option<Timestamp> {
         let read = due.iter().filter_map(|due| self.announce.read(&due.item).ok());
-        read.map(|entry| self.announce.key(&entry).stored_at).min()
-    }
-
-    fn note_oldest(&self, due: &[Due]) {
-        if let Some(oldest) = self.oldest(due) {
-            let (oldest, noted) = (oldest.as_millisecond(), &self.state.oldest_due);
-            let _ = noted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |before| {
-                (before == 0 || oldest < before).then_some(oldest)
-            });
-        }
-    }
-
-    fn log(&self, shard: u32, now: Timestamp, over: &[Due]) {
-        if let Some(oldest) = self.oldest(over) {
-            tracing::info!(
-                outbox.shard = shard,
-                outbox.overdue = over.len(),
-                outbox.oldest_seconds = now.duration_since(oldest).as_secs(),
-                "announcing overdue items"
-            );
-        }
+        let oldest = read.map(|entry| self.announce.key(&entry).stored_at).min()?;
+        let (millis, noted) = (oldest.as_millisecond(), &self.state.oldest_due[part as usize]);
+        let _ = noted.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |before| {
+            (before == 0 || millis < before).then_some(millis)
+        });
+        Some(oldest)
     }
 }

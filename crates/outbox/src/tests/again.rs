@@ -1,8 +1,11 @@
 //! An item that was announced and not reported is announced again, and never in storms.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Announcements, SHARD, TestAccount, settled};
+use crate::table::Part;
 
 /// Announces overdue items, which nobody reports.
 async fn announced(account: &TestAccount, ids: &[&str]) {
@@ -97,4 +100,19 @@ async fn a_process_that_crashes_while_it_announces_again_loses_nothing() {
     outbox.sweep_waiting(SHARD).await.unwrap();
     settled(&outbox).await;
     assert_eq!(announcements.announced(), ["one"]);
+}
+
+#[tokio::test]
+async fn the_age_of_what_nobody_reports_is_shown_until_the_next_look_at_it() {
+    let (account, announcements) = (TestAccount::start().await, Announcements::default());
+    announced(&account, &["one"]).await;
+    let outbox = account.outbox(&announcements);
+    assert_eq!(outbox.state.oldest_age(), Duration::ZERO);
+    outbox.sweep_all(Part::Announced).await;
+    settled(&outbox).await;
+    // The sweeps for what is not announced come more often, and find nothing.
+    outbox.sweep_all(Part::Waiting).await;
+    assert!(outbox.state.oldest_age() > Duration::ZERO);
+    outbox.sweep_all(Part::Announced).await;
+    assert_eq!(outbox.state.oldest_age(), Duration::ZERO, "it is not due");
 }
