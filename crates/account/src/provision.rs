@@ -20,6 +20,7 @@ use deployment::{
     },
     description::{Kind, Service as Description, ServiceQueue, Variable},
 };
+use pubsub::env;
 use tokio::task::JoinSet;
 
 mod request;
@@ -157,7 +158,14 @@ impl Target {
     /// use the access key as the account.
     pub fn administrator() -> BTreeMap<String, String> {
         let names = [ACCESS_KEY, SECRET_KEY].into_iter();
-        names.map(|name| (name.to_owned(), from_env(name, DUMMY_CREDENTIAL))).collect()
+        names
+            .map(|name| {
+                (
+                    name.to_owned(),
+                    env::optional(name).unwrap_or_else(|| DUMMY_CREDENTIAL.to_owned()),
+                )
+            })
+            .collect()
     }
 
     /// The variables by which an AWS SDK signs as a service with the role called `role`.
@@ -191,11 +199,6 @@ impl Target {
             .credentials_provider(aws_sdk_sqs::config::SharedCredentialsProvider::new(credentials))
             .build()
     }
-}
-
-fn from_env(name: &str, default: &str) -> String {
-    (std::env::var(name).ok().filter(|value| !value.is_empty()))
-        .unwrap_or_else(|| default.to_owned())
 }
 
 /// Reads the files of a deployment in `directory`, and creates their resources at `target`.

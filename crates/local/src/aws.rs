@@ -54,7 +54,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let shutdown = shutdown::on_signal()?;
-    let deployment = deployment::read(&args.files.directory(), &args.files.environment)?;
+    let deployment = args.files.read()?;
     let settings = endpoint::Settings {
         listen: SocketAddr::new(args.host, args.port),
         public_host: args.public_host,

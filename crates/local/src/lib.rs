@@ -10,6 +10,7 @@ pub mod events;
 
 pub mod build;
 pub mod guard;
+pub mod inspect;
 pub mod log;
 pub mod port;
 pub mod process;

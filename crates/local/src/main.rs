@@ -17,6 +17,8 @@ mod weather;
 
 mod webhook;
 
+mod ask;
+
 mod terminal;
 
 mod outbox_list;

@@ -1,14 +1,12 @@
 //! `local outbox`: orders that are not announced, or announced and never reported.
 
-use std::{cmp::Reverse, io::Write as _, path::PathBuf, process::ExitCode, time::Duration};
+use std::{cmp::Reverse, io::Write as _, process::ExitCode, time::Duration};
 
-use account::provision::ENVIRONMENT;
 use anyhow::Context as _;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use local::{
-    build,
-    dead_letters::command::{account, in_words},
+    inspect::{account, age, in_words},
     tables,
 };
 use outbox::{
@@ -18,30 +16,27 @@ use outbox::{
 use pubsub::env::Misconfigured;
 use serde_json::json;
 
+use crate::up::Files;
+
 /// The most that are listed.
 const LIMIT: usize = 1_000;
 
 /// The options of `outbox`.
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// The environment, one of copilot/environments
-    #[arg(long = "env", value_name = "NAME", default_value = ENVIRONMENT)]
-    environment: String,
-    /// The directory with the files, copilot or infrastructure [default: the workspace's copilot]
-    #[arg(long, value_name = "DIR")]
-    from: Option<PathBuf>,
     /// Leave out what was stored less than this many seconds ago
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
     older_than: u64,
     /// Print JSON, for scripts
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    files: Files,
 }
 
 /// Lists the outbox, the oldest first.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let deployment =
-        deployment::read(&build::files_directory(args.from.as_deref()), &args.environment)?;
+    let deployment = args.files.read()?;
     let aws = account().await?;
     let prefix = format!("{}-{}-", deployment.application, deployment.environment);
     let tables = tables::with_index(&aws, &prefix, INDEX).await?;
@@ -104,8 +99,4 @@ fn stored_at(waiting: &Waiting) -> Timestamp {
         _ => None,
     };
     millis.and_then(|it| Timestamp::from_millisecond(it).ok()).unwrap_or_default()
-}
-
-fn age(time: Timestamp) -> Duration {
-    Timestamp::now().duration_since(time).try_into().unwrap_or_default()
 }

@@ -70,7 +70,7 @@ impl Drop for Announcement {
 
 /// Writes the file for this user alone: it holds secrets.
 fn write(file: &Path, text: &str) -> io::Result<()> {
-    // The permissions are those of its creation, so it is created anew.
+    // An existing file keeps its permissions, so it is deleted first.
     match fs::remove_file(file) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}

@@ -9,12 +9,8 @@ use std::{
 use anyhow::Context as _;
 use clap::builder::RangedU64ValueParser;
 use fake::{Fake as _, faker::name::en::FirstName};
-use http_body_util::{BodyExt as _, Full};
-use hyper::{Request, StatusCode, body::Bytes, header::CONTENT_TYPE};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
+use http_body_util::Full;
+use hyper::{Request, StatusCode, header::CONTENT_TYPE};
 use jiff::SignedDuration;
 use local::running::Running;
 use pubsub::{
@@ -25,8 +21,10 @@ use rand::RngExt as _;
 use serde_json::json;
 use tokio::{
     task::JoinSet,
-    time::{MissedTickBehavior, interval, timeout},
+    time::{MissedTickBehavior, interval},
 };
+
+use crate::ask::{Client, ask, client};
 
 const DEFAULT_PAGE: &str = "http://127.0.0.1:5000";
 /// The most orders that wait for an answer at a time.
@@ -52,8 +50,6 @@ pub struct Args {
     port: Option<u16>,
 }
 
-type Sender = Client<HttpConnector, Full<Bytes>>;
-
 /// What became of the orders so far.
 #[derive(Default)]
 struct Count {
@@ -75,7 +71,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         (None, Some(Running { page, .. })) => page,
         (None, None) => DEFAULT_PAGE.to_owned(),
     };
-    let client: Sender = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
+    let client = client();
     is_running(&client, &url).await?;
     let Signals { asked, .. } = shutdown::signals()?;
     let started = Instant::now();
@@ -106,11 +102,11 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(if count.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn is_running(client: &Sender, url: &str) -> Result<(), Misconfigured> {
-    let ask =
-        async { client.get(format!("{url}/ping").parse()?).await.map_err(anyhow::Error::from) };
-    let answer = timeout(ANSWER_TIMEOUT, ask).await;
-    if matches!(&answer, Ok(Ok(answer)) if answer.status().is_success()) {
+async fn is_running(client: &Client, url: &str) -> Result<(), Misconfigured> {
+    if let Ok(ping) = Request::get(format!("{url}/ping")).body(Full::default())
+        && let Ok((status, _)) = ask(client, ping, ANSWER_TIMEOUT).await
+        && status.is_success()
+    {
         return Ok(());
     }
     Err(Misconfigured(format!(
@@ -119,7 +115,7 @@ async fn is_running(client: &Sender, url: &str) -> Result<(), Misconfigured> {
 }
 
 /// Sends an order, and returns how long the answer took.
-async fn send(client: Sender, url: String) -> anyhow::Result<Duration> {
+async fn send(client: Client, url: String) -> anyhow::Result<Duration> {
     let customer: String = FirstName().fake();
     let cents = rand::rng().random_range(TOTAL_CENTS);
     let amount = format!("{}.{:02}", cents / 100, cents % 100);
@@ -128,10 +124,7 @@ async fn send(client: Sender, url: String) -> anyhow::Result<Duration> {
         .header(CONTENT_TYPE, "application/json")
         .body(Full::from(body))?;
     let started = Instant::now();
-    let answer = timeout(ANSWER_TIMEOUT, client.request(request)).await;
-    let answer = answer.context("no answer within 10 s")??;
-    let status = answer.status();
-    let body = answer.into_body().collect().await?.to_bytes();
+    let (status, body) = ask(&client, request, ANSWER_TIMEOUT).await?;
     let text = String::from_utf8_lossy(&body);
     anyhow::ensure!(status == StatusCode::CREATED, "{status}: {text}");
     Ok(started.elapsed())

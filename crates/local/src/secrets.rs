@@ -1,8 +1,9 @@
 //! The values of secrets on this machine. On AWS they come from SSM or Secrets Manager.
 
-use std::{collections::BTreeMap, env, fmt};
+use std::{collections::BTreeMap, fmt};
 
 use account::provision::Service;
+use pubsub::env;
 use rand::{RngExt as _, distr::Alphanumeric};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -31,7 +32,7 @@ impl Secrets {
 
     /// The sources of webhooks in the environment, if there are any.
     pub fn from_environment() -> Option<Self> {
-        from_env(WEBHOOK_SECRETS).map(Self::of_webhooks)
+        env::optional(WEBHOOK_SECRETS).map(Self::of_webhooks)
     }
 
     /// These sources of webhooks, as a JSON object of names and lists of secrets.
@@ -49,13 +50,9 @@ impl Secrets {
     /// environment; what is not there either is left out.
     pub fn of(&self, service: &Service) -> BTreeMap<String, String> {
         let names = service.secrets.iter();
-        let value = |name: &String| self.0.get(name).cloned().or_else(|| from_env(name));
+        let value = |name: &String| self.0.get(name).cloned().or_else(|| env::optional(name));
         names.filter_map(|name| Some((name.clone(), value(name)?))).collect()
     }
-}
-
-fn from_env(name: &str) -> Option<String> {
-    env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 impl fmt::Debug for Secrets {

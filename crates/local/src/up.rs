@@ -12,6 +12,7 @@ use account::{
     provision::{ENVIRONMENT, Target},
 };
 use anyhow::Context as _;
+use deployment::{Deployment, Mistake};
 use local::{
     build, guard, port,
     secrets::Secrets,
@@ -92,6 +93,15 @@ impl Files {
     /// The directory with the files.
     pub fn directory(&self) -> PathBuf {
         build::files_directory(self.from.as_deref())
+    }
+
+    /// What they describe.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Mistake`] in them.
+    pub fn read(&self) -> Result<Deployment, Mistake> {
+        deployment::read(&self.directory(), &self.environment)
     }
 }
 

@@ -7,16 +7,13 @@ use account::proxy::{
     weather::{EVERYTHING, Weather},
 };
 use anyhow::Context as _;
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::Full;
 use hyper::{Method, Request, body::Bytes};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
 use jiff::SignedDuration;
 use local::running::Running;
 use pubsub::env::Misconfigured;
-use tokio::time::timeout;
+
+use crate::ask::{ask, client};
 
 const FAIR: &str = "fair";
 /// What runs on this machine answers at once.
@@ -75,11 +72,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     };
     let request = Request::builder().method(method).uri(url).body(Full::<Bytes>::from(body))?;
-    let client =
-        Client::builder(TokioExecutor::new()).build::<_, Full<Bytes>>(HttpConnector::new());
-    let answer = timeout(ANSWER_TIMEOUT, client.request(request)).await.context("no answer")??;
-    let status = answer.status();
-    let text = answer.into_body().collect().await?.to_bytes();
+    let (status, text) = ask(&client(), request, ANSWER_TIMEOUT).await?;
     anyhow::ensure!(status.is_success(), "{status}: {}", String::from_utf8_lossy(&text));
     match serde_json::from_slice::<Option<Weather>>(&text).context("reading the weather")? {
         Some(weather) => println!("{weather}"),

@@ -3,12 +3,8 @@
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
-use http_body_util::{BodyExt as _, Full};
-use hyper::{Request, body::Bytes, header::CONTENT_TYPE};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
+use http_body_util::Full;
+use hyper::{Request, header::CONTENT_TYPE};
 use jiff::Timestamp;
 use local::{running::Running, secrets::Secrets};
 use pubsub::env::Misconfigured;
@@ -16,7 +12,8 @@ use serde_json::{Value, json};
 use standardwebhooks::{
     HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, Webhook,
 };
-use tokio::time::timeout;
+
+use crate::ask::{ask, client};
 
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -81,13 +78,8 @@ pub async fn run(Args { command: Command::Send(args) }: Args) -> anyhow::Result<
         .header(HEADER_WEBHOOK_SIGNATURE, key.sign(&id, now.as_second(), body.as_bytes())?)
         .body(Full::from(body))
         .context("this cannot be sent")?;
-    let client: Client<_, Full<Bytes>> =
-        Client::builder(TokioExecutor::new()).build(HttpConnector::new());
-    let answer = timeout(ANSWER_TIMEOUT, client.request(request)).await;
-    let answer =
-        answer.context("no answer within 10 s")?.with_context(|| format!("asking {url}"))?;
-    let status = answer.status();
-    let body = answer.into_body().collect().await?.to_bytes();
+    let answer = ask(&client(), request, ANSWER_TIMEOUT).await;
+    let (status, body) = answer.with_context(|| format!("asking {url}"))?;
     let problem: Value = serde_json::from_slice(&body).unwrap_or_default();
     let detail = problem["detail"].as_str().unwrap_or("It is stored, and will be announced.");
     println!("{id}: {status}. {detail}");

@@ -15,6 +15,6 @@ pub(crate) const TOPIC_ARNS: &str = "COPILOT_SNS_TOPIC_ARNS";
 pub struct Misconfigured(pub String);
 
 /// The value of the variable `name`; `None` if it is unset, empty or not Unicode.
-pub(crate) fn optional(name: &str) -> Option<String> {
+pub fn optional(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }

@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use pubsub::env;
+
 /// The account that every embedded resource belongs to.
 pub const ACCOUNT_ID: &str = "000000000000";
 /// The region if the environment variables name none.
@@ -41,6 +43,6 @@ impl Settings {
 pub fn region() -> String {
     ["AWS_REGION", "AWS_DEFAULT_REGION"]
         .into_iter()
-        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()))
+        .find_map(env::optional)
         .unwrap_or_else(|| DEFAULT_REGION.to_owned())
 }

@@ -1,27 +1,24 @@
 //! `local dead-letters`: lists, shows, redrives and purges dead letters.
 
 use std::{
-    env,
     io::{BufRead as _, IsTerminal as _, Write as _},
     path::PathBuf,
     process::ExitCode,
-    time::Duration,
 };
 
-use account::{
-    endpoint,
-    provision::{ENVIRONMENT, Target},
-};
+use account::provision::ENVIRONMENT;
 use anyhow::Context as _;
 use aws_sdk_sqs::Client;
 use clap::Subcommand;
 use deployment::{Deployment, description::ServiceQueue};
 use pubsub::env::Misconfigured;
 use serde_json::json;
-use tokio::net::TcpStream;
 
 use super::{DeadLetters, Redriven, age};
-use crate::{build, running::Running, system::DEFAULT_AWS_PORT};
+use crate::{
+    build,
+    inspect::{account, in_words},
+};
 
 /// The options of `dead-letters`.
 #[derive(clap::Args, Debug)]
@@ -103,38 +100,6 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     writeln!(anstream::stdout(), "{text}").context("printing")?;
     Ok(code)
-}
-
-/// The account that the environment names: a local endpoint, or AWS in a region. If it names none,
-/// the account of a running `local`.
-///
-/// # Errors
-///
-/// [`Misconfigured`] if nothing answers.
-pub async fn account() -> anyhow::Result<aws_config::SdkConfig> {
-    let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    if let Some(endpoint_url) = set("AWS_ENDPOINT_URL") {
-        let region = endpoint::region();
-        return Ok(Target::elsewhere(endpoint_url, region).config().await);
-    }
-    if set("AWS_REGION").or_else(|| set("AWS_DEFAULT_REGION")).is_some() {
-        return Ok(pubsub::aws::config().await);
-    }
-    let region = endpoint::region();
-    if let Some(Running { aws, .. }) = Running::find() {
-        return Ok(Target::elsewhere(aws, region).config().await);
-    }
-    // In a container, for example.
-    let running = format!("127.0.0.1:{DEFAULT_AWS_PORT}");
-    if TcpStream::connect(&running).await.is_err() {
-        return Err(Misconfigured(format!(
-            "no account answers at {running}: start `cargo run -p local`, or set AWS_ENDPOINT_URL \
-             to the endpoint that it prints, or AWS_REGION and credentials for AWS"
-        ))
-        .into());
-    }
-    let endpoint_url = format!("http://{running}");
-    Ok(Target::elsewhere(endpoint_url, region).config().await)
 }
 
 /// The services with a queue, and their queues.
@@ -258,15 +223,4 @@ fn confirmed(service: &str, count: usize) -> anyhow::Result<bool> {
     let mut answer = String::new();
     std::io::stdin().lock().read_line(&mut answer)?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
-}
-
-/// An age in its largest unit: `3 d`, `2 h`, `5 min` or `40 s`.
-pub fn in_words(age: Duration) -> String {
-    let seconds = age.as_secs();
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3_600 => format!("{} min", seconds / 60),
-        3_600..86_400 => format!("{} h", seconds / 3_600),
-        _ => format!("{} d", seconds / 86_400),
-    }
 }

@@ -24,11 +24,7 @@ use super::{
     selection::{Moment, Selected, Selection, no_such_event},
     shown,
 };
-use crate::{
-    build,
-    dead_letters::command::{account, find},
-    tables,
-};
+use crate::{build, dead_letters::command::find, inspect::account, tables};
 
 /// The exit code of a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;

@@ -1,12 +1,11 @@
 //! Events as text and as JSON.
 
 use archive::Event;
-use jiff::Timestamp;
 use orders::event::EVENT_TYPE;
 use pubsub::notification::Notification;
 use serde_json::{Value, json};
 
-use crate::dead_letters::command::in_words;
+use crate::inspect::{age, in_words};
 
 /// What the columns of a list are called.
 pub fn head() -> String {
@@ -16,13 +15,12 @@ pub fn head() -> String {
 /// An event as a line, without what a customer typed.
 pub fn line(event: &Event) -> String {
     let message = event.notification();
-    let age = Timestamp::now().duration_since(event.id.at()).try_into().unwrap_or_default();
     let mut what = event_type(&message).to_owned();
     if message.is_caused_by_replay() {
         what += " (replay)";
     }
     let order = event.order.as_deref().unwrap_or("-");
-    let (id, age) = (event.id.to_string(), in_words(age));
+    let (id, age) = (event.id.to_string(), in_words(age(event.id.at())));
     format!("{id:<50}  {age:>6}  {:<24}  {}", escaped(&what), escaped(order))
 }
 

@@ -1,10 +1,10 @@
 //! The AWS endpoint that the environment names.
 
-use std::{env, time::Duration};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use hyper::Uri;
-use pubsub::env::Misconfigured;
+use pubsub::env::{self, Misconfigured};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -21,7 +21,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 ///
 /// [`Misconfigured`] if it is not a URL.
 pub fn from_environment() -> Result<Option<String>, Misconfigured> {
-    let Some(url) = env::var(VARIABLE).ok().filter(|url| !url.is_empty()) else {
+    let Some(url) = env::optional(VARIABLE) else {
         return Ok(None);
     };
     let is_url =
