@@ -86,7 +86,6 @@ impl Timeline {
         }
         let services: Vec<_> = services.iter().map(|name| Station::of(name, reports)).collect();
         let required = &services[..done_when.len()];
-        let is_done = announced_at.is_some() && required.iter().all(Station::is_done);
         // The first service that is not done says how far the order is, or else the last one.
         let telling = required.iter().find(|it| !it.is_done()).or(required.last());
         let state = match telling.filter(|station| station.state != Phase::Waiting) {
@@ -100,7 +99,7 @@ impl Timeline {
             Station::plain("announced", announced_at),
         ];
         stations.extend(services);
-        Self { state, is_done, stations }
+        Self { state, is_done: is_done(announced_at, done_when, reports), stations }
     }
 
     /// With a station for payments, if there are any. They come with the earliest first.
@@ -108,6 +107,16 @@ impl Timeline {
         self.stations.extend(Station::of_payments(payments));
         self
     }
+}
+
+/// Whether an order is done: it was announced, and every service in `done_when` has reported that
+/// it is done.
+pub fn is_done(announced_at: Option<Timestamp>, done_when: &[String], reports: &[Report]) -> bool {
+    let is_done = |service: &String| {
+        let mut done = reports.iter().filter(|report| report.state == State::Done);
+        done.any(|report| report.service == *service)
+    };
+    announced_at.is_some() && done_when.iter().all(is_done)
 }
 
 impl Station {

@@ -9,7 +9,7 @@ use orders::{
     order::Order,
     payment::PaymentEvent,
     report::{Report, State},
-    timeline::Timeline,
+    timeline::{Timeline, is_done},
 };
 use outbox::Item;
 use serde::de::DeserializeOwned;
@@ -55,14 +55,15 @@ impl PlacedOrder {
             .with_payments(&self.payments)
     }
 
+    /// Whether it is done, as the timeline has it.
+    pub fn is_done(&self) -> bool {
+        is_done(self.announced_at, &self.done_when, &self.reports)
+    }
+
     /// How long the order took, if it is done and this report of its last attempt made it so.
     pub fn completed_by(&self, report: &Report) -> Option<Duration> {
-        let is_done = |service: &String| {
-            let mut done = self.reports.iter().filter(|it| it.state == State::Done);
-            done.any(|it| it.service == *service)
-        };
         let counts = report.state == State::Done && self.done_when.contains(&report.service);
-        let at = report.steps.last().filter(|_| counts && self.done_when.iter().all(is_done))?.at;
+        let at = report.steps.last().filter(|_| counts && self.is_done())?.at;
         at.duration_since(self.placed_at).try_into().ok()
     }
 
@@ -78,8 +79,7 @@ impl Watched for PlacedOrder {
     }
 
     fn is_settled(&self) -> bool {
-        // The age comes first: a live order is asked often, and its timeline is made of texts.
-        age(self.changed_at()) >= SETTLE_AFTER && self.timeline().is_done
+        age(self.changed_at()) >= SETTLE_AFTER && self.is_done()
     }
 }
 

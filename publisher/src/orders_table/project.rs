@@ -75,7 +75,7 @@ impl OrdersTable {
     /// Takes an order out of the outbox, and lets it expire, once the last of several services says
     /// so.
     async fn settle(&self, placed: &PlacedOrder, expires_at: Option<String>) -> anyhow::Result<()> {
-        let expires_at = expires_at.filter(|_| placed.timeline().is_done);
+        let expires_at = expires_at.filter(|_| placed.is_done());
         if !placed.is_reported() || (!placed.in_outbox && expires_at.is_none()) {
             return Ok(());
         }

@@ -13,7 +13,7 @@ use super::{progress::place, site::Site};
 const RECEIVED: Outcome = Outcome::Received;
 const FAILED: Outcome = Outcome::Failed;
 
-/// An event of a payment, so many seconds after the first.
+/// An event of a payment, this many seconds after the first.
 fn event(order_id: OrderId, payment: &str, outcome: Outcome, second: i64) -> PaymentEvent {
     let first = Timestamp::UNIX_EPOCH + SignedDuration::from_hours(10);
     PaymentEvent {
