@@ -71,8 +71,7 @@ fn order(message: &Notification) -> Option<String> {
 
 impl EventId {
     fn new(at: Timestamp, message_id: &str) -> anyhow::Result<Self> {
-        let id: Self = format!("{:0DIGITS$}-{message_id}", at.as_millisecond()).parse()?;
-        Ok(id)
+        format!("{:0DIGITS$}-{message_id}", at.as_millisecond()).parse()
     }
 
     /// When SNS took the event.

@@ -88,7 +88,7 @@ impl Webhooks {
         })
     }
 
-    /// `POST /webhooks/{source}`. Whoever mounts it limits the size of bodies.
+    /// `POST /webhooks/{source}`. The service that mounts it limits the size of bodies.
     pub fn routes<S: Clone + Send + Sync + 'static>(&self) -> Router<S> {
         let receiver = self.receiver.clone();
         Router::new().route("/webhooks/{source}", post(receive::receive)).with_state(receiver)

@@ -18,8 +18,9 @@ pub struct History {
     pub keep: Keep,
 }
 
-/// Keeps each event, of whatever type, as SNS sent it. What did not come through SNS is no event,
-/// and poison; what was replayed to this queue is here already, or has expired.
+/// Keeps each event, of whatever type, as SNS sent it. A message that did not come
+/// through SNS is not an event, so it is poison. A message that was replayed to this queue is kept
+/// already, or has expired.
 ///
 /// It is idempotent: a redelivery has the same id, and changes nothing.
 impl Handler<Envelope> for History {

@@ -27,13 +27,19 @@ fn last(arn: &str) -> &str {
 ///
 /// If a manifest is wrong, or names a topic whose events are not described.
 pub async fn document() -> anyhow::Result<Value> {
-    let account = EmbeddedAccount::of_files(&build::copilot_directory()).await?;
-    let application = account.account.application.clone();
-    let prefix = format!("{application}-{ENVIRONMENT}-");
-    let mut system = System { prefix, account, channels: Map::new(), operations: Map::new() };
-    for service in system.account.account.services.clone() {
+    let embedded = EmbeddedAccount::of_files(&build::copilot_directory()).await?;
+    let (account, aws) = (&embedded.account, embedded.target.config().await);
+    let mut system = System {
+        prefix: format!("{}-{ENVIRONMENT}-", account.application),
+        application: account.application.clone(),
+        sns: aws_sdk_sns::Client::new(&aws),
+        sqs: aws_sdk_sqs::Client::new(&aws),
+        channels: Map::new(),
+        operations: Map::new(),
+    };
+    for service in &account.services {
         for (topic, arn) in &service.topics {
-            system.add_topic(&service, topic, arn).await?;
+            system.add_topic(service, topic, arn).await?;
         }
     }
     let System { channels, operations, .. } = system;
@@ -57,7 +63,9 @@ pub async fn document() -> anyhow::Result<Value> {
 struct System {
     /// What the names of topics and queues begin with.
     prefix: String,
-    account: EmbeddedAccount,
+    application: String,
+    sns: aws_sdk_sns::Client,
+    sqs: aws_sdk_sqs::Client,
     channels: Map<String, Value>,
     operations: Map<String, Value>,
 }
@@ -88,7 +96,7 @@ impl System {
                 "address": format!("{{application}}-{{environment}}-{channel}"),
                 "description": first.summary,
                 "parameters": {
-                    "application": {"default": self.account.account.application},
+                    "application": {"default": self.application},
                     "environment": {"default": ENVIRONMENT},
                 },
                 "messages": messages,
@@ -124,7 +132,7 @@ impl System {
     }
 
     async fn subscriptions(&self, topic: &str) -> anyhow::Result<Vec<Subscription>> {
-        let sns = aws_sdk_sns::Client::new(&self.account.target.config().await);
+        let sns = &self.sns;
         let listed = sns.list_subscriptions_by_topic().topic_arn(topic).send().await?;
         let mut subscriptions = Vec::new();
         for listed in listed.subscriptions() {
@@ -139,7 +147,7 @@ impl System {
     }
 
     async fn queue(&self, arn: &str) -> anyhow::Result<Value> {
-        let sqs = aws_sdk_sqs::Client::new(&self.account.target.config().await);
+        let sqs = &self.sqs;
         let url = sqs.get_queue_url().queue_name(last(arn)).send().await?.queue_url;
         let found = sqs.get_queue_attributes().set_queue_url(url);
         let found = found.attribute_names(QueueAttributeName::All).send().await?;
@@ -188,13 +196,14 @@ impl Subscription {
 fn message(event: &EventType) -> (String, Value) {
     let examples = EXAMPLES.iter().filter(|it| it.is_current && it.event == event.name);
     let examples: Vec<_> = examples.map(|it| example(it.file, it.body)).collect();
-    let is_json = event.message_schema()["type"] != "string";
+    let payload = event.message_schema();
+    let is_json = payload["type"] != "string";
     let message = json!({
         "name": event.name,
         "title": event.name,
         "summary": event.summary,
         "contentType": if is_json { "application/json" } else { "text/plain" },
-        "payload": event.message_schema(),
+        "payload": payload,
         "headers": event.attributes_schema(),
         "examples": examples,
     });

@@ -15,14 +15,28 @@ use orders::contract::{EVENTS, EventType};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-/// The schemas of each type of event: of its attributes and of its message.
-static SCHEMAS: LazyLock<Vec<(EventType, [Validator; 2])>> = LazyLock::new(|| {
-    let schemas = EVENTS.iter().map(|event| {
-        let schemas = [event.attributes_schema(), event.message_schema()];
-        (*event, schemas.map(|it| jsonschema::validator_for(&it).expect("a schema")))
-    });
-    schemas.collect()
-});
+/// The schemas of each type of event.
+static SCHEMAS: LazyLock<Vec<Schemas>> = LazyLock::new(|| EVENTS.iter().map(schemas).collect());
+
+struct Schemas {
+    event: EventType,
+    attributes: Validator,
+    message: Validator,
+    /// Whether the message is a text, and not JSON.
+    is_text: bool,
+}
+
+fn schemas(event: &EventType) -> Schemas {
+    let [attributes, message] = [event.attributes_schema(), event.message_schema()];
+    let is_text = message["type"] == "string";
+    let validator = |schema| jsonschema::validator_for(&schema).expect("a schema");
+    Schemas {
+        event: *event,
+        attributes: validator(attributes),
+        message: validator(message),
+        is_text,
+    }
+}
 
 /// What the services of a system publish. Dropping it fails the test if a message is not as the
 /// contract says.
@@ -70,14 +84,11 @@ impl Drop for Contract {
 pub fn event(topic: &str, published: &Published) -> Result<EventType, String> {
     let Published { topic_arn, message, attributes } = published;
     let attributes = json!(attributes);
-    let is_of = |(event, [schema, _]): &&(EventType, [Validator; 2])| {
-        topic == event.topic && schema.is_valid(&attributes)
-    };
-    let Some((event, [_, schema])) = SCHEMAS.iter().find(is_of) else {
+    let is_of = |it: &&Schemas| topic == it.event.topic && it.attributes.is_valid(&attributes);
+    let Some(Schemas { event, message: schema, is_text, .. }) = SCHEMAS.iter().find(is_of) else {
         return Err(format!("{topic_arn} has no event with the attributes {attributes}"));
     };
-    let is_text = event.message_schema()["type"] == "string";
-    let value = if is_text { Ok(json!(message)) } else { serde_json::from_str::<Value>(message) };
+    let value = if *is_text { Ok(json!(message)) } else { serde_json::from_str::<Value>(message) };
     let value = value.map_err(|error| format!("{}: {error}: {message}", event.name))?;
     let wrong = schema.validate(&value);
     wrong.map_err(|wrong| format!("{}: {wrong}, at {}", event.name, wrong.instance_path()))?;
