@@ -2,6 +2,7 @@
 
 use std::{
     io::{IsTerminal as _, Write as _},
+    path::PathBuf,
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -11,7 +12,7 @@ use anyhow::Context as _;
 use archive::{Archive, EventId, INDEX, Order};
 use aws_config::SdkConfig;
 use clap::{Subcommand, value_parser};
-use deployment::{Deployment, copilot};
+use deployment::Deployment;
 use jiff::Timestamp;
 use pubsub::{
     env::Misconfigured,
@@ -39,6 +40,9 @@ pub struct Args {
     /// The environment, one of copilot/environments
     #[arg(long = "env", global = true, value_name = "NAME", default_value = ENVIRONMENT)]
     environment: String,
+    /// The directory with the files, copilot or infrastructure [default: the workspace's copilot]
+    #[arg(long, global = true, value_name = "DIR")] // `--from` is a time here
+    files: Option<PathBuf>,
     /// Print JSON, for scripts
     #[arg(long, global = true)]
     json: bool,
@@ -95,7 +99,8 @@ struct ReplayArgs {
 ///
 /// [`Misconfigured`] for what a person has to fix; otherwise what the endpoint refused.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let deployment = copilot::read(&build::copilot_directory(), &args.environment)?;
+    let files = build::files_directory(args.files.as_deref());
+    let deployment = deployment::read(&files, &args.environment)?;
     let aws = account().await?;
     let archive = archive(&aws, &deployment).await?;
     let mut code = ExitCode::SUCCESS;

@@ -53,9 +53,16 @@ impl Contract {
     /// Checks what is published in an account from now on.
     pub fn of(target: &Target, account: &Account) -> Self {
         let published = target.wiretap.as_ref().map(|wiretap| wiretap.listen());
+        let (topics, sent) = (BTreeMap::new(), BTreeSet::new());
+        let mut contract = Self { topics, published, sent, faults: Vec::new() };
+        contract.know(account);
+        contract
+    }
+
+    /// Takes the topics of `account` for known. Messages to others are faults.
+    pub fn know(&mut self, account: &Account) {
         let topics = account.services.iter().flat_map(|service| &service.topics);
-        let topics = topics.map(|(name, arn)| (arn.clone(), name.clone())).collect();
-        Self { topics, published, sent: BTreeSet::new(), faults: Vec::new() }
+        self.topics.extend(topics.map(|(name, arn)| (arn.clone(), name.clone())));
     }
 
     /// The types of the events that were published so far.

@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    path::{Path, PathBuf},
     process::{self, Output, Stdio},
 };
 
@@ -23,7 +24,10 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+#[path = "../test_system/mod.rs"]
 mod test_system;
+
+mod later;
 
 use test_system::{LOOK_EVERY, TIMEOUT, TestSystem};
 
@@ -52,6 +56,15 @@ async fn printed(test: &TestSystem, arguments: &[&str]) -> anyhow::Result<String
 async fn json(test: &TestSystem, arguments: &[&str]) -> anyhow::Result<Value> {
     let text = printed(test, &[arguments, &["--json"]].concat()).await?;
     serde_json::from_str(&text).context(text)
+}
+
+/// The Copilot files, to be changed, in `directory`.
+fn copy_of_the_files(directory: &Path) -> anyhow::Result<PathBuf> {
+    let copilot = directory.join("copilot");
+    let mut copy = process::Command::new("cp");
+    let copied = copy.arg("-R").args([&build::copilot_directory(), &copilot]).status()?;
+    ensure!(copied.success(), "the Copilot files cannot be copied");
+    Ok(copilot)
 }
 
 /// Every event of the last hour, the oldest first.
@@ -254,37 +267,6 @@ async fn replaying_all_orders_twice_changes_no_order_and_grants_no_second_coupon
 }
 
 #[tokio::test]
-async fn a_subscriber_that_is_added_later_catches_up_on_the_past() -> Outcome {
-    let test = TestSystem::start().await?;
-    let sns = aws_sdk_sns::Client::new(&test.aws);
-    let queue = test.queue("promotion")?.arn;
-    let subscriptions = sns.list_subscriptions().send().await?.subscriptions.unwrap_or_default();
-    let own = subscriptions.into_iter().find(|it| it.endpoint() == Some(&queue));
-    let own = own.context("promotion is not subscribed")?;
-    let arn = own.subscription_arn().context("no ARN")?;
-    let attributes = sns.get_subscription_attributes().subscription_arn(arn).send().await?;
-    let policy = attributes.attributes.unwrap_or_default().remove("FilterPolicy");
-    sns.unsubscribe().subscription_arn(arn).send().await?;
-    let ids = place(&test, &["50", "120", "200"]).await?;
-    kept_until(&test, |types| count(types, "order.placed") >= 3).await?;
-    assert_eq!(test.items("promotion", "COUPONS_TABLE_NAME").await?.len(), 0);
-
-    let topic = own.topic_arn().context("no topic")?;
-    let subscribe = sns.subscribe().topic_arn(topic).protocol("sqs").endpoint(&queue);
-    let policy = policy.context("no filter policy")?;
-    subscribe.attributes("FilterPolicy", policy).send().await?;
-    let replayed = json(&test, &["replay", "--to", "promotion", "--from", "1h"]).await?;
-    assert!(replayed["filtered"].as_u64() >= Some(1), "{replayed}");
-    for id in &ids[1..] {
-        let order = test.see_until(id, |order| order.to_string().contains("granted")).await?;
-        assert!(order.to_string().contains("20 % off your next order"), "{order}");
-    }
-    let coupons = test.items("promotion", "COUPONS_TABLE_NAME").await?;
-    assert_eq!(coupons.len(), 2, "{coupons:?}");
-    test.system.stop().await
-}
-
-#[tokio::test]
 async fn a_replay_that_is_interrupted_goes_on_where_it_stopped() -> Outcome {
     const ORDERS: usize = 12;
     let test = TestSystem::start().await?;
@@ -347,10 +329,7 @@ async fn an_event_is_kept_before_its_message_is_deleted() -> Outcome {
 #[tokio::test]
 async fn without_history_everything_else_works_and_its_page_says_that_there_is_none() -> Outcome {
     let directory = tempfile::tempdir()?;
-    let copilot = directory.path().join("copilot");
-    let mut copy = process::Command::new("cp");
-    let copied = copy.arg("-R").args([&build::copilot_directory(), &copilot]).status()?;
-    ensure!(copied.success(), "the Copilot files cannot be copied");
+    let copilot = copy_of_the_files(directory.path())?;
     fs::remove_dir_all(copilot.join("history"))?;
     let pipeline = copilot.join("pipelines/pubsub-main/manifest.yml");
     let stages = fs::read_to_string(&pipeline)?;
