@@ -1,7 +1,8 @@
 //! The changes that Copilot makes to the texts of a manifest before it reads them.
 //!
 //! It replaces `${NAME}` by a variable of the shell that deploys, so the result would depend on who
-//! deploys. It also turns a text that is a JSON list of texts into a YAML list.
+//! deploys; only an argument of a build, such as the commit, may. It also turns a text that is a
+//! JSON list of texts into a YAML list.
 
 use super::names::Names;
 use crate::{
@@ -11,6 +12,7 @@ use crate::{
 
 const APPLICATION: &str = "COPILOT_APPLICATION_NAME";
 const ENVIRONMENT: &str = "COPILOT_ENVIRONMENT_NAME";
+const BUILD_ARGUMENTS: &str = "image.build.args.";
 
 /// Checks that Copilot does not change the texts of a manifest.
 ///
@@ -39,6 +41,7 @@ fn walk(value: &Value, key: &str) -> Result<(), Wrong> {
         Data::List(values) => (values.iter().enumerate())
             .try_for_each(|(index, value)| walk(value, &format!("{key}[{index}]"))),
         Data::Text(text) => match &text.expression {
+            Expression::Literal(_) if key.starts_with(BUILD_ARGUMENTS) => Ok(()),
             Expression::Literal(literal) => match mistake(literal) {
                 Some(what) => Err((text.location, format!("{key}: {what}"))),
                 None => Ok(()),

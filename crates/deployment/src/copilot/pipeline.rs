@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use serde::{Deserialize, de::IgnoredAny};
 use serde_saphyr::Spanned;
 
-use super::{manifest::container::Platform, service::ServiceFiles, workspace::Workspace};
+use super::{service::ServiceFiles, workspace::Workspace};
 use crate::{
     bare,
     files::directories,
@@ -26,8 +26,8 @@ struct Pipeline {
     version: Option<Spanned<u32>>,
     #[serde(rename = "source")]
     _source: Source,
-    #[serde(default)]
-    build: Build,
+    #[serde(default, rename = "build")]
+    _build: Build,
     stages: Vec<Stage>,
 }
 
@@ -61,7 +61,8 @@ struct Properties {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Build {
-    image: Option<Spanned<String>>,
+    #[serde(rename = "image")]
+    _image: Option<String>,
     #[serde(rename = "additional_policy")]
     _additional_policy: Option<IgnoredAny>,
 }
@@ -115,7 +116,6 @@ impl Pipeline {
             let place = version.map_or(self.name.referenced, |it| it.referenced);
             return Err((place, format!("version: Copilot needs one, and accepts only {VERSION}")));
         }
-        self.check_image(&workspace.services)?;
         for stage in &self.stages {
             if !workspace.environments.contains(&stage.name.value) {
                 let what = format!("stages.name: there is no environment {:?}", stage.name.value);
@@ -124,25 +124,6 @@ impl Pipeline {
             stage.check(&workspace.services)?;
         }
         Ok(())
-    }
-
-    /// CodeBuild does not emulate processors, so images are built for the processor it runs on.
-    fn check_image(&self, services: &[ServiceFiles]) -> Result<(), Wrong> {
-        let Some(image) = &self.build.image else {
-            return Ok(());
-        };
-        let is_arm = image.value.contains("aarch64");
-        let differs = |service: &&ServiceFiles| {
-            let platform = service.manifest.platform.as_ref().map(|it| it.value);
-            (platform == Some(Platform::Arm)) != is_arm
-        };
-        match services.iter().find(differs) {
-            Some(service) => {
-                let what = format!("build.image: {} has another platform", service.name);
-                Err((image.referenced, what))
-            }
-            None => Ok(()),
-        }
     }
 }
 

@@ -117,17 +117,17 @@ fn the_filter_policies_of_a_service_are_those_of_its_queue() {
 }
 
 #[test]
-fn every_dockerfile_that_a_manifest_names_runs_its_service() {
+fn every_image_is_made_from_the_folder_of_its_service() {
     for service in Workspace::read(&real(), "test").unwrap().services {
         let manifest = fs::read_to_string(&service.file).unwrap();
-        let named = manifest.lines().find_map(|it| it.trim().strip_prefix("dockerfile: "));
-        let Some(named) = named else {
+        let named = |key| manifest.lines().find_map(|it| it.trim().strip_prefix(key));
+        let Some(folder) = named("FOLDER: ") else {
             continue;
         };
-        let dockerfile = real().join("..").join(named);
-        let content = fs::read_to_string(&dockerfile).unwrap_or_default();
-        let binary = format!("ENTRYPOINT [\"/usr/local/bin/{}\"]", service.name);
-        assert!(content.contains(&binary), "{} does not run {binary}", dockerfile.display());
+        let root = real().join("..");
+        let package = fs::read_to_string(root.join(folder).join("Cargo.toml")).unwrap_or_default();
+        assert!(package.contains(&format!("name = {:?}", service.name)), "{folder}");
+        assert!(root.join(named("dockerfile: ").unwrap()).is_file());
     }
 }
 

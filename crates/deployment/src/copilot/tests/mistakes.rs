@@ -50,7 +50,7 @@ fn mistakes_in_a_manifest_are_found_at_their_place() {
         ("range: 1-4", "range: 4-1", "range"),
         ("range: 1-4", "rang: 1-4", "rang"),
         ("msg_processing_time: 500ms", "msg_time: 500ms", "msg_time"),
-        ("platform: linux/x86_64", "platform: linux/x86", "platform"),
+        ("platform: linux/arm64", "platform: linux/arm65", "platform"),
         ("rolling: default", "rolling: defualt", "defualt"),
         ("  retention: 14", "  retention: 15", "retention"),
         ("    deployment:\n      r", "    deploymnet:\n      r", "deploymnet"),

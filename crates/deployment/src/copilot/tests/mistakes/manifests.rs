@@ -4,8 +4,10 @@ use super::{FULFILMENT, PROMOTION, PUBLISHER, found, found_in};
 
 #[test]
 fn sizes_platforms_and_images_that_fargate_does_not_run_are_found() {
-    let command = "    command: [\"CMD\", \"/usr/local/bin/fulfilment\", \"healthcheck\"]\n";
-    let build = "  build:\n    dockerfile: subscribers/fulfilment/Dockerfile\n    context: .\n";
+    let command = "    command: [\"CMD\", \"/usr/local/bin/service\", \"healthcheck\"]\n";
+    let build = "  build:\n    dockerfile: Dockerfile\n    context: .\n    args:\n      \
+                 FOLDER: subscribers/fulfilment\n      REVISION: ${REVISION} # of the shell that \
+                 deploys: the commit\n";
     let cases = [
         ("memory: 512", "memory: 768", "memory: 768", "memory: with a cpu of 256"),
         ("cpu: 256", "cpu: 300", "cpu: 300", "cpu: Fargate has [256, 512,"),
@@ -49,7 +51,6 @@ fn counts_that_copilot_rejects_are_found() {
     let delay = "  queue_delay:\n    acceptable_latency: 1m\n    msg_processing_time: 500ms\n";
     let cases = [
         (delay, "", "range: 1-2", "count.range: it needs a metric"),
-        (delay, "  spot: 1\n", "range: 1-2", "count.range: count.spot excludes it"),
         ("    acceptable_latency: 1m\n", "", "    msg_processing", "count.queue_delay: it needs"),
         ("latency: 1m", "latency: 9ms", "    acceptable", "not be above acceptable_latency"),
         ("time: 500ms", "time: 0s", "    acceptable", "msg_processing_time should be above 0"),
@@ -63,14 +64,17 @@ fn counts_that_copilot_rejects_are_found() {
     ];
     found_in(FULFILMENT, &cases);
 
+    let x86 = (FULFILMENT, "platform: linux/arm64", "platform: linux/amd64");
+    let spot = (FULFILMENT, delay, "  spot: 1\n");
+    found(&[x86, spot], FULFILMENT, "range: 1-2", "count.range: count.spot excludes it");
+
     let delay = "  queue_delay: {acceptable_latency: 1m, msg_processing_time: 1s}";
     let what = "count.queue_delay: a Load Balanced Web Service has no such metric";
     found_in(PUBLISHER, &[("  requests: 600", delay, "  queue_delay", what)]);
 
-    let arm = ("fulfilment/manifest.yml", "platform: linux/x86_64", "platform: linux/arm64");
     let spot = (FULFILMENT, "range: 1-2", "range: {min: 1, max: 2, spot_from: 1}");
     let what = "count.range.spot_from: Fargate Spot has no ARM processors";
-    found(&[arm, spot], FULFILMENT, "range: {", what);
+    found(&[spot], FULFILMENT, "range: {", what);
 
     let nowhere = [(FULFILMENT, "  range: 1-4\n", ""), (FULFILMENT, "      range: 1-2\n", "")];
     let edits = [nowhere[0], nowhere[1], (FULFILMENT, "    count:\n", "")];

@@ -10,7 +10,6 @@ fn mistakes_in_a_pipeline_are_found() {
         ("name: pubsub-main", "name: main", "name: main", "but its directory is \"pubsub-main\""),
         ("version: 1", "version: 2", "version: 2", "version: Copilot needs one"),
         ("version: 1\n", "", "name: pubsub-main", "version: Copilot needs one"),
-        ("x86_64-standard", "aarch64-standard", "  image:", "build.image: publisher has another"),
         ("provider: GitHub", "provider: Gitlab", "  provider", "Gitlab"),
         ("- name: test", "- name: tset", "- name: tset", "there is no environment \"tset\""),
         (

@@ -40,7 +40,7 @@ fn a_duration_without_quotes_or_unit_is_found_even_if_it_is_zero() {
 fn values_that_copilot_takes_are_taken() {
     let cases = [
         (FULFILMENT, "tracing: awsxray", "tracing: AWSXRAY"),
-        (FULFILMENT, "platform: linux/x86_64", "platform: Linux/X86_64"),
+        (FULFILMENT, "platform: linux/arm64", "platform: Linux/X86_64"),
         (FULFILMENT, "rolling: default", "rolling: Default"),
         (FULFILMENT, "rolling: recreate", "rolling: Recreate"),
         (FULFILMENT, "timeout: 60s", "timeout: \"0\""),

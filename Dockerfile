@@ -1,0 +1,129 @@
+# The image of a service, from its folder, for the processor that the image is for:
+#
+#     docker build --build-arg FOLDER=publisher .
+#     docker build --build-arg FOLDER=subscribers/fulfilment --platform linux/arm64 .
+#
+# All services have the same stages down to `library`, so these are built once for all of them, and a
+# change to one service builds only that one. The compiler runs on the processor of the machine that
+# builds, whatever the image is for: an emulated one takes ten times as long.
+
+FROM --platform=$BUILDPLATFORM rust:1.95-slim-bookworm AS compiler
+WORKDIR /workspace
+# Writes the names and versions of all crates into the binary, for scanners.
+RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+    cargo install --locked --quiet --root /usr/local cargo-auditable@0.7.7
+COPY rust-toolchain.toml /
+ARG BUILDARCH TARGETARCH
+# The very version that rust-toolchain.toml names, without the tools for people. For another
+# processor also its standard library, and a C compiler.
+RUN case $TARGETARCH in \
+      amd64) target=x86_64 gcc=x86-64-linux-gnu ;; \
+      arm64) target=aarch64 gcc=aarch64-linux-gnu ;; \
+      *) echo "there are no images for $TARGETARCH, only for amd64 and arm64" >&2; exit 64 ;; \
+    esac \
+ && version=$(sed -n 's/^channel = "\(.*\)"/\1/p' /rust-toolchain.toml) \
+ && if [ "$(rustc --version | cut -d ' ' -f 2)" != "$version" ]; then \
+      rustup toolchain install --profile minimal "$version" && rustup default "$version"; \
+    fi \
+ && if [ "$TARGETARCH" != "$BUILDARCH" ]; then \
+      apt-get update \
+      && apt-get install -y --no-install-recommends "gcc-$gcc" "libc6-dev-$TARGETARCH-cross" \
+      && { [ -d "$(rustc --print sysroot)/lib/rustlib/$target-unknown-linux-gnu" ] \
+           || rustup target add "$target-unknown-linux-gnu"; }; \
+    fi \
+ && printf '[build]\ntarget = "%s"\n[target.%s]\nlinker = "%s"\n' \
+      "$target-unknown-linux-gnu" "$target-unknown-linux-gnu" "$target-linux-gnu-gcc" \
+      >"$CARGO_HOME/config.toml"
+
+FROM compiler AS manifests
+COPY . .
+# Keeps only the manifests, and empties the sources that cargo requires: building the dependencies
+# depends on nothing else.
+RUN find . -type f ! -name 'Cargo.*' ! -path '*/src/lib.rs' ! -path '*/main.rs' -delete \
+ && find . -type d -empty -delete \
+ && for source in $(find . -name '*.rs'); do \
+      printf '//! Empty.\n\n/// Does nothing.\npub fn main() {}\n' >$source; \
+    done
+
+# The AWS account for docker-compose.yml: `--target aws`. It is never deployed, so a short build
+# matters more than a small image.
+
+FROM compiler AS aws-dependencies
+COPY --from=manifests /workspace .
+ENV CARGO_PROFILE_DEV_DEBUG=none CARGO_PROFILE_DEV_STRIP=symbols CARGO_INCREMENTAL=0
+RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+    cargo build --locked --package local
+
+FROM aws-dependencies AS aws-build
+COPY crates/pubsub crates/pubsub
+COPY crates/orders crates/orders
+COPY crates/outbox crates/outbox
+COPY crates/archive crates/archive
+COPY crates/deployment crates/deployment
+COPY crates/account crates/account
+COPY crates/local crates/local
+# COPY keeps modification times. Without touch, cargo would use the build of the empty sources.
+RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+    touch crates/*/src/lib.rs crates/local/src/main.rs \
+ && cargo build --locked --package local \
+ && cp "$(echo target/*/debug/local)" /local
+
+FROM gcr.io/distroless/cc-debian12:nonroot AS aws
+WORKDIR /workspace
+COPY --from=aws-build /local /usr/local/bin/local
+COPY copilot copilot
+EXPOSE 4566
+# The services wait for it.
+HEALTHCHECK --interval=1s --timeout=5s --retries=30 \
+    CMD ["/usr/local/bin/local", "aws", "--health-port", "8080", "--healthcheck"]
+ENTRYPOINT ["/usr/local/bin/local"]
+CMD ["aws", "--host", "0.0.0.0", "--public-host", "aws", "--health-port", "8080"]
+ARG REVISION
+LABEL org.opencontainers.image.title="local" \
+      org.opencontainers.image.description="The AWS account on a laptop" \
+      org.opencontainers.image.licenses="MIT-0" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.revision="$REVISION"
+
+# The services.
+
+FROM compiler AS dependencies
+COPY --from=manifests /workspace .
+# All services are built together, here and below. One service alone enables fewer features of the
+# dependencies, which would compile them again.
+ENV SERVICES="--workspace --exclude local --exclude trials --exclude account --exclude deployment"
+RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+    cargo auditable build --locked --release $SERVICES
+
+FROM dependencies AS library
+COPY crates/pubsub crates/pubsub
+COPY crates/orders crates/orders
+COPY crates/outbox crates/outbox
+COPY crates/archive crates/archive
+COPY crates/webhooks crates/webhooks
+COPY crates/web crates/web
+COPY crates/flow crates/flow
+# As above.
+RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+    touch crates/*/src/lib.rs && cargo auditable build --locked --release $SERVICES
+
+FROM library AS build
+ARG FOLDER
+COPY $FOLDER $FOLDER
+RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+    touch "$FOLDER/src/main.rs" \
+ && cargo auditable build --locked --release $SERVICES --bin "$(basename "$FOLDER")" \
+ && cp "$(echo target/*/release/"$(basename "$FOLDER")")" /service
+
+FROM gcr.io/distroless/cc-debian12:nonroot
+COPY --from=build /service /usr/local/bin/service
+HEALTHCHECK --interval=15s --timeout=5s --start-period=10s --retries=3 \
+    CMD ["/usr/local/bin/service", "healthcheck"]
+ENTRYPOINT ["/usr/local/bin/service"]
+# Set after the build, so that a new revision does not compile anything.
+ARG FOLDER REVISION
+ENV REVISION=$REVISION
+LABEL org.opencontainers.image.title="$FOLDER" \
+      org.opencontainers.image.licenses="MIT-0" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.revision="$REVISION"
