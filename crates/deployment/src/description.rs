@@ -12,6 +12,9 @@ use crate::cloudformation::{
 
 pub mod operation;
 
+pub mod measure;
+pub mod scaling;
+
 use self::operation::Operation;
 
 /// An application in one environment.

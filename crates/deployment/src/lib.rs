@@ -15,6 +15,7 @@ pub mod infrastructure;
 
 mod bare;
 mod mistake;
+mod scaling;
 
 mod files;
 mod within;

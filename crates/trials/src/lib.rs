@@ -1,10 +1,12 @@
-//! Tests of the whole system: fault injection, the benchmark, the contract of the events and, under
-//! `tests/`, the end-to-end tests.
+//! Tests of the whole system: fault injection, the benchmark, the contract of the events, the
+//! scaling of the workers and, under `tests/`, the end-to-end tests.
 
 pub mod chaos;
 
 pub mod bench;
 
 pub mod contract;
+
+pub mod scaling;
 
 mod usage;

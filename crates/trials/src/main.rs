@@ -5,12 +5,13 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use deployment::Mistake;
 use pubsub::env::Misconfigured;
-use trials::{bench, chaos, contract};
+use trials::{bench, chaos, contract, scaling};
 
 /// Wrong usage or a mistake in a file: running it again would not help.
 const EXIT_USAGE: u8 = 64;
 
-/// Tests of the whole system: fault injection, the benchmark, and the contract of the events.
+/// Tests of the whole system: fault injection, the benchmark, the contract of the events, and the
+/// scaling.
 ///
 /// Exits with 0 if the test passes, with 1 if it fails, and with 64 if an option or a file is
 /// wrong.
@@ -30,6 +31,8 @@ enum Command {
     /// Writes docs/events from the types of the events and the manifests, and says what would break
     /// for subscribers of the last release
     Contract(contract::Args),
+    /// Runs the scaling of the workers on a virtual clock, and writes docs/scaling.md
+    Scaling(scaling::Args),
     /// Empties a queue, for the benchmark
     #[command(hide = true)]
     Worker,
@@ -62,6 +65,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Ok(if lost_none { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::Contract(args) => contract::run(&args).await,
+        Command::Scaling(args) => scaling::run(&args),
         Command::Worker => bench::worker().await.map(|()| ExitCode::SUCCESS),
     }
 }

@@ -6,10 +6,11 @@ use std::collections::BTreeMap;
 use super::outline::Outline;
 use crate::{
     cloudformation::{
-        expression::{Data, Text, Value},
+        expression::{Data, Expression, Text, Value},
         template::messaging::Queue,
     },
     mistake::Wrong,
+    scaling::{self, POLICY, Policies},
     within::Within,
 };
 
@@ -29,6 +30,8 @@ pub struct Patched {
     pub stop_timeout_seconds: Option<u32>,
     /// The image of the collector of spans.
     pub collector_image: Option<String>,
+    /// What it scales by, besides what the manifest says.
+    pub scaling: Policies,
 }
 
 impl Patched {
@@ -36,15 +39,17 @@ impl Patched {
     ///
     /// # Errors
     ///
-    /// The first property of a queue that is not understood here. It comes from a patch.
+    /// The first property of a queue or a scaling policy that is not understood here. It comes
+    /// from a patch.
     pub fn of(outline: &Outline) -> Result<Self, Wrong> {
-        let mut patched = Self::default();
+        let mut patched = Self { scaling: scaling_of(outline)?, ..Self::default() };
         for (id, resource) in outline.resources() {
             let at = |path: &[&str]| resource.at(path);
             match at(&["Type"]).and_then(Value::as_literal) {
                 Some("AWS::CloudWatch::Alarm") => {
-                    let properties = at(&["Properties"]).cloned();
-                    patched.alarms.extend(properties.map(|it| (id.clone(), it)));
+                    let properties =
+                        at(&["Properties"]).filter(|it| !sets_off_a_policy(outline, it));
+                    patched.alarms.extend(properties.map(|it| (id.clone(), it.clone())));
                 }
                 Some("AWS::SQS::Queue") if !OWN_QUEUES.contains(&id.as_str()) => {
                     patched.queues.insert(id.clone(), queue(at(&["Properties"]))?);
@@ -66,6 +71,39 @@ impl Patched {
             }
         }
         Ok(patched)
+    }
+}
+
+/// The resources of a type, with their properties.
+fn of_type<'a>(outline: &'a Outline, wanted: &str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+    outline.resources().filter_map(move |(id, resource)| {
+        let kind = resource.at(&["Type"]).and_then(Value::as_literal);
+        let properties = resource.at(&["Properties"]).filter(|_| kind == Some(wanted))?;
+        Some((id.as_str(), properties))
+    })
+}
+
+/// The policies that patches add. Copilot's own are in the outline without their values.
+fn policies(outline: &Outline) -> impl Iterator<Item = (&str, &Value)> {
+    let has_type = |it: &Value| it.at(&["PolicyType"]).and_then(Value::as_literal).is_some();
+    of_type(outline, POLICY).filter(move |(_, policy)| has_type(policy))
+}
+
+fn sets_off_a_policy(outline: &Outline, alarm: &Value) -> bool {
+    scaling::sets_off(alarm, policies(outline).map(|(id, _)| id))
+}
+
+fn scaling_of(outline: &Outline) -> Result<Policies, Wrong> {
+    let alarms = of_type(outline, "AWS::CloudWatch::Alarm").collect();
+    let read = scaling::read(&policies(outline).collect(), &alarms, &text, OWN_QUEUES[0]);
+    read.map_err(|(place, what)| (place, format!("value: {what}")))
+}
+
+/// A text, in which a resource stands for its attributes.
+fn text(expression: &Expression) -> String {
+    match expression {
+        Expression::Literal(it) | Expression::Ref(it) | Expression::Attribute(it, _) => it.clone(),
+        Expression::Join(_) | Expression::Import(_) | Expression::Call(_) => String::new(),
     }
 }
 

@@ -1,8 +1,8 @@
 //! How the tasks of a service run: their size, their health, and their number.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
+
+use super::scaling::Scaling;
 
 /// How the tasks of a service run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -86,42 +86,4 @@ pub struct Balancing {
     pub grace_period_seconds: u32,
     /// The time that requests under way have before a task stops.
     pub deregistration_delay_seconds: u32,
-}
-
-/// How the tasks of a service scale.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Scaling {
-    /// The fewest tasks.
-    pub min_tasks: u32,
-    /// The most tasks.
-    pub max_tasks: u32,
-    /// What it aims at.
-    pub targets: BTreeMap<Metric, Target>,
-}
-
-/// What a service scales by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Metric {
-    /// Percent of the processor.
-    Cpu,
-    /// Percent of the memory.
-    Memory,
-    /// Requests to each task in a minute.
-    Requests,
-    /// The response time, in milliseconds.
-    ResponseTime,
-    /// Messages that wait for each task.
-    Waiting,
-}
-
-/// The value of a metric to aim at, and the pauses after a change.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Target {
-    /// The value.
-    pub value: f64,
-    /// The pause before tasks are taken away.
-    pub scale_in_cooldown_seconds: u32,
-    /// The pause before tasks are added.
-    pub scale_out_cooldown_seconds: u32,
 }

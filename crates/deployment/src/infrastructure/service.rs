@@ -72,7 +72,8 @@ impl Services<'_> {
         let role = self.role(parts).map_err(in_file)?;
         let topics = self.topics(&variables);
         let queue = self.queue(&role);
-        let operation = self.operation(parts).map_err(in_file)?;
+        let mut operation = self.operation(parts).map_err(in_file)?;
+        operation.scaling = self.scaling(parts, queue.as_ref())?;
         Ok(Service {
             name,
             kind: if operation.balancing.is_some() { Kind::Web } else { Kind::Worker },

@@ -115,6 +115,25 @@ fn references_that_lead_nowhere_are_found() {
 }
 
 #[test]
+fn mistakes_in_the_scaling_are_found() {
+    let cases = [
+        ("(FILL(inflight, 0)", "(FIL(inflight, 0)", "InFlight: \"(FIL(inflight, 0)"),
+        ("waiting / tasks", "waiting / task", "no metric has the id task"),
+        ("[!Ref Wake]", "[]", "Resources.Wake: exactly one alarm should set it off"),
+        ("StepAdjustments: [", "StepAdjustment: [", "unknown field `StepAdjustment`"),
+        ("Stat: SampleCount", "Statistic: SampleCount", "unknown field `Statistic`"),
+        ("GreaterThanOrEqualToThreshold", "AtLeast", "unknown variant `AtLeast`"),
+        ("Utilization}", "Utilisation}", "AWS has no metric ECSServiceAverageCPUUtilisation"),
+        ("Period: 60", "Period: 300", "only a Period of 60 is understood here"),
+        ("${Service}-QueueName'", "fulfilment-QueueName'", "is another queue"),
+        ("!Ref MaxTasks", "!Ref Service", "MaxCapacity should be a number"),
+    ];
+    for (old, new, what) in cases {
+        check("scaling.yml", old, new, "scaling.yml", what);
+    }
+}
+
+#[test]
 fn what_aws_would_refuse_later_is_found() {
     let cases = [
         (

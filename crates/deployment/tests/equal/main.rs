@@ -20,7 +20,7 @@ use portrait::portrait;
 const ENVIRONMENT: &str = "test";
 
 /// The differences that are meant: a part of the sentence, and the reason.
-const MEANT: [(&str, &str); 25] = [
+const MEANT: [(&str, &str); 27] = [
     ("alarm on ApproximateAgeOfOldestMessage of <queue of", "after 14 days a message is lost"),
     ("alarm on HTTPCode_Target_5XX_Count of LoadBalancer: only infra", "errors reach a person"),
     ("alarm on UnHealthyHostCount of TargetGroup, LoadBalancer: only infra", "so does this"),
@@ -44,6 +44,8 @@ const MEANT: [(&str, &str); 25] = [
     ("history, variables, HEALTH_PORT: copilot/ has \"8084\"", "each task has its own network"),
     ("promotion, variables, HEALTH_PORT: copilot/ has \"8082\"", "each task has its own network"),
     ("publisher, variables, QUEUE_NAMES: ", "queues are named after other stacks"),
+    (", targets, waiting, measure, expression: ", "a Lambda function of Copilot's divides"),
+    (", targets, waiting, measure, series, ", "and reports a metric of its own"),
     ("senders to the queue of fulfilment: ", "any topic of the publisher that is subscribed"),
     ("senders to the undelivered of promotion: ", "only the topic that it is subscribed to"),
 ];
@@ -113,7 +115,24 @@ impl Drop for Copy {
 }
 
 /// A file, a text in it, what is replaced after that text, and the sentence about it.
-const SOWN: [(&str, &str, &str, &str, &str); 15] = [
+const SOWN: [(&str, &str, &str, &str, &str); 17] = [
+    (
+        "scaling.yml",
+        "  SleepAlarm:",
+        "EvaluationPeriods: 15",
+        "EvaluationPeriods: 5",
+        "promotion, operation, scaling, steps, Sleep, alarm, periods: copilot/ has 15, \
+         infrastructure/ has 5",
+    ),
+    (
+        "scaling.yml",
+        "  InFlight:",
+        "+ 0 * waiting",
+        "+ waiting",
+        "history, operation, scaling, targets, in_flight, measure, expression: copilot/ has \
+         \"(FILL(inflight, 0) + 0 * waiting) / tasks\", infrastructure/ has \
+         \"(FILL(inflight, 0) + waiting) / tasks\"",
+    ),
     (
         "promotion.yml",
         "FilterPolicy",

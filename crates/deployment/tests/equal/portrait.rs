@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use deployment::{
     Deployment,
     cloudformation::{
-        expression::Value,
+        expression::{Expression, Value},
         resolve::{self, known::Known, request::Request},
         stack::Stack,
         template::{Resource, table::Table},
@@ -148,7 +148,9 @@ impl Painter<'_> {
                 let name = format!("senders to the {}", self.names.get(&queues[0])?);
                 Some((name, json!(topics))).filter(|_| !topics.is_empty())
             }
-            (Resource::Alarm(properties), _) => Some(self.alarm(stack, properties)),
+            (Resource::Alarm(properties), _) if !scales(stack, properties) => {
+                Some(self.alarm(stack, properties))
+            }
             _ => None,
         }
     }
@@ -193,6 +195,17 @@ impl Painter<'_> {
         ];
         (name, keys.into_iter().map(|key| (key.to_owned(), property(key))).collect())
     }
+}
+
+/// Whether an alarm changes the number of tasks; then it is part of a service's operation.
+fn scales(stack: &Stack, alarm: &Value) -> bool {
+    let actions = alarm.at(&["AlarmActions"]).map(Value::items).unwrap_or_default();
+    actions.iter().any(|it| match it.as_expression() {
+        Some(Expression::Ref(id)) => stack.resources.get(id).is_some_and(
+            |it| matches!(&it.value, Resource::Other(kind, _) if kind.ends_with("::ScalingPolicy")),
+        ),
+        _ => false,
+    })
 }
 
 fn table(table: &Table) -> Json {

@@ -8,7 +8,11 @@ use crate::{
         },
         service::ServiceFiles,
     },
-    description::operation::{Operation, Processor, Replacement},
+    description::{
+        operation::{Operation, Processor, Replacement},
+        scaling::Scaling,
+    },
+    scaling::Policies,
     yaml::ShortOr,
 };
 
@@ -40,8 +44,16 @@ pub fn of(files: &ServiceFiles) -> Operation {
         log_retention_days: Some(logging.map_or(DEFAULT_LOG_RETENTION_DAYS, |it| it.0)),
         balancing: manifest.http.as_ref().map(|http| http.value.described()),
         scaling: match &manifest.count {
-            Some(ShortOr::Long(count)) => count.described(),
+            Some(ShortOr::Long(count)) => count.described().map(|it| patched(it, files)),
             _ => None,
         },
     }
+}
+
+/// What patches add to the scaling that the manifest describes.
+fn patched(mut scaling: Scaling, files: &ServiceFiles) -> Scaling {
+    let Policies { targets, steps } = files.patched.scaling.clone();
+    scaling.targets.extend(targets);
+    scaling.steps.extend(steps);
+    scaling
 }

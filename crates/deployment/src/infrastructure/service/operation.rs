@@ -40,7 +40,7 @@ impl Services<'_> {
             },
             log_retention_days: self.log_retention(parts)?,
             balancing: self.balancing(parts)?,
-            scaling: self.scaling(parts),
+            scaling: None, // in a stack of its own
         })
     }
 

@@ -1,49 +1,55 @@
 //! How the tasks of a service scale: a stack of its own.
 
-use std::collections::BTreeMap;
-
 use super::{Parts, Services, others};
 use crate::{
     cloudformation::{
-        expression::{Expression, Value},
+        expression::{Data, Expression, Value},
         stack::Stack,
+        template::Resource,
     },
-    description::operation::{Metric, Scaling, Target},
+    description::{ServiceQueue, scaling::Scaling},
+    mistake::Mistake,
+    scaling::{self, POLICY, Policies},
 };
 
 impl Services<'_> {
-    /// The scaling of the service, if a stack describes one.
-    pub(super) fn scaling(&self, parts: &Parts<'_>) -> Option<Scaling> {
+    /// The scaling of the service with `queue`, if a stack describes one.
+    pub(super) fn scaling(
+        &self,
+        parts: &Parts<'_>,
+        queue: Option<&ServiceQueue>,
+    ) -> Result<Option<Scaling>, Mistake> {
         let mut targets = self.stacks.iter().flat_map(|stack| {
             let targets = others(stack, "AWS::ApplicationAutoScaling::ScalableTarget");
             targets.map(move |(id, properties)| (stack, id, properties))
         });
-        let (stack, id, target) = targets.find(|(stack, _, properties)| {
+        let found = targets.find(|(stack, _, properties)| {
             let resource = properties.at(&["ResourceId"]).and_then(Value::as_expression);
             resource.is_some_and(|it| self.names(stack, it, parts))
-        })?;
-        let number = |value: &Value, path: &[&str]| self.in_stack(stack, value.at(path)?);
-        let mut aims = BTreeMap::new();
-        for (_, policy) in others(stack, "AWS::ApplicationAutoScaling::ScalingPolicy") {
-            let of = policy.at(&["ScalingTargetId"]).and_then(Value::as_expression);
-            let aim = policy.at(&["TargetTrackingScalingPolicyConfiguration"]);
-            if let (Some(Expression::Ref(of)), Some(aim)) = (of, aim)
-                && of == id
-            {
-                let seconds = |name| number(aim, &[name]).unwrap_or(300.0);
-                let target = Target {
-                    value: number(aim, &["TargetValue"])?,
-                    scale_in_cooldown_seconds: whole(seconds("ScaleInCooldown"))?,
-                    scale_out_cooldown_seconds: whole(seconds("ScaleOutCooldown"))?,
-                };
-                aims.insert(metric(aim)?, target);
-            }
-        }
-        Some(Scaling {
-            min_tasks: whole(number(target, &["MinCapacity"])?)?,
-            max_tasks: whole(number(target, &["MaxCapacity"])?)?,
-            targets: aims,
-        })
+        });
+        let Some((stack, id, target)) = found else { return Ok(None) };
+        let file = &stack.resources[id].file;
+        let number = |name: &str| {
+            let number = target.at(&[name]).and_then(|it| self.in_stack(stack, it));
+            let what = format!("Resources.{id}: {name} should be a number");
+            number.ok_or_else(|| Mistake::at(file, target.location, what))
+        };
+        let of = Some(&Expression::Ref(id.to_owned()));
+        let policies = others(stack, POLICY).filter(|(_, policy)| {
+            policy.at(&["ScalingTargetId"]).and_then(Value::as_expression) == of
+        });
+        let alarms = stack.resources.iter().filter_map(|(id, declared)| match &declared.value {
+            Resource::Alarm(properties) => Some((id.as_str(), properties)),
+            _ => None,
+        });
+        let text = |it: &Expression| self.known.evaluate(&stack.name, it).unwrap_or_default();
+        let queue = queue.and_then(|it| self.known.get(&it.queue.id)?.attributes.get("QueueName"));
+        let queue = queue.map_or("", String::as_str);
+        let read = scaling::read(&policies.collect(), &alarms.collect(), &text, queue);
+        let Policies { targets, steps } =
+            read.map_err(|(place, what)| Mistake::at(file, place, format!("Resources.{what}")))?;
+        let (min_tasks, max_tasks) = (number("MinCapacity")?, number("MaxCapacity")?);
+        Ok(Some(Scaling { min_tasks, max_tasks, targets, steps }))
     }
 
     /// Whether `expression` contains the name of the service, which its stack exports.
@@ -64,37 +70,13 @@ impl Services<'_> {
         }
     }
 
-    fn in_stack(&self, stack: &Stack, value: &Value) -> Option<f64> {
-        match value.as_expression() {
-            Some(text) => self.known.evaluate(&stack.name, text).ok()?.parse().ok(),
-            None => match &value.data {
-                crate::cloudformation::expression::Data::Plain(number) => number.as_f64(),
-                _ => None,
-            },
+    fn in_stack(&self, stack: &Stack, value: &Value) -> Option<u32> {
+        match &value.data {
+            Data::Text(text) => {
+                self.known.evaluate(&stack.name, &text.expression).ok()?.parse().ok()
+            }
+            Data::Plain(number) => number.as_u64()?.try_into().ok(),
+            _ => None,
         }
     }
-}
-
-/// What a target-tracking policy follows.
-fn metric(aim: &Value) -> Option<Metric> {
-    let predefined = aim.at(&["PredefinedMetricSpecification", "PredefinedMetricType"]);
-    match predefined.and_then(Value::as_literal) {
-        Some("ECSServiceAverageCPUUtilization") => Some(Metric::Cpu),
-        Some("ECSServiceAverageMemoryUtilization") => Some(Metric::Memory),
-        Some("ALBRequestCountPerTarget") => Some(Metric::Requests),
-        Some(_) => None,
-        None => {
-            let metrics = aim.at(&["CustomizedMetricSpecification", "Metrics"]).map(Value::items);
-            let name = ["MetricStat", "Metric", "MetricName"];
-            let mut names = metrics.into_iter().flatten().filter_map(|it| it.at(&name));
-            let waiting = "ApproximateNumberOfMessagesVisible";
-            names.any(|it| it.as_literal() == Some(waiting)).then_some(Metric::Waiting)
-        }
-    }
-}
-
-/// A whole number that is not negative.
-fn whole(number: f64) -> Option<u32> {
-    let text = number.to_string();
-    text.parse().ok()
 }

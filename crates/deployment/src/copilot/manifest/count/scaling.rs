@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use super::{Cooldown, Count, Goal, QueueDelay, TaskRange};
 use crate::{
     copilot::duration::GoDuration,
-    description::operation::{self, Metric, Scaling},
+    description::{
+        measure::Measure,
+        scaling::{self, Metric, Scaling},
+    },
     yaml::ShortOr,
 };
 
@@ -23,7 +26,7 @@ impl Count {
         };
         let mut targets = BTreeMap::new();
         let mut aim = |metric, at: Option<(f64, Option<Cooldown>)>| {
-            targets.extend(at.map(|(value, own)| (metric, self.target(value, own))));
+            targets.extend(at.map(|(value, own)| (metric, self.target(metric, value, own))));
         };
         aim(Metric::Cpu, self.cpu_percentage.as_ref().map(|it| it.value.at(|it| it.0.into())));
         let memory = self.memory_percentage.as_ref();
@@ -32,17 +35,18 @@ impl Count {
         let response = self.response_time.as_ref();
         aim(Metric::ResponseTime, response.map(|it| it.value.at(|it| it.0.as_secs_f64() * 1000.0)));
         aim(Metric::Waiting, self.queue_delay.as_ref().and_then(|it| it.value.at()));
-        Some(Scaling { min_tasks, max_tasks, targets })
+        Some(Scaling { min_tasks, max_tasks, targets, steps: BTreeMap::new() })
     }
 
     /// A metric has a cooldown of its own, that of `count`, or Copilot's.
-    fn target(&self, value: f64, own: Option<Cooldown>) -> operation::Target {
+    fn target(&self, metric: Metric, value: f64, own: Option<Cooldown>) -> scaling::Target {
         let general = self.cooldown.as_ref().map(|it| it.value.clone());
         let seconds = |of: fn(&Cooldown) -> Option<GoDuration>, default| {
             let given = own.as_ref().and_then(of).or(general.as_ref().and_then(of));
             given.map_or(default, |it| u32::try_from(it.0.as_secs()).unwrap_or(u32::MAX))
         };
-        operation::Target {
+        scaling::Target {
+            measure: Measure::of(metric.series()),
             value,
             scale_in_cooldown_seconds: seconds(|it| it.r#in, SCALE_IN_COOLDOWN_SECONDS),
             scale_out_cooldown_seconds: seconds(|it| it.out, SCALE_OUT_COOLDOWN_SECONDS),

@@ -1,6 +1,9 @@
 //! Mistakes between the keys of a manifest, and values that AWS would reject.
 
+use std::fs;
+
 use super::{FULFILMENT, PROMOTION, PUBLISHER, found, found_in};
+use crate::copilot::tests::real;
 
 #[test]
 fn sizes_platforms_and_images_that_fargate_does_not_run_are_found() {
@@ -48,37 +51,42 @@ fn settings_that_the_load_balancer_rejects_are_found() {
 
 #[test]
 fn counts_that_copilot_rejects_are_found() {
-    let delay = "  queue_delay:\n    acceptable_latency: 1m\n    msg_processing_time: 500ms\n";
+    let manifest = fs::read_to_string(real().join(FULFILMENT)).unwrap();
+    let start = manifest.find("  cpu_percentage").unwrap();
+    let metrics = &manifest[start..manifest.find("exec:").unwrap()];
     let cases = [
-        (delay, "", "range: 1-2", "count.range: it needs a metric"),
+        (metrics, "", "range: 0-2", "count.range: it needs a metric"),
         ("    acceptable_latency: 1m\n", "", "    msg_processing", "count.queue_delay: it needs"),
-        ("latency: 1m", "latency: 9ms", "    acceptable", "not be above acceptable_latency"),
-        ("time: 500ms", "time: 0s", "    acceptable", "msg_processing_time should be above 0"),
+        ("latency: 1m", "latency: 1ms", "    acceptable", "not be above acceptable_latency"),
+        ("time: 1656us", "time: 0s", "    acceptable", "msg_processing_time should be above 0"),
         (
             "  queue_delay:",
             "  requests: 5\n  queue_delay:",
             "  requests: 5",
             "count.requests: a Worker Service has no such metric",
         ),
-        ("range: 1-2", "range: {min: 3, max: 2}", "range: {", "count.range: min is above max"),
+        ("range: 0-2", "range: {min: 3, max: 2}", "range: {", "count.range: min is above max"),
     ];
     found_in(FULFILMENT, &cases);
 
     let x86 = (FULFILMENT, "platform: linux/arm64", "platform: linux/amd64");
-    let spot = (FULFILMENT, delay, "  spot: 1\n");
-    found(&[x86, spot], FULFILMENT, "range: 1-2", "count.range: count.spot excludes it");
+    let spot = (FULFILMENT, metrics, "  spot: 1\n");
+    found(&[x86, spot], FULFILMENT, "range: 0-2", "count.range: count.spot excludes it");
 
     let delay = "  queue_delay: {acceptable_latency: 1m, msg_processing_time: 1s}";
     let what = "count.queue_delay: a Load Balanced Web Service has no such metric";
-    found_in(PUBLISHER, &[("  requests: 600", delay, "  queue_delay", what)]);
+    found_in(PUBLISHER, &[("  requests: 11646", delay, "  queue_delay", what)]);
 
-    let spot = (FULFILMENT, "range: 1-2", "range: {min: 1, max: 2, spot_from: 1}");
+    let spot = (FULFILMENT, "range: 0-2", "range: {min: 1, max: 2, spot_from: 1}");
     let what = "count.range.spot_from: Fargate Spot has no ARM processors";
     found(&[spot], FULFILMENT, "range: {", what);
 
-    let nowhere = [(FULFILMENT, "  range: 1-4\n", ""), (FULFILMENT, "      range: 1-2\n", "")];
+    let nowhere = [
+        (FULFILMENT, "  range: 0-4 # with 1-4, one task stays while there is nothing to do\n", ""),
+        (FULFILMENT, "      range: 0-2\n", ""),
+    ];
     let edits = [nowhere[0], nowhere[1], (FULFILMENT, "    count:\n", "")];
-    found(&edits, FULFILMENT, "    acceptable", "count.queue_delay: without a range");
+    found(&edits, FULFILMENT, "  cpu_percentage", "count.cpu_percentage: without a range");
 }
 
 #[test]

@@ -28,7 +28,7 @@ fn patches_that_fit_nothing_are_found() {
 
     let edit = (FULFILMENT, "    dead_letter:\n      tries: 10", "");
     found(&[edit], file, "Value: !GetAtt", "has no DeadLetterQueue here (environment test)");
-    let edit = (FULFILMENT, "    count:\n      range: 1-2", "    count: 1");
+    let edit = (FULFILMENT, "    count:\n      range: 0-2", "    count: 1");
     found(&[edit], file, "path: /Resources/Dynamic", "no /Resources/DynamicDesiredCountFunction");
     let edits = [
         ("environments/prod/manifest.yml", "", "name: prod\ntype: Environment\n"),

@@ -18,7 +18,7 @@ fn numbers_and_flags_in_quotes_are_found() {
         (FULFILMENT, "readonly_fs: true", "readonly_fs: \"true\""),
         (FULFILMENT, "exec: false", "exec: \"false\""),
         (PUBLISHER, "port: 5000", "port: \"5000\""),
-        (PUBLISHER, "  requests: 600", "  requests: \"600\""),
+        (PUBLISHER, "  requests: 11646", "  requests: \"11646\""),
         (PUBLISHER, "    healthy_threshold: 2", "    healthy_threshold: \"2\""),
         (PUBLISHER, "unhealthy_threshold: 3", "unhealthy_threshold: \"3\""),
         (pipeline, "version: 1", "version: \"1\""),
