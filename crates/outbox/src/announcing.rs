@@ -73,7 +73,9 @@ impl<A: Announce> Outbox<A> {
     ) {
         let outbox = self.clone();
         self.state.announcing.spawn(async move {
-            let item = outbox.state.held.take(&known.id, lease, is_first);
+            let stored_at = entry.as_ref().map(|entry| outbox.announce.key(entry).stored_at);
+            let stored_at = stored_at.unwrap_or_else(|_| Timestamp::now());
+            let item = outbox.state.held.take(&known.id, stored_at, lease, is_first);
             if let Err(error) = outbox.announce_held(&known, &item, entry).await {
                 let error = format!("{error:#}");
                 tracing::warn!(id = known.id, error, "the outbox cannot note an announcement");

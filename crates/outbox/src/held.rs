@@ -24,7 +24,7 @@ pub enum Hold {
 #[derive(Debug)]
 struct Lease {
     hold: Hold,
-    since: Instant,
+    stored_at: Timestamp,
     until: Instant,
     is_first: bool,
 }
@@ -46,9 +46,15 @@ impl Held {
     }
 
     /// Takes an item in hand. `is_first` says that the lease is the one it was stored with.
-    pub fn take<'a>(&'a self, id: &'a str, lease: Duration, is_first: bool) -> InHand<'a> {
-        let since = Instant::now();
-        let lease = Lease { hold: Hold::InHand, since, until: since + lease, is_first };
+    pub fn take<'a>(
+        &'a self,
+        id: &'a str,
+        stored_at: Timestamp,
+        lease: Duration,
+        is_first: bool,
+    ) -> InHand<'a> {
+        let until = Instant::now() + lease;
+        let lease = Lease { hold: Hold::InHand, stored_at, until, is_first };
         self.leases().insert(id.to_owned(), lease);
         InHand { held: self, id }
     }
@@ -58,11 +64,14 @@ impl Held {
         self.leases().get(id).map(|lease| lease.hold)
     }
 
-    /// How many items are in hand, and since when the oldest is.
+    /// How many items are in hand, and the age of the oldest: another process may have had it
+    /// before.
     pub fn in_hand(&self) -> (usize, Duration) {
         let leases = self.leases();
         let in_hand = leases.values().filter(|lease| lease.hold == Hold::InHand);
-        let ages = in_hand.map(|lease| lease.since.elapsed());
+        let now = Timestamp::now();
+        let ages = in_hand.map(|lease| now.duration_since(lease.stored_at));
+        let ages = ages.map(|age| age.try_into().unwrap_or_default());
         ages.fold((0, Duration::ZERO), |(count, oldest), age| (count + 1, oldest.max(age)))
     }
 

@@ -84,7 +84,7 @@ async fn a_process_that_lost_a_lease_while_it_was_stopped_does_not_announce() {
     let (account, announcements) = (TestAccount::start().await, Announcements::default());
     let outbox = account.outbox(&announcements);
     let entry = account.store("one").await;
-    let item = outbox.state.held.take("one", Duration::ZERO, true);
+    let item = outbox.state.held.take("one", entry.stored_at, Duration::ZERO, true);
     let announced = outbox.announce_until_settled(&item, &entry).await.unwrap();
     assert_eq!(announced, None);
     assert_eq!(announcements.announced(), Vec::<String>::new());

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
 use tokio::time::{sleep, timeout};
 
 use super::{Announcements, Outcome, PATIENCE, SHARD, TestAccount, settled};
-use crate::{MAX_ANNOUNCING, waiting::waiting};
+use crate::{MAX_ANNOUNCING, table::Part, waiting::waiting};
 
 #[tokio::test]
 async fn an_item_is_retried_in_process_while_the_topic_is_unavailable() {
@@ -32,6 +34,22 @@ async fn in_an_outage_few_items_are_retried_and_the_others_wait_in_the_index() {
     let more = timeout(PATIENCE, sweep).await.expect("the sweep waits for ever").unwrap();
     assert!(!more, "there is no progress, so the sweep pauses");
     assert_eq!(outbox.state.announcing.len(), held);
+}
+
+#[tokio::test]
+async fn the_age_of_an_item_counts_from_when_it_was_stored_whoever_has_it() {
+    let account = TestAccount::start().await;
+    account.store_overdue("one").await;
+    let an_hour_ago = Timestamp::now().as_millisecond() - 3_600_000;
+    let update = account.update("one").update_expression("SET placed_at = :at");
+    let at = AttributeValue::N(an_hour_ago.to_string());
+    update.expression_attribute_values(":at", at).send().await.unwrap();
+    let outbox = account.outbox(&Announcements::scripted([Outcome::Silence]));
+    // The first look claims it, and the second finds that this process has it.
+    outbox.sweep_all(Part::Waiting).await;
+    outbox.sweep_all(Part::Waiting).await;
+    assert_eq!(outbox.state.held.in_hand().0, 1);
+    assert!(outbox.state.oldest_age() >= Duration::from_secs(3_600));
 }
 
 #[tokio::test]
