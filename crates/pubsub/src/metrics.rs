@@ -5,7 +5,7 @@
 
 use opentelemetry::{
     global,
-    metrics::{Counter, Histogram, Meter, UpDownCounter},
+    metrics::{Counter, Histogram, Meter},
 };
 
 /// The buckets of durations in seconds, as OpenTelemetry's conventions for HTTP and messaging
@@ -21,15 +21,6 @@ pub fn meter() -> Meter {
 /// Counts what happens. `unit` is in braces, such as `{order}`.
 pub fn counter(name: &'static str, unit: &'static str, description: &'static str) -> Counter<u64> {
     meter().u64_counter(name).with_unit(unit).with_description(description).build()
-}
-
-/// Counts what there is at present.
-pub fn up_down_counter(
-    name: &'static str,
-    unit: &'static str,
-    description: &'static str,
-) -> UpDownCounter<i64> {
-    meter().i64_up_down_counter(name).with_unit(unit).with_description(description).build()
 }
 
 /// How long something takes, in seconds.

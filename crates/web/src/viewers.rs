@@ -2,17 +2,26 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, LazyLock, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
-use opentelemetry::metrics::UpDownCounter;
+use opentelemetry::metrics::ObservableGauge;
 use pubsub::metrics;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::client::Client;
 
-static OPEN: LazyLock<UpDownCounter<i64>> = LazyLock::new(|| {
-    metrics::up_down_counter("http.server.streams", "{stream}", "Live streams that are open")
+static OPEN: AtomicU64 = AtomicU64::new(0);
+
+/// A gauge: the collector would give CloudWatch the changes of a counter that goes up and down.
+static SHOWN: LazyLock<ObservableGauge<u64>> = LazyLock::new(|| {
+    let meter = metrics::meter();
+    let gauge = meter.u64_observable_gauge("http.server.streams");
+    let gauge = gauge.with_unit("{stream}").with_description("Live streams that are open");
+    gauge.with_callback(|shown| shown.observe(OPEN.load(Ordering::Relaxed), &[])).build()
 });
 
 /// The most viewers at once.
@@ -52,6 +61,7 @@ pub enum Reached {
 impl Viewers {
     /// No viewers yet.
     pub fn new(limits: Limits) -> Self {
+        LazyLock::force(&SHOWN);
         Self {
             places: Arc::new(Semaphore::new(limits.in_all)),
             of_a_client: limits.of_a_client,
@@ -71,14 +81,14 @@ impl Viewers {
         }
         let place = Arc::clone(&self.places).try_acquire_owned().map_err(|_| Reached::InAll)?;
         *by_client.entry(client).or_default() += 1;
-        OPEN.add(1, &[]);
+        OPEN.fetch_add(1, Ordering::Relaxed);
         Ok(Viewer { client, by_client: Arc::clone(&self.by_client), _place: place })
     }
 }
 
 impl Drop for Viewer {
     fn drop(&mut self) {
-        OPEN.add(-1, &[]);
+        OPEN.fetch_sub(1, Ordering::Relaxed);
         let mut by_client = locked(&self.by_client);
         if let Some(count) = by_client.get_mut(&self.client) {
             *count -= 1;
