@@ -5,6 +5,7 @@ pub mod stack;
 
 pub mod template;
 
+pub mod conditional;
 pub mod conditions;
 
 pub mod expression;

@@ -1,4 +1,5 @@
-//! A service's addons: all files of its `addons` directory, merged into one template.
+//! The addons of a service, or of the environments: all files of an `addons` directory, merged into
+//! one template.
 
 use std::{
     collections::BTreeMap,
@@ -10,20 +11,29 @@ use serde::Deserialize;
 use super::names::Names;
 use crate::{
     cloudformation::{
+        conditional::{applies, resource},
+        conditions::Conditions,
         expression::{Expression, Text},
-        policy::{self, Attached},
         stack::{Declared, ResourceId, Stack},
-        template::{Conditional, Output, Parameter, Resource, Template},
+        template::{Output, Resource},
     },
     files::entries,
     mistake::{Mistake, Wrong},
     yaml,
 };
 
-/// The addons of a service.
+mod check;
+mod draft;
+
+use self::{
+    check::{check_passed, check_policies, check_references},
+    draft::{Draft, Parameters, Passed},
+};
+
+/// The addons of a service, or of the environments.
 #[derive(Clone, Debug)]
 pub struct Addons {
-    /// Their stack, nested in that of the service.
+    /// Their stack, nested in that of the service or environment.
     pub stack: Stack,
     /// The file with the arguments for their parameters, if there is one.
     pub arguments_file: Option<PathBuf>,
@@ -37,9 +47,6 @@ struct Arguments {
     parameters: BTreeMap<String, Text>,
 }
 
-/// The parameters that the addons declare, by name.
-type Parameters = BTreeMap<String, Declared<Parameter>>;
-
 impl Addons {
     /// Reads the addons of the service in `directory`, if it has any.
     ///
@@ -47,16 +54,58 @@ impl Addons {
     ///
     /// [`Mistake`] in one of the files, or between two of them.
     pub fn read(names: &Names<'_>, directory: &Path) -> Result<Self, Mistake> {
-        let (name, parent) = (names.physical("AddonsStack"), Some(names.stack()));
+        let passed =
+            [("App", names.application), ("Env", names.environment), ("Name", names.service)];
+        let (mut addons, draft) = Self::merged(&directory.join("addons"), names.stack(), &passed)?;
+        addons.apply(draft)?;
+        check_policies(&addons.stack, &addons.policies().collect::<Vec<_>>())?;
+        Ok(addons)
+    }
+
+    /// Reads the addons of the environments, if there are any, for one of them.
+    ///
+    /// # Errors
+    ///
+    /// As [`Addons::read`].
+    pub fn of_environment(
+        application: &str,
+        environment: &str,
+        directory: &Path,
+    ) -> Result<Self, Mistake> {
+        let parent = format!("{application}-{environment}");
+        let passed = [("App", application), ("Env", environment)];
+        let directory = directory.join("environments/addons");
+        let (mut addons, draft) = Self::merged(&directory, parent, &passed)?;
+        let mut arguments = addons.stack.parameters.iter();
+        let refers = |(_, it): &(&String, &Text)| !matches!(it.expression, Expression::Literal(_));
+        match (arguments.find(refers), &addons.arguments_file) {
+            (Some((name, text)), Some(file)) => {
+                let what = format!(
+                    "Parameters.{name}: what the template of an environment has is not supported \
+                     by the local account"
+                );
+                Err(Mistake::at(file, text.location, what))
+            }
+            _ => addons.apply(draft).map(|()| addons),
+        }
+    }
+
+    /// Merges the files of `directory` for a stack that is nested in `parent`, and passes their
+    /// parameters.
+    fn merged(
+        directory: &Path,
+        parent: String,
+        passed: &Passed<'_>,
+    ) -> Result<(Self, Draft), Mistake> {
+        let (name, parent) = (format!("{parent}-AddonsStack"), Some(parent));
         let stack = Stack { name, parent, ..Stack::default() };
         let mut addons = Self { stack, arguments_file: None };
-        let directory = directory.join("addons");
+        let mut draft = Draft::default();
         if !directory.exists() {
-            return Ok(addons);
+            return Ok((addons, draft));
         }
         let mut arguments = BTreeMap::new();
-        let mut parameters = Parameters::new();
-        for (name, file) in entries(&directory)? {
+        for (name, file) in entries(directory)? {
             match name.rsplit_once('.') {
                 Some(("addons.parameters", "yml" | "yaml")) => {
                     if addons.arguments_file.is_some() {
@@ -65,17 +114,18 @@ impl Addons {
                     arguments = yaml::read::<Arguments>(&file)?.parameters;
                     addons.arguments_file = Some(file);
                 }
-                Some((_, "yml" | "yaml")) => {
-                    addons.add(yaml::read(&file)?, &file, &mut parameters)?;
-                }
+                Some((_, "yml" | "yaml")) => draft.add(yaml::read(&file)?, &file)?,
                 _ => {}
             }
         }
-        addons.pass_names(names, &directory, &arguments, &mut parameters)?;
+        let mut parameters = std::mem::take(&mut draft.parameters);
+        if !draft.resources.is_empty() {
+            check_passed(passed, directory, &parameters)?;
+        }
+        addons.pass_names(passed, &arguments, &mut parameters)?;
         addons.pass_arguments(arguments, &mut parameters)?;
         addons.pass_defaults(parameters)?;
-        addons.check_policies()?;
-        Ok(addons)
+        Ok((addons, draft))
     }
 
     /// The outputs that become variables of the service: all except managed policies, which
@@ -108,71 +158,48 @@ impl Addons {
         matches!(resource, Some(Resource::Policy(_)))
     }
 
-    fn add(
+    /// Passes the parameters that Copilot passes to all addons.
+    fn pass_names(
         &mut self,
-        template: Template,
-        file: &Path,
+        passed: &Passed<'_>,
+        arguments: &BTreeMap<String, Text>,
         parameters: &mut Parameters,
     ) -> Result<(), Mistake> {
-        for (name, it) in template.parameters {
-            let declared = Declared::new(it.value, file, it.referenced);
-            if let Some(other) = parameters.get(&name)
-                && other.value != declared.value
-            {
-                let what = format!(
-                    "Parameters.{name}: Copilot merges the addons only if it is the same in {}",
-                    other.file.display()
-                );
-                return Err(Mistake::at(file, it.referenced, what));
+        for (name, value) in passed {
+            parameters.remove(*name);
+            if let (Some(file), Some(text)) = (&self.arguments_file, arguments.get(*name)) {
+                let what = format!("Parameters.{name}: Copilot passes it itself");
+                return Err(Mistake::at(file, text.location, what));
             }
-            parameters.insert(name, declared);
-        }
-        for (id, it) in template.resources {
-            let Conditional { condition, resource } = it.value;
-            if let Some(condition) = condition {
-                let what = format!("Resources.{id}.Condition: not supported by the local account");
-                return Err(Mistake::at(file, condition.referenced, what));
-            }
-            check(&resource).map_err(|(place, what)| {
-                Mistake::at(file, place, format!("Resources.{id}: {what}"))
-            })?;
-            let declared = Declared::new(resource, file, it.referenced);
-            if let Some(other) = self.stack.resources.insert(id.clone(), declared) {
-                let what = format!("Resources.{id}: it is in {} too", other.file.display());
-                return Err(Mistake::at(file, it.referenced, what));
-            }
-        }
-        for (name, output) in template.outputs {
-            let place = output.value.location;
-            let declared = Declared::new(output, file, place);
-            if let Some(other) = self.stack.outputs.insert(name.clone(), declared) {
-                let what = format!("Outputs.{name}: it is in {} too", other.file.display());
-                return Err(Mistake::at(file, place, what));
-            }
+            self.stack.parameters.insert((*name).to_owned(), literal((*value).to_owned()));
         }
         Ok(())
     }
 
-    /// Passes the parameters that Copilot passes to all addons, which therefore have to exist.
-    fn pass_names(
-        &mut self,
-        names: &Names<'_>,
-        directory: &Path,
-        arguments: &BTreeMap<String, Text>,
-        parameters: &mut Parameters,
-    ) -> Result<(), Mistake> {
-        let values =
-            [("App", names.application), ("Env", names.environment), ("Name", names.service)];
-        for (name, value) in values {
-            if parameters.remove(name).is_none() && !self.stack.resources.is_empty() {
-                let what = format!("Parameters.{name}: it is missing; Copilot passes it to addons");
-                return Err(Mistake::of(directory, what));
+    /// Takes over what applies with the parameters.
+    fn apply(&mut self, draft: Draft) -> Result<(), Mistake> {
+        let declared = draft.conditions.iter().map(|(name, it)| (name.clone(), it.value.clone()));
+        let conditions = Conditions::of(&declared.collect(), &self.stack.parameters);
+        let conditions = conditions.map_err(|wrong| {
+            let file = draft.conditions.values().find(|it| it.value.location == wrong.0);
+            let file = file.or(draft.conditions.values().next()).map(|it| it.file.clone());
+            Mistake::from_wrong(&file.unwrap_or_default(), wrong)
+        })?;
+        for (id, Declared { value, file, location }) in draft.resources {
+            let applied = resource(&conditions, value).map_err(|(place, what)| {
+                Mistake::at(&file, place, format!("Resources.{id}: {what}"))
+            })?;
+            let declared = applied.map(|value| Declared { value, file, location });
+            self.stack.resources.extend(declared.map(|it| (id, it)));
+        }
+        check_references(&self.stack)?;
+        for (name, Declared { mut value, file, location }) in draft.outputs {
+            let in_file =
+                |(place, what): Wrong| Mistake::at(&file, place, format!("Outputs.{name}: {what}"));
+            if applies(&conditions, value.condition.as_ref()).map_err(in_file)? {
+                value.value = conditions.applied_to_text(value.value).map_err(in_file)?;
+                self.stack.outputs.insert(name, Declared { value, file, location });
             }
-            if let (Some(file), Some(text)) = (&self.arguments_file, arguments.get(name)) {
-                let what = format!("Parameters.{name}: Copilot passes it itself");
-                return Err(Mistake::at(file, text.location, what));
-            }
-            self.stack.parameters.insert(name.to_owned(), literal(value.to_owned()));
         }
         Ok(())
     }
@@ -192,21 +219,6 @@ impl Addons {
         Ok(())
     }
 
-    /// A policy that is not an output is attached to nothing.
-    fn check_policies(&self) -> Result<(), Mistake> {
-        let attached: Vec<_> = self.policies().collect();
-        for (id, declared) in &self.stack.resources {
-            let is_policy = matches!(declared.value, Resource::Policy(_));
-            if is_policy && !attached.contains(&self.stack.resource_id(id)) {
-                let what = format!(
-                    "Resources.{id}: Copilot attaches a policy only if an output is a !Ref to it"
-                );
-                return Err(Mistake::at(&declared.file, declared.location, what));
-            }
-        }
-        Ok(())
-    }
-
     /// The parameters that are left need a default.
     fn pass_defaults(&mut self, parameters: Parameters) -> Result<(), Mistake> {
         for (name, declared) in parameters {
@@ -219,16 +231,6 @@ impl Addons {
             self.stack.parameters.insert(name, literal(default.0));
         }
         Ok(())
-    }
-}
-
-/// Checks what the types of a resource leave open.
-fn check(resource: &Resource) -> Result<(), Wrong> {
-    match resource {
-        Resource::Table(table) => table.undefined_key().map_or(Ok(()), Err),
-        Resource::Policy(document) => policy::check(document, Attached::ToRole),
-        Resource::QueuePolicy(it) => policy::check(&it.policy_document, Attached::ToResource),
-        _ => Ok(()),
     }
 }
 

@@ -70,6 +70,26 @@ fn an_environment_overrides_what_it_names_and_keeps_the_rest() {
 }
 
 #[test]
+fn an_addon_of_the_environments_is_a_stack_of_its_own_and_its_conditions_apply() {
+    let copy = Copy::new();
+    let by_email = |copy: &Copy| {
+        let deployment = read(&copy.0, "test").unwrap();
+        let mut stacks = deployment.stacks.into_iter();
+        let addons = stacks.find(|it| it.name == "pubsub-test-AddonsStack").unwrap();
+        addons.resources.contains_key("alarmsByEmail")
+    };
+    assert!(!by_email(&copy), "nobody gave an address");
+    let file = copy.0.join("environments/addons/alarms.yml");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("Default: ''", "Default: ada@example.com")).unwrap();
+    assert!(by_email(&copy));
+    let arguments = copy.0.join("environments/addons/addons.parameters.yml");
+    fs::write(arguments, "Parameters:\n  AlarmEmail: !Ref VPC\n").unwrap();
+    let mistake = read(&copy.0, "test").unwrap_err().to_string();
+    assert!(mistake.contains("AlarmEmail: what the template of an environment has"), "{mistake}");
+}
+
+#[test]
 fn secrets_are_names_in_ssm_or_in_secrets_manager_and_an_environment_may_add_some() {
     let copy = Copy::new();
     let manifest = copy.0.join("fulfilment/manifest.yml");

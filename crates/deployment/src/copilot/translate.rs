@@ -1,6 +1,7 @@
 //! The deployment that Copilot makes of its files.
 //!
-//! For each service Copilot creates a stack, and nested in it a stack of the service's addons.
+//! For each service Copilot creates a stack, and nested in it a stack of the service's addons. The
+//! addons of an environment are nested in a stack of the environment.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +29,7 @@ const LOAD_BALANCER: &str = "localhost";
 
 /// The deployment that `workspace` describes.
 pub fn deployment(workspace: &Workspace) -> Deployment {
-    let mut stacks = Vec::new();
+    let mut stacks = vec![workspace.addons.stack.clone()];
     let mut services = Vec::new();
     for files in &workspace.services {
         let names = workspace.names(&files.name);

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::{
+    addons::Addons,
     environment,
     manifest::messages::Subscription,
     names::{self, Names},
@@ -26,6 +27,8 @@ pub struct Workspace {
     pub environment: String,
     /// The names of all environments.
     pub environments: BTreeSet<String>,
+    /// The addons of the environments.
+    pub addons: Addons,
     /// The services; those without subscriptions come first.
     pub services: Vec<ServiceFiles>,
 }
@@ -57,8 +60,9 @@ impl Workspace {
             }
         }
         services.sort_by_key(|service| service.manifest.subscribe.is_some());
+        let addons = Addons::of_environment(&application, environment, directory)?;
         let environment = environment.to_owned();
-        let workspace = Self { application, environment, environments, services };
+        let workspace = Self { application, environment, environments, addons, services };
         workspace.check_topics()?;
         let mut wrong_patches = workspace.services.iter().filter_map(|it| it.wrong_patch.clone());
         wrong_patches.next().map_or(Ok(workspace.clone()), Err)

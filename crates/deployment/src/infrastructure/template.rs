@@ -7,11 +7,12 @@ use serde_saphyr::Spanned;
 use super::plan::{APPLICATION, Argument, ENVIRONMENT, Parameters, Plan, Planned};
 use crate::{
     cloudformation::{
+        conditional::{applies, resource},
         conditions::Conditions,
         expression::{Expression, Text, Value},
         policy::{self, Attached},
         stack::{Declared, Stack},
-        template::{Conditional, Parameter, Resource, Template},
+        template::{Parameter, Resource, Template},
     },
     mistake::{Mistake, Wrong},
     yaml,
@@ -130,40 +131,6 @@ fn check(argument: &Argument, parameter: &Parameter) -> Result<(), Mistake> {
     let bound = |bound: Option<i64>| bound.map_or("any".to_owned(), |it| it.to_string());
     let range = format!("{} to {}", bound(least), bound(most));
     Err(argument.mistake(format!("{:?} is not a number from {range}", argument.value)))
-}
-
-/// Whether a condition holds; what has none always applies.
-fn applies(conditions: &Conditions, condition: Option<&Spanned<String>>) -> Result<bool, Wrong> {
-    let Some(condition) = condition else { return Ok(true) };
-    conditions.holds(&condition.value).ok_or_else(|| {
-        (condition.referenced, format!("Condition: there is no {}", condition.value))
-    })
-}
-
-/// A resource without the parts that do not apply; `None` if it does not.
-fn resource(conditions: &Conditions, it: Conditional) -> Result<Option<Resource>, Wrong> {
-    if !applies(conditions, it.condition.as_ref())? {
-        return Ok(None);
-    }
-    let applied = |value| Ok(conditions.applied(value)?.unwrap_or_else(Value::null));
-    Ok(Some(match it.resource {
-        Resource::Alarm(properties) => Resource::Alarm(applied(properties)?),
-        Resource::Other(kind, properties) => Resource::Other(kind, applied(properties)?),
-        Resource::Policy(document) => {
-            let document = applied(document)?;
-            policy::check(&document, Attached::ToRole)?;
-            Resource::Policy(document)
-        }
-        Resource::QueuePolicy(it) => {
-            policy::check(&it.policy_document, Attached::ToResource)?;
-            Resource::QueuePolicy(it)
-        }
-        Resource::Table(table) => match table.undefined_key() {
-            Some(wrong) => return Err(wrong),
-            None => Resource::Table(table),
-        },
-        other => other,
-    }))
 }
 
 /// The inline policies of a role that tasks have, as resources of their own.

@@ -102,7 +102,7 @@ fn references_that_lead_nowhere_are_found() {
             "!Ref Target",
             "there is no parameter or resource Target",
         ),
-        ("publisher.yml", "-Alarms'", "-Alarm'", "no stack before shop-test-publisher exports"),
+        ("promotion.yml", "-Alarms'", "-Alarm'", "no stack before shop-test-promotion exports"),
         ("worker.yml", "[IsRolling, 100", "[IsRoling, 100", "!If: there is no condition IsRoling"),
         ("worker.yml", "!Equals [!Ref Collector", "!Equals [!Ref Collect", "no parameter Collect"),
         ("worker.yml", "HasCollector: !Equals", "HasCollector: !Equal", "no function !Equal"),
