@@ -22,6 +22,7 @@ impl Names {
             names.add_tables(service, deployment, known);
         }
         names.add_undelivered(deployment, known);
+        names.add_alarms(deployment, known);
         names
     }
 
@@ -77,6 +78,19 @@ impl Names {
                 if !self.0.contains_key(&target) {
                     let id = known.find(&target).expect("it was made").clone();
                     self.add(&id, &queue.replace("queue of", "undelivered of"), known);
+                }
+            }
+        }
+    }
+
+    /// The topic that no service publishes to.
+    fn add_alarms(&mut self, deployment: &Deployment, known: &Known<'_>) {
+        for stack in &deployment.stacks {
+            for (id, resource) in &stack.resources {
+                let id = stack.resource_id(id);
+                let arn = &known.get(&id).expect("it was made").reference;
+                if matches!(resource.value, Resource::Topic(_)) && self.get(arn).is_none() {
+                    self.add(&id, "the alarms", known);
                 }
             }
         }

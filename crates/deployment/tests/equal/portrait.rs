@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use deployment::{
     Deployment,
     cloudformation::{
-        expression::{Expression, Value},
+        expression::{Data, Expression, Text, Value},
         resolve::{self, known::Known, request::Request},
         stack::Stack,
         template::{Resource, table::Table},
@@ -171,29 +171,64 @@ impl Painter<'_> {
             .collect()
     }
 
-    /// An alarm, by what it watches. What happens then differs.
+    /// An alarm, by what it watches.
     fn alarm(&self, stack: &Stack, properties: &Value) -> (String, Json) {
-        let evaluate = |value: &Value| self.known.json(&stack.name, value).ok();
-        let property = |name| properties.at(&[name]).and_then(evaluate).unwrap_or_default();
-        let dimensions = properties.at(&["Dimensions"]).map(Value::items).unwrap_or_default();
-        let watched = dimensions.iter().map(|it| match it.at(&["Value"]).and_then(evaluate) {
-            Some(value) => self.names.common(value.as_str().unwrap_or_default()),
-            // What the local account does not have, such as a load balancer.
-            None => it.at(&["Name"]).and_then(Value::as_literal).unwrap_or_default().to_owned(),
+        let alarm = self.common_json(stack, properties);
+        let metrics = list(&alarm["Metrics"]).into_iter();
+        let mut metrics: Vec<_> = metrics.map(|it| it["MetricStat"]["Metric"].clone()).collect();
+        metrics.retain(|it| !it.is_null());
+        if metrics.is_empty() {
+            metrics.push(alarm.clone());
+        }
+        let watched = metrics.iter().map(|metric| {
+            let dimensions = list(&metric["Dimensions"]);
+            let of: Vec<_> = dimensions.iter().filter_map(|it| it["Value"].as_str()).collect();
+            format!("{} of {}", metric["MetricName"].as_str().unwrap_or_default(), of.join(", "))
         });
-        let watched = watched.collect::<Vec<_>>().join(", ");
-        let metric = property("MetricName");
-        let name = format!("alarm on {} of {watched}", metric.as_str().unwrap_or_default());
-        let keys = [
-            "Namespace",
-            "Statistic",
-            "Period",
-            "EvaluationPeriods",
-            "Threshold",
-            "ComparisonOperator",
-            "TreatMissingData",
-        ];
-        (name, keys.into_iter().map(|key| (key.to_owned(), property(key))).collect())
+        (format!("alarm on {}", watched.collect::<Vec<_>>().join(" and ")), alarm)
+    }
+
+    /// `value` with common names. What the local account does not have, such as a load balancer, is
+    /// called by its attribute.
+    fn common_json(&self, stack: &Stack, value: &Value) -> Json {
+        match &value.data {
+            Data::Plain(plain) => plain.clone(),
+            Data::Text(Text { expression, .. }) => {
+                let text = match self.known.evaluate(&stack.name, expression) {
+                    Ok(text) => self.names.common(&text),
+                    Err(_) => self.attribute(expression),
+                };
+                let text = text.replace(&format!("{}-", self.deployment.application), "");
+                // A parameter is a text, where the other description may have a number.
+                text.parse().map(|it: i64| it.into()).unwrap_or_else(|_| text.into())
+            }
+            Data::List(items) => items.iter().map(|it| self.common_json(stack, it)).collect(),
+            Data::Map(entries) => {
+                let entries = entries.iter();
+                entries.map(|(key, it)| (key.clone(), self.common_json(stack, it))).collect()
+            }
+            Data::Call(call) => format!("!{}", call.function).into(),
+        }
+    }
+
+    /// The attribute that `expression` stands for, in this stack or in one that exports it.
+    fn attribute(&self, expression: &Expression) -> String {
+        match expression {
+            Expression::Attribute(_, name) => name.replace("Public", ""),
+            Expression::Import(wanted) => {
+                let exported = self.deployment.stacks.iter().find_map(|stack| {
+                    let evaluate = |it: &Expression| self.known.evaluate(&stack.name, it).ok();
+                    let wanted = evaluate(wanted)?;
+                    stack.outputs.values().map(|output| &output.value).find(|output| {
+                        let export = output.export.as_ref();
+                        export.and_then(|it| evaluate(&it.name.expression)).as_ref()
+                            == Some(&wanted)
+                    })
+                });
+                exported.map_or_else(String::new, |it| self.attribute(&it.value.expression))
+            }
+            _ => String::new(),
+        }
     }
 }
 

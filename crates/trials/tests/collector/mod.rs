@@ -36,6 +36,8 @@ pub struct Seen {
 #[derive(Clone, Debug)]
 pub struct Point {
     pub service: String,
+    /// The instrumentation, which CloudWatch has as a dimension too.
+    pub scope: String,
     pub name: String,
     pub unit: String,
     pub attributes: Vec<(String, String)>,
@@ -145,14 +147,18 @@ async fn receive_metrics(State(sender): State<watch::Sender<Received>>, body: By
     };
     for resource in request.resource_metrics {
         let service = service(resource.resource);
-        let metrics = resource.scope_metrics.into_iter().flat_map(|scope| scope.metrics);
-        let points: Vec<_> = metrics.flat_map(|metric| points(&service, metric)).collect();
+        let metrics = resource.scope_metrics.into_iter().flat_map(|scoped| {
+            let scope = scoped.scope.map(|scope| scope.name).unwrap_or_default();
+            scoped.metrics.into_iter().map(move |metric| (scope.clone(), metric))
+        });
+        let points = metrics.flat_map(|(scope, metric)| points(&service, &scope, metric));
+        let points: Vec<_> = points.collect();
         sender.send_modify(|all| all.points.extend(points));
     }
     StatusCode::OK
 }
 
-fn points(service: &str, metric: Metric) -> Vec<Point> {
+fn points(service: &str, scope: &str, metric: Metric) -> Vec<Point> {
     let values: Vec<(Vec<KeyValue>, f64)> = match metric.data {
         Some(Data::Gauge(gauge)) => numbers(gauge.data_points),
         Some(Data::Sum(sum)) => numbers(sum.data_points),
@@ -164,6 +170,7 @@ fn points(service: &str, metric: Metric) -> Vec<Point> {
     };
     let point = |(attributes, value)| Point {
         service: service.to_owned(),
+        scope: scope.to_owned(),
         name: metric.name.clone(),
         unit: metric.unit.clone(),
         attributes: texts(attributes),
