@@ -7,7 +7,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use deployment::{Deployment, copilot, infrastructure};
+use deployment::{
+    Deployment,
+    cloudformation::{
+        resolve::{self, shown::shown},
+        template::Resource,
+    },
+    copilot, infrastructure,
+};
+use serde_json::Value as Json;
 
 mod alarm;
 mod guide;
@@ -26,7 +34,7 @@ const QUESTIONS: [&str; 6] = [
 
 /// The metrics of AWS that alarms and dashboard may use, and their dimensions:
 /// see "AWS services that publish CloudWatch metrics" in CloudWatch's user guide.
-const OF_AWS: [(&str, &str, &[&str]); 9] = [
+const OF_AWS: [(&str, &str, &[&str]); 16] = [
     ("AWS/SQS", "ApproximateAgeOfOldestMessage", &["QueueName"]),
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible", &["QueueName"]),
     ("AWS/ApplicationELB", "HTTPCode_Target_5XX_Count", &["LoadBalancer", "TargetGroup"]),
@@ -36,6 +44,13 @@ const OF_AWS: [(&str, &str, &[&str]); 9] = [
     ("AWS/ApplicationELB", "HealthyHostCount", &["LoadBalancer", "TargetGroup"]),
     ("AWS/DynamoDB", "ThrottledRequests", &["Operation", "TableName"]),
     ("AWS/DynamoDB", "ConsumedWriteCapacityUnits", &["TableName"]),
+    ("AWS/DynamoDB", "ConsumedReadCapacityUnits", &["TableName"]),
+    ("AWS/SNS", "NumberOfMessagesPublished", &["TopicName"]),
+    ("AWS/SQS", "NumberOfMessagesReceived", &["QueueName"]),
+    ("AWS/SQS", "NumberOfMessagesDeleted", &["QueueName"]),
+    ("AWS/SQS", "NumberOfEmptyReceives", &["QueueName"]),
+    ("AWS/Logs", "IncomingBytes", &["LogGroupName"]),
+    ("AWS/ECS", "CPUUtilization", &["ClusterName", "ServiceName"]),
 ];
 
 fn directory(name: &str) -> PathBuf {
@@ -106,6 +121,73 @@ fn every_alarm_has_its_entry_in_the_runbook_and_every_entry_its_alarm() {
             assert!(text.contains(question), "{entry} does not say: {question}");
         }
     }
+}
+
+/// A metric that a widget shows: namespace, name, dimensions.
+type Shown = (String, String, Vec<String>);
+
+/// The metrics of an entry of a widget's list: one by its name, or those of searches.
+fn shown_metrics(entry: &Json) -> Vec<Shown> {
+    let words: Vec<&str> =
+        entry.as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+    if let [namespace, name, dimensions @ ..] = &words[..] {
+        let names = dimensions.iter().step_by(2).map(|it| (*it).to_owned()).collect();
+        return vec![((*namespace).to_owned(), (*name).to_owned(), names)];
+    }
+    let expression = entry[0]["expression"].as_str().unwrap();
+    let searches = expression.split("SEARCH('{").skip(1);
+    let metric = |search: &str| {
+        let (schema, rest) = search.split_once('}').unwrap();
+        let mut schema = schema.split(',').map(|it| it.trim_matches('"').to_owned());
+        let name = rest.trim().strip_prefix("MetricName=\"").unwrap().split('"').next().unwrap();
+        (schema.next().unwrap(), name.to_owned(), schema.collect())
+    };
+    searches.map(metric).collect()
+}
+
+#[test]
+fn the_dashboard_shows_metrics_that_exist_and_its_rows_are_explained() {
+    let guide = guide::section("## The dashboard");
+    for (files, deployment) in both() {
+        let widgets = dashboard(&deployment);
+        let mut shown = 0;
+        for widget in widgets.iter().filter(|it| it["type"] == "metric") {
+            for entry in widget["properties"]["metrics"].as_array().unwrap() {
+                for (namespace, name, dimensions) in shown_metrics(entry) {
+                    let dimensions: Vec<&str> = dimensions.iter().map(String::as_str).collect();
+                    assert!(
+                        exists(&deployment, &namespace, &name, &dimensions),
+                        "{files}: the dashboard shows {name} of {dimensions:?} in {namespace}"
+                    );
+                    shown += 1;
+                }
+            }
+        }
+        assert!(shown >= 40, "{files} shows only {shown} metrics");
+        let texts = widgets.iter().filter(|it| it["type"] == "text");
+        let rows = texts.map(|it| it["properties"]["markdown"].as_str().unwrap()[3..].to_owned());
+        let explained = guide.lines().filter(|line| line.starts_with("| **"));
+        let explained = explained.map(|line| line.split("**").nth(1).unwrap().to_owned());
+        assert_eq!(rows.collect::<Vec<_>>(), explained.collect::<Vec<_>>(), "{files}");
+    }
+}
+
+/// The widgets of the dashboard.
+fn dashboard(deployment: &Deployment) -> Vec<Json> {
+    let known = resolve::imagined(&deployment.stacks).unwrap();
+    for stack in &deployment.stacks {
+        for declared in stack.resources.values() {
+            if let Resource::Other(kind, properties) = &declared.value
+                && kind == "AWS::CloudWatch::Dashboard"
+            {
+                let properties = shown(&known, &deployment.stacks, stack, properties);
+                let body = properties["DashboardBody"].as_str().unwrap();
+                let mut body: Json = serde_json::from_str(body).unwrap();
+                return body["widgets"].as_array_mut().unwrap().drain(..).collect();
+            }
+        }
+    }
+    panic!("there is no dashboard")
 }
 
 /// The collector sends metrics where the alarms look for them.

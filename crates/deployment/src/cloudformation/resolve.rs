@@ -4,6 +4,7 @@
 pub mod known;
 pub mod made;
 pub mod request;
+pub mod shown;
 
 use self::{
     known::{Known, Unknown},

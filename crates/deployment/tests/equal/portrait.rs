@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use deployment::{
     Deployment,
     cloudformation::{
-        expression::{Data, Expression, Text, Value},
-        resolve::{self, known::Known, request::Request},
+        expression::{Expression, Value},
+        resolve::{self, known::Known, request::Request, shown::shown},
         stack::Stack,
         template::{Resource, table::Table},
     },
@@ -151,6 +151,9 @@ impl Painter<'_> {
             (Resource::Alarm(properties), _) if !scales(stack, properties) => {
                 Some(self.alarm(stack, properties))
             }
+            (Resource::Other(kind, properties), _) if kind == "AWS::CloudWatch::Dashboard" => {
+                Some(("dashboard".to_owned(), self.common_json(stack, properties)))
+            }
             _ => None,
         }
     }
@@ -188,46 +191,24 @@ impl Painter<'_> {
         (format!("alarm on {}", watched.collect::<Vec<_>>().join(" and ")), alarm)
     }
 
-    /// `value` with common names. What the local account does not have, such as a load balancer, is
-    /// called by its attribute.
+    /// `value` with common names.
     fn common_json(&self, stack: &Stack, value: &Value) -> Json {
-        match &value.data {
-            Data::Plain(plain) => plain.clone(),
-            Data::Text(Text { expression, .. }) => {
-                let text = match self.known.evaluate(&stack.name, expression) {
-                    Ok(text) => self.names.common(&text),
-                    Err(_) => self.attribute(expression),
-                };
+        self.renamed(shown(self.known, &self.deployment.stacks, stack, value))
+    }
+
+    fn renamed(&self, value: Json) -> Json {
+        match value {
+            Json::String(text) => {
+                let text = self.names.common(&text).replace("PublicLoad", "Load");
                 let text = text.replace(&format!("{}-", self.deployment.application), "");
                 // A parameter is a text, where the other description may have a number.
                 text.parse().map(|it: i64| it.into()).unwrap_or_else(|_| text.into())
             }
-            Data::List(items) => items.iter().map(|it| self.common_json(stack, it)).collect(),
-            Data::Map(entries) => {
-                let entries = entries.iter();
-                entries.map(|(key, it)| (key.clone(), self.common_json(stack, it))).collect()
+            Json::Array(items) => items.into_iter().map(|it| self.renamed(it)).collect(),
+            Json::Object(entries) => {
+                entries.into_iter().map(|(key, it)| (key, self.renamed(it))).collect()
             }
-            Data::Call(call) => format!("!{}", call.function).into(),
-        }
-    }
-
-    /// The attribute that `expression` stands for, in this stack or in one that exports it.
-    fn attribute(&self, expression: &Expression) -> String {
-        match expression {
-            Expression::Attribute(_, name) => name.replace("Public", ""),
-            Expression::Import(wanted) => {
-                let exported = self.deployment.stacks.iter().find_map(|stack| {
-                    let evaluate = |it: &Expression| self.known.evaluate(&stack.name, it).ok();
-                    let wanted = evaluate(wanted)?;
-                    stack.outputs.values().map(|output| &output.value).find(|output| {
-                        let export = output.export.as_ref();
-                        export.and_then(|it| evaluate(&it.name.expression)).as_ref()
-                            == Some(&wanted)
-                    })
-                });
-                exported.map_or_else(String::new, |it| self.attribute(&it.value.expression))
-            }
-            _ => String::new(),
+            plain => plain,
         }
     }
 }

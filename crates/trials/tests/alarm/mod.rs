@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use deployment::{
     Deployment,
     cloudformation::{
-        expression::{Data, Expression, Text, Value},
-        resolve::{self, known::Known},
-        stack::Stack,
+        expression::{Expression, Value},
+        resolve::{self, shown::shown},
+        stack::{Declared, Stack},
         template::Resource,
     },
 };
@@ -71,11 +71,13 @@ pub fn alarms(deployment: &Deployment) -> Vec<Alarm> {
     let known = resolve::imagined(&deployment.stacks).unwrap();
     let stacks = deployment.stacks.iter();
     let alarms = stacks.flat_map(|stack| stack.resources.iter().map(move |it| (stack, it)));
-    let read = |(stack, (id, declared)): (&Stack, (&String, _))| {
-        let declared: &deployment::cloudformation::stack::Declared<Resource> = declared;
+    let read = |(stack, (id, declared)): (&Stack, (&String, &Declared<Resource>))| {
         let Resource::Alarm(properties) = &declared.value else { return None };
+        if scales(stack, properties) {
+            return None;
+        }
         let name = format!("{}-{id}", stack.name);
-        Some(alarm(name, &json(deployment, &known, stack, properties)))
+        Some(alarm(name, &shown(&known, &deployment.stacks, stack, properties)))
     };
     alarms.filter_map(read).collect()
 }
@@ -131,36 +133,13 @@ fn metric(id: &str, of: &Json, statistic: String) -> Metric {
     }
 }
 
-fn json(deployment: &Deployment, known: &Known<'_>, stack: &Stack, value: &Value) -> Json {
-    let of = |value: &Value| json(deployment, known, stack, value);
-    match &value.data {
-        Data::Plain(plain) => plain.clone(),
-        Data::List(items) => items.iter().map(of).collect(),
-        Data::Map(entries) => entries.iter().map(|(key, it)| (key.clone(), of(it))).collect(),
-        Data::Call(call) => format!("!{}", call.function).into(),
-        Data::Text(Text { expression, .. }) => {
-            let text = known.evaluate(&stack.name, expression);
-            text.unwrap_or_else(|_| attribute(deployment, known, expression)).into()
-        }
-    }
-}
-
-/// The attribute that `expression` stands for, in its stack or in one that exports it.
-fn attribute(deployment: &Deployment, known: &Known<'_>, expression: &Expression) -> String {
-    match expression {
-        Expression::Attribute(_, name) => name.replace("Public", ""),
-        Expression::Import(wanted) => {
-            let exported = deployment.stacks.iter().find_map(|stack| {
-                let evaluate = |it: &Expression| known.evaluate(&stack.name, it).ok();
-                let wanted = evaluate(wanted)?;
-                let is_it = |output: &&deployment::cloudformation::template::Output| {
-                    let export = output.export.as_ref();
-                    export.and_then(|it| evaluate(&it.name.expression)).as_ref() == Some(&wanted)
-                };
-                stack.outputs.values().map(|output| &output.value).find(is_it)
-            });
-            attribute(deployment, known, &exported.unwrap().value.expression)
-        }
-        other => panic!("{other:?}"),
-    }
+/// Whether an alarm is not for a person, but changes the number of tasks.
+fn scales(stack: &Stack, alarm: &Value) -> bool {
+    let actions = alarm.at(&["AlarmActions"]).map(Value::items).unwrap_or_default();
+    actions.iter().any(|it| match it.as_expression() {
+        Some(Expression::Ref(id)) => stack.resources.get(id).is_some_and(
+            |it| matches!(&it.value, Resource::Other(kind, _) if kind.ends_with("::ScalingPolicy")),
+        ),
+        _ => false,
+    })
 }

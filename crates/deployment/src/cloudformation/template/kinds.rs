@@ -36,9 +36,10 @@ const TYPES: [(&str, ResourceType); 7] = [
 ];
 
 /// What a local account does not need: the network, tasks, and how they run.
-const OTHERS: [&str; 9] = [
+const OTHERS: [&str; 10] = [
     "AWS::ApplicationAutoScaling::",
     "AWS::CloudFormation::WaitConditionHandle",
+    "AWS::CloudWatch::Dashboard",
     "AWS::EC2::",
     "AWS::ECR::",
     "AWS::ECS::",
