@@ -30,6 +30,8 @@ mod tests;
 pub use message::{Message, Moment};
 pub use queue::{Queue, Rate};
 
+use queue::name;
+
 /// The most memory that the bodies of remembered calls take, and the most calls.
 const CALLS_MAX_BYTES: usize = 16 << 20;
 const MAX_CALLS: usize = 20_000;
@@ -48,14 +50,14 @@ struct State {
     bytes: usize,
 }
 
-/// A call that the account answered.
+/// A call of a service that the account answered.
 #[derive(Clone, Debug)]
 pub struct Made {
     /// When it came.
     pub at: SystemTime,
     /// How long the answer took.
     pub took: Duration,
-    /// The access key of the caller, which for a service is the name of its role.
+    /// The name of the service's role.
     pub caller: String,
     /// Such as `SQS.ReceiveMessage`.
     pub name: String,
@@ -147,9 +149,4 @@ impl Ledger {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The name of a queue, by its URL or its ARN.
-fn name(queue: &str) -> String {
-    queue.rsplit(['/', ':']).next().unwrap_or_default().to_owned()
 }

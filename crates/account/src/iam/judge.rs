@@ -105,6 +105,11 @@ impl Judge {
         Ok(())
     }
 
+    /// Whether this access key is that of a role.
+    pub fn knows(&self, access_key: &str) -> bool {
+        self.state().roles.contains_key(access_key)
+    }
+
     /// Makes `policy` the policy of the queue with this ARN.
     ///
     /// # Errors

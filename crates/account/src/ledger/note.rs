@@ -7,7 +7,10 @@ use std::{
 
 use serde_json::Value as Json;
 
-use super::{message::Message, name, queue::Queue};
+use super::{
+    message::Message,
+    queue::{Queue, name},
+};
 
 /// The operations that say how a queue is. They are noted always: queues are made first.
 pub const SETTINGS: [&str; 2] = ["CreateQueue", "SetQueueAttributes"];
@@ -20,7 +23,7 @@ pub fn note(queues: &mut BTreeMap<String, Queue>, operation: &str, asked: &Json,
     if queue.is_empty() {
         return;
     }
-    let known = queues.entry(queue).or_default();
+    let known = queues.entry(queue.clone()).or_default();
     match operation {
         "CreateQueue" | "SetQueueAttributes" => settings(known, &asked["Attributes"]),
         "SendMessage" => send(known, asked, answer, at),
@@ -37,12 +40,9 @@ pub fn note(queues: &mut BTreeMap<String, Queue>, operation: &str, asked: &Json,
                 let read = |name: &str| message[name].as_str().unwrap_or_default();
                 known.receive(read(id), read(body), read(receipt), at, hidden);
             }
-            let given_up = known.give_up(at);
+            let given_up = known.give_up(at, usize::MAX);
             if let Some(letters) = known.dead_letters.clone() {
-                let letters = queues.entry(letters).or_default();
-                for message in given_up {
-                    letters.insert(Message::new(&message.id, &message.body, at, at));
-                }
+                add_letters(queues.entry(letters).or_default(), given_up, at);
             }
         }
         "DeleteMessage" => known.delete(&text(&asked["ReceiptHandle"]), at),
@@ -59,7 +59,37 @@ pub fn note(queues: &mut BTreeMap<String, Queue>, operation: &str, asked: &Json,
             }
         }
         "PurgeQueue" => known.purge(at),
+        "GetQueueAttributes" => reconcile(queues, &queue, &answer["Attributes"], at),
         _ => {}
+    }
+}
+
+fn add_letters(letters: &mut Queue, given_up: Vec<Message>, at: SystemTime) {
+    for message in given_up {
+        letters.insert(Message::new(&message.id, &message.body, at, at));
+    }
+}
+
+/// What SQS counts is right: a receive that moves a message and finds none answers only when its
+/// wait is over, and by then the message may be gone again.
+fn reconcile(queues: &mut BTreeMap<String, Queue>, name: &str, attributes: &Json, at: SystemTime) {
+    let counts = ["", "NotVisible", "Delayed"].map(|kind| {
+        seconds(&attributes[&*format!("ApproximateNumberOfMessages{kind}")])
+            .map(|it| usize::try_from(it.as_secs()).unwrap_or(usize::MAX))
+    });
+    let [Some(visible), Some(in_flight), Some(delayed)] = counts else { return };
+    let count = visible + in_flight + delayed;
+    let known = queues.get(name).map_or(0, |it| it.messages().count());
+    if count == 0
+        && let Some(queue) = queues.get_mut(name)
+    {
+        queue.forget(at);
+    }
+    let missing = count.saturating_sub(known);
+    let sources = queues.values_mut().filter(|it| it.dead_letters.as_deref() == Some(name));
+    let given_up: Vec<_> = sources.flat_map(|it| it.give_up(at, missing)).collect();
+    if let Some(letters) = queues.get_mut(name) {
+        add_letters(letters, given_up, at);
     }
 }
 

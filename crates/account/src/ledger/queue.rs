@@ -15,6 +15,8 @@ const MAX_LEFT: usize = 1_000;
 const EARLY: usize = 100;
 /// Rates are those of this many whole seconds.
 const RATE_SECONDS: u64 = 5;
+/// What is on its way into the ledger arrives within this time.
+const ON_ITS_WAY: Duration = Duration::from_secs(2);
 /// What SQS takes if nothing else is said.
 const VISIBILITY: Duration = Duration::from_secs(30);
 
@@ -125,13 +127,22 @@ impl Queue {
         self.receipts.insert(receipt.to_owned(), place);
     }
 
-    /// The messages that a receive must have moved to the dead-letter queue: they could be received
-    /// and have been received often enough. They leave.
-    pub(super) fn give_up(&mut self, at: SystemTime) -> Vec<Message> {
+    /// The queue is empty: what is in here otherwise left without a note.
+    pub(super) fn forget(&mut self, at: SystemTime) {
+        let old = self.messages.iter().filter(|(_, it)| it.sent() + ON_ITS_WAY < at);
+        let old: Vec<_> = old.map(|(place, _)| *place).collect();
+        for place in old {
+            self.leave(place, at, Moment::Purged);
+        }
+    }
+
+    /// The first `limit` messages that a receive must have moved to the dead-letter queue: they
+    /// could be received and have been received often enough. They leave.
+    pub(super) fn give_up(&mut self, at: SystemTime, limit: usize) -> Vec<Message> {
         let Some(max) = self.max_receives else { return Vec::new() };
         let is_over = |it: &Message| it.receives >= max && it.visible_at <= at;
         let over = self.messages.iter().filter(|(_, it)| is_over(it)).map(|(place, _)| *place);
-        let over: Vec<_> = over.collect();
+        let over: Vec<_> = over.take(limit).collect();
         over.into_iter().filter_map(|place| self.leave(place, at, Moment::GivenUp)).collect()
     }
 
@@ -190,4 +201,9 @@ impl Queue {
 
 fn second(at: SystemTime) -> u64 {
     at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// The name of a queue, by its URL or its ARN.
+pub(super) fn name(queue: &str) -> String {
+    queue.rsplit(['/', ':']).next().unwrap_or_default().to_owned()
 }

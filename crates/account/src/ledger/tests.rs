@@ -89,8 +89,15 @@ async fn a_message_is_followed_from_its_arrival_to_its_end() {
     use Moment::{Deleted, Received, Released, Renewed, Sent};
     let expected = [Sent, Received, Released(0), Received, Renewed(120), Deleted];
     assert_eq!(moments(gone), expected);
-    let published = it.ledger.calls(&["an+order", "an%20order"]);
-    assert_eq!(published[0].name, "SNS.Publish");
+    // The calls of services are noted, and those of the administrator, as all of these are, not.
+    assert!(it.ledger.calls(&[&gone.id, "order"]).is_empty());
+    let publisher = it.aws.account.service("publisher").unwrap();
+    let sns = aws_sdk_sns::Client::new(&it.aws.target.config_of(publisher).await);
+    let publish = sns.publish().topic_arn(publisher.topic_arn("ping").unwrap());
+    publish.message("hello").send().await.unwrap();
+    let made = it.ledger.calls(&["hello"]);
+    assert_eq!(made[0].name, "SNS.Publish");
+    assert_eq!((made[0].status, made[0].caller.as_str()), (200, "pubsub-test-publisher-TaskRole"));
 }
 
 #[tokio::test]
@@ -111,6 +118,38 @@ async fn a_message_that_was_received_too_often_is_among_the_dead_letters() {
     let purge = it.sqs.purge_queue().queue_url(&letters_url);
     purge.send().await.unwrap();
     assert!(it.messages(&letters_url).is_empty());
+}
+
+#[tokio::test]
+async fn what_sqs_counts_corrects_the_ledger() {
+    let it = Fixture::new().await;
+    let note = |operation: &str, request: &str, answer: &str| {
+        it.ledger.note(operation, request.as_bytes(), answer.as_bytes());
+    };
+    let count = |queue: &str, count: usize| {
+        let answer = format!(
+            r#"{{"Attributes": {{"ApproximateNumberOfMessages": "{count}",
+            "ApproximateNumberOfMessagesNotVisible": "0",
+            "ApproximateNumberOfMessagesDelayed": "0"}}}}"#
+        );
+        note("GetQueueAttributes", &format!(r#"{{"QueueUrl": "http://a/{queue}"}}"#), &answer);
+    };
+    let policy = r#"{"QueueUrl": "http://a/q", "Attributes": {"RedrivePolicy":
+        "{\"maxReceiveCount\": 1, \"deadLetterTargetArn\": \"arn:aws:sqs:r:1:d\"}"}}"#;
+    note("SetQueueAttributes", policy, "{}");
+    it.ledger.sent("http://a/q", "1", "b", std::time::Duration::ZERO);
+    let received = r#"{"Messages": [{"MessageId": "1", "Body": "b", "ReceiptHandle": "r"}]}"#;
+    note("ReceiveMessage", r#"{"QueueUrl": "http://a/q"}"#, received);
+    let release = r#"{"QueueUrl": "http://a/q", "ReceiptHandle": "r", "VisibilityTimeout": 0}"#;
+    note("ChangeMessageVisibility", release, "{}");
+    count("d", 0);
+    assert_eq!((it.messages("q").len(), it.messages("d").len()), (1, 0));
+    // The receive that moved it has not answered yet.
+    count("d", 1);
+    assert_eq!((it.messages("q").len(), it.messages("d").len()), (0, 1));
+    // A message that has just arrived may be counted next time.
+    count("d", 0);
+    assert_eq!(it.messages("d").len(), 1);
 }
 
 #[tokio::test]
