@@ -61,6 +61,8 @@ COPY crates/outbox crates/outbox
 COPY crates/archive crates/archive
 COPY crates/deployment crates/deployment
 COPY crates/account crates/account
+COPY crates/web crates/web
+COPY crates/console crates/console
 COPY crates/local crates/local
 # COPY keeps modification times. Without touch, cargo would use the build of the empty sources.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
@@ -91,7 +93,8 @@ FROM compiler AS dependencies
 COPY --from=manifests /workspace .
 # All services are built together, here and below. One service alone enables fewer features of the
 # dependencies, which would compile them again.
-ENV SERVICES="--workspace --exclude local --exclude trials --exclude account --exclude deployment"
+ENV SERVICES="--workspace --exclude local --exclude console --exclude trials --exclude account \
+    --exclude deployment"
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     cargo auditable build --locked --release $SERVICES
 

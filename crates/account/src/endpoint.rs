@@ -39,7 +39,7 @@ pub use settings::{ACCOUNT_ID, DEFAULT_REGION, Settings, region};
 
 use router::Router;
 
-use crate::{iam::Judge, provision::Target, wiretap::WireTap};
+use crate::{iam::Judge, ledger::Ledger, provision::Target, wiretap::WireTap};
 
 /// The time that requests in flight get when the endpoint stops.
 const STOP_TIMEOUT: Duration = Duration::from_millis(500);
@@ -54,6 +54,7 @@ pub struct Endpoint {
     region: String,
     judge: Judge,
     wiretap: WireTap,
+    ledger: Ledger,
     ending: CancellationToken,
     stopping: CancellationToken,
     connections: TaskTracker,
@@ -72,14 +73,21 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Endpoint> {
     let ending = CancellationToken::new();
     let judge = Judge::new(&settings.region, ACCOUNT_ID);
     let wiretap = WireTap::default();
-    let router =
-        Router::new(settings, address.port(), judge.clone(), wiretap.clone(), ending.clone())?;
+    let ledger = Ledger::default();
+    let router = Router::new(
+        settings,
+        address.port(),
+        judge.clone(),
+        wiretap.clone(),
+        ledger.clone(),
+        ending.clone(),
+    )?;
     let stopping = CancellationToken::new();
     let connections = TaskTracker::new();
     let url = format!("http://{}:{}", settings.public_host, address.port());
     connections.spawn(accept(listener, router, stopping.clone(), connections.clone()));
     let region = settings.region.clone();
-    Ok(Endpoint { url, address, region, judge, wiretap, ending, stopping, connections })
+    Ok(Endpoint { url, address, region, judge, wiretap, ledger, ending, stopping, connections })
 }
 
 fn refused(address: SocketAddr, error: &io::Error) -> Misconfigured {
@@ -110,6 +118,12 @@ impl Endpoint {
     /// Who judges the calls.
     pub fn judge(&self) -> &Judge {
         &self.judge
+    }
+
+    /// The ledger, which takes note of what happens from now on.
+    pub fn ledger(&self) -> Ledger {
+        self.ledger.begin();
+        self.ledger.clone()
     }
 
     /// Ends all long polls immediately, without a message.

@@ -20,5 +20,6 @@ mod refusal;
 mod tests;
 
 pub use asked::{Asked, asked};
+pub(crate) use judge::access_key;
 pub use judge::{Caller, Judge, Role};
 pub use refusal::Refusal;

@@ -12,6 +12,8 @@ pub mod embedded;
 
 pub mod wiretap;
 
+pub mod ledger;
+
 pub mod proxy;
 
 pub mod filter;

@@ -87,6 +87,18 @@ impl Process {
     /// Sends SIGTERM, as ECS does first. It has no effect on a process that has exited.
     pub fn terminate(&mut self) {
         self.signal(Signal::SIGTERM);
+        // One that is frozen would not notice.
+        self.signal(Signal::SIGCONT);
+    }
+
+    /// Freezes it: it keeps what it has, and does nothing.
+    pub fn freeze(&mut self) {
+        self.signal(Signal::SIGSTOP);
+    }
+
+    /// Lets it go on after [`Process::freeze`].
+    pub fn thaw(&mut self) {
+        self.signal(Signal::SIGCONT);
     }
 
     /// Sends SIGKILL, as ECS does after the stop timeout.

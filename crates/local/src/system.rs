@@ -13,6 +13,7 @@ use std::{
 use account::{
     embedded::EmbeddedAccount,
     endpoint::{self, Endpoint},
+    ledger::Ledger,
     provision::{Account, Service, Target, provision_deployment},
     proxy::{Conditions, Proxy},
 };
@@ -168,26 +169,53 @@ impl System {
         services.map(|service| service.name.clone()).collect()
     }
 
-    /// Starts the service `name`. Its former process is killed if it still runs.
+    /// The service of a task, whose name may have a number, as `fulfilment-2` has.
+    pub fn service_of<'a>(&self, task: &'a str) -> &'a str {
+        match task.rsplit_once('-') {
+            Some((service, number))
+                if number.parse::<u32>().is_ok() && self.account.service(service).is_some() =>
+            {
+                service
+            }
+            _ => task,
+        }
+    }
+
+    /// The tasks that run, and their process ids.
+    pub fn running(&self) -> BTreeMap<String, i32> {
+        self.tasks.iter().map(|(name, task)| (name.clone(), task.process.pid())).collect()
+    }
+
+    /// Takes note from now on of what happens in the account, if it is in this process.
+    pub fn ledger(&self) -> Option<Ledger> {
+        self.endpoint.as_ref().map(Endpoint::ledger)
+    }
+
+    /// Starts the service `name`, or a further task of it as `name-2`. Its former process is killed
+    /// if it still runs.
     ///
     /// # Errors
     ///
     /// If there is no such service or binary, or it cannot be started.
     pub fn start_service(&mut self, name: &str) -> anyhow::Result<()> {
-        let service = self.account.service(name).context("no such service")?;
-        let port = self.ports.get(name).context("a service without a port")?;
+        let service = self.account.service(self.service_of(name)).context("no such service")?;
+        let port = match self.ports.get(name) {
+            Some(port) => *port,
+            None => port::free(0, Ipv4Addr::LOCALHOST.into())?,
+        };
         let mut service = service.clone();
         let secrets = self.settings.secrets.of(&service);
         secrets.into_iter().for_each(|(name, value)| {
             service.variables.entry(name).or_insert(value);
         });
-        let task = Task::start(&service, *port, &self.settings.binaries, &self.lines)?;
+        let binaries = &self.settings.binaries;
+        let task = Task::start_as(name, &service, port, binaries, &self.lines)?;
         self.tasks.insert(name.to_owned(), task);
         Ok(())
     }
 
     /// Makes the account what the files say now, and returns the services that have other
-    /// variables now.
+    /// variables now, whether or not they run.
     ///
     /// # Errors
     ///
@@ -206,8 +234,7 @@ impl System {
         let pairs = self.account.services.iter().zip(&old.services);
         let changed = pairs
             .filter(|(new, old)| (&new.variables, &new.secrets) != (&old.variables, &old.secrets));
-        let running = changed.filter(|(new, _)| self.tasks.contains_key(&new.name));
-        Ok(running.map(|(new, _)| new.name.clone()).collect())
+        Ok(changed.map(|(new, _)| new.name.clone()).collect())
     }
 
     /// The environment that the process of the service `name` gets, without its secrets.
@@ -221,7 +248,7 @@ impl System {
         Ok(task::variables(service, *port))
     }
 
-    /// Replaces the processes of services by new ones, which may have other binaries, and waits
+    /// Replaces the processes of tasks by new ones, which may have other binaries, and waits
     /// until those are healthy. The old ones drain first, all at once, because a new one needs the
     /// same port: a worker finishes its messages, and a web service gets two seconds.
     ///

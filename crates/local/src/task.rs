@@ -51,8 +51,23 @@ impl Task {
         binaries: &Path,
         lines: &UnboundedSender<Line>,
     ) -> anyhow::Result<Self> {
+        Self::start_as(&service.name, service, port, binaries, lines)
+    }
+
+    /// The same for a task that has another name than its service, because there are several.
+    ///
+    /// # Errors
+    ///
+    /// As [`Task::start`].
+    pub fn start_as(
+        name: &str,
+        service: &Service,
+        port: u16,
+        binaries: &Path,
+        lines: &UnboundedSender<Line>,
+    ) -> anyhow::Result<Self> {
         let binary = build::binary(binaries, &service.name)?;
-        let process = Process::spawn(&service.name, &binary, &variables(service, port), lines)?;
+        let process = Process::spawn(name, &binary, &variables(service, port), lines)?;
         Ok(Self { process, port, kind: service.kind, health_path: service.health_path.clone() })
     }
 

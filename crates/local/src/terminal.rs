@@ -47,6 +47,20 @@ pub enum Style {
 #[derive(Clone, Debug)]
 pub struct Lines(pub UnboundedSender<Line>);
 
+impl Lines {
+    /// The same, and all that is printed is shown to `also` too, even if the terminal is not read.
+    pub fn shown_to(self, also: impl Fn(&Line) + Send + 'static) -> Self {
+        let (sender, mut received) = unbounded_channel();
+        tokio::spawn(async move {
+            while let Some(line) = received.recv().await {
+                also(&line);
+                let _ = self.0.send(line);
+            }
+        });
+        Self(sender)
+    }
+}
+
 /// The thread that prints.
 pub struct Terminal {
     lines: Lines,

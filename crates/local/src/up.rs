@@ -12,6 +12,7 @@ use account::{
     provision::{ENVIRONMENT, Target},
 };
 use anyhow::Context as _;
+use console::logs::Logs;
 use deployment::{Deployment, Mistake};
 use local::{
     build, guard, port,
@@ -26,6 +27,10 @@ mod edits;
 
 mod endpoint;
 
+mod observed;
+
+mod supervise;
+
 mod outside;
 
 mod variables;
@@ -34,6 +39,7 @@ mod watch;
 
 use crate::terminal::{Lines, READY, Ready, Style, Terminal};
 use edits::Edits;
+use observed::Observed;
 use watch::{Shown, watch};
 
 /// The options of `up`.
@@ -48,6 +54,8 @@ pub struct Args {
     /// The port of the AWS endpoint; 0 takes a free one [default: 4566, or a free one if in use]
     #[arg(long)]
     aws_port: Option<u16>,
+    #[command(flatten)]
+    console: observed::Args,
     #[command(flatten)]
     habits: Habits,
     /// Do not start this service, to run it in a debugger; may be repeated
@@ -117,13 +125,16 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let Signals { asked, insisted } = shutdown::signals()?;
     let style = if args.json { Style::Json } else { Style::Text { quiet: args.quiet } };
     let terminal = Terminal::start(style);
-    let lines = terminal.lines();
-    let started = asked.run_until_cancelled(start(&args, &lines)).await;
+    let logs = Logs::default();
+    let shown = logs.clone();
+    let lines = terminal.lines().shown_to(move |line| shown.push(&line.service, &line.text));
+    let started = asked.run_until_cancelled(start(&args, &lines, logs)).await;
     let Some(started) = started else {
         // Dropping what has started kills it.
         return Ok(ExitCode::from(shutdown::INTERRUPTED));
     };
-    let (mut system, edits) = match started {
+    // The services export their last spans while they stop, so it is dropped last.
+    let (mut system, edits, mut observed) = match started {
         Ok(started) => started,
         Err(error) => {
             drop(lines);
@@ -131,8 +142,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             return Err(error);
         }
     };
-    let ready = ready(&system, &args, edits.is_some())?;
-    let outcome = asked.run_until_cancelled(watch(&mut system, &ready, edits, &lines)).await;
+    let ready = ready(&system, &args, edits.is_some(), observed.as_ref())?;
+    let watched = watch(&mut system, &ready, edits, observed.as_mut(), &lines);
+    let outcome = asked.run_until_cancelled(watched).await;
     if asked.is_cancelled() && !system.is_embedded() {
         lines.say("stopping: workers let their long polls end");
     }
@@ -150,7 +162,11 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Builds and starts everything, and begins to watch the sources.
-async fn start(args: &Args, lines: &Lines) -> anyhow::Result<(System, Option<Edits>)> {
+async fn start(
+    args: &Args,
+    lines: &Lines,
+    logs: Logs,
+) -> anyhow::Result<(System, Option<Edits>, Option<Observed>)> {
     let endpoint_url = endpoint::from_environment()?;
     if let Some(url) = &endpoint_url {
         if args.habits.like_aws.is_some() {
@@ -161,6 +177,8 @@ async fn start(args: &Args, lines: &Lines) -> anyhow::Result<(System, Option<Edi
     }
     let binaries = build::binaries().await?;
     let files = args.files.directory();
+    let mut variables = variables::of_every_service();
+    let receiver = args.console.receiver(&mut variables).await?;
     let settings = Settings {
         files: files.clone(),
         binaries: binaries.clone(),
@@ -171,7 +189,7 @@ async fn start(args: &Args, lines: &Lines) -> anyhow::Result<(System, Option<Edi
         port: args.port,
         host: args.host,
         without: args.without.clone(),
-        variables: variables::of_every_service(),
+        variables,
         secrets: Secrets::of_this_machine(),
         changing_weather: true,
     };
@@ -180,8 +198,9 @@ async fn start(args: &Args, lines: &Lines) -> anyhow::Result<(System, Option<Edi
     if let Some(file) = &args.env_file {
         outside::write(&system, args.without.first().context("nothing is left out")?, file)?;
     }
+    let observed = args.console.observe(&system, receiver, logs).await?;
     if args.no_watch || env::var_os("CARGO").is_none() {
-        return Ok((system, None));
+        return Ok((system, None, observed));
     }
     let services = system.names().into_iter().filter(|name| !args.without.contains(name));
     let services = services.collect();
@@ -189,7 +208,7 @@ async fn start(args: &Args, lines: &Lines) -> anyhow::Result<(System, Option<Edi
     let edits = Edits::watch(&binaries, &files, services, lines.clone(), !args.json).await;
     // The system is worth having without this, as when the limit of watched files is reached.
     let edits = edits.inspect_err(|error| lines.warn(format!("edits are not noticed: {error:#}")));
-    Ok((system, edits.ok()))
+    Ok((system, edits.ok(), observed))
 }
 
 /// Where `local dead-letters` looks for the account.
@@ -198,7 +217,12 @@ fn default_aws_port() -> u16 {
     if port::free(DEFAULT_AWS_PORT, loopback).is_ok() { DEFAULT_AWS_PORT } else { 0 }
 }
 
-fn ready(system: &System, args: &Args, watches: bool) -> anyhow::Result<Shown> {
+fn ready(
+    system: &System,
+    args: &Args,
+    watches: bool,
+    observed: Option<&Observed>,
+) -> anyhow::Result<Shown> {
     let is_outside = |name: &String| args.without.contains(name);
     let (without, services): (Vec<_>, Vec<_>) = system.names().into_iter().partition(is_outside);
     let under_cargo = env::var_os("CARGO").is_some();
@@ -211,6 +235,7 @@ fn ready(system: &System, args: &Args, watches: bool) -> anyhow::Result<Shown> {
         message: READY.to_owned(),
         page: system.url.clone(),
         aws: system.target.endpoint_url.clone(),
+        console: observed.map(|it| it.console.url.clone()),
         is_embedded: system.is_embedded(),
         services,
         without,

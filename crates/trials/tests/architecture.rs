@@ -16,7 +16,7 @@ mod modules;
 type Outcome = anyhow::Result<()>;
 
 /// The crates of this workspace that each crate may depend on.
-const MAY_KNOW: [(&str, &[&str]); 12] = [
+const MAY_KNOW: [(&str, &[&str]); 13] = [
     ("pubsub", &[]),
     ("deployment", &[]),
     ("orders", &["pubsub"]),
@@ -26,7 +26,8 @@ const MAY_KNOW: [(&str, &[&str]); 12] = [
     ("webhooks", &["orders", "outbox", "pubsub", "web"]),
     ("flow", &["orders"]),
     ("account", &["deployment", "pubsub"]),
-    ("local", &["account", "archive", "deployment", "orders", "outbox", "pubsub"]),
+    ("console", &["account", "orders", "pubsub", "web"]),
+    ("local", &["account", "archive", "console", "deployment", "orders", "outbox", "pubsub"]),
     ("trials", &["account", "archive", "deployment", "local", "orders", "pubsub"]),
     ("publisher", &["archive", "flow", "orders", "outbox", "pubsub", "web", "webhooks"]),
 ];

@@ -1,10 +1,13 @@
 //! SQS with its JSON API, and SNS with its form.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
-use http_body_util::{BodyExt as _, combinators::BoxBody};
-use hyper::{Response, body::Bytes};
+use http_body_util::{BodyExt as _, Full, combinators::BoxBody};
+use hyper::{
+    Response,
+    body::{Body, Bytes},
+};
 use rustack_sns_core::{
     config::SnsConfig,
     handler::RustackSnsHandler,
@@ -26,6 +29,7 @@ use super::settings::{ACCOUNT_ID, Settings};
 use crate::{
     habits::{Habits, deliveries::Delivery},
     iam::Judge,
+    ledger::Ledger,
 };
 
 /// The most requests that the SNS library handles at a time. It rejects more, so they wait here.
@@ -36,7 +40,10 @@ pub type Answer = Response<BoxBody<Bytes, io::Error>>;
 
 /// SQS. Its clones share the queues.
 #[derive(Clone)]
-pub struct Sqs(Arc<RustackSqsHandler>);
+pub struct Sqs {
+    handler: Arc<RustackSqsHandler>,
+    ledger: Ledger,
+}
 
 /// SNS. Its clones share the topics.
 #[derive(Clone)]
@@ -51,6 +58,7 @@ pub fn services(
     settings: &Settings,
     port: u16,
     judge: Judge,
+    ledger: Ledger,
     habits: Option<Arc<Habits>>,
 ) -> (Sqs, Sns) {
     let sqs = Arc::new(RustackSqs::new(SqsConfig {
@@ -67,21 +75,40 @@ pub fn services(
         port,
         ..SnsConfig::default()
     };
-    let deliveries = Arc::new(Deliveries { judge, habits, sqs: Arc::clone(&sqs) });
+    let deliveries = Deliveries { judge, ledger: ledger.clone(), habits, sqs: Arc::clone(&sqs) };
+    let deliveries = Arc::new(deliveries);
     let sns = RustackSnsHandler::new(Arc::new(RustackSns::new(config, deliveries)));
     let slots = Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS));
-    (Sqs(Arc::new(RustackSqsHandler::new(sqs))), Sns { handler: Arc::new(sns), slots })
+    let sqs = Sqs { handler: Arc::new(RustackSqsHandler::new(sqs)), ledger };
+    (sqs, Sns { handler: Arc::new(sns), slots })
 }
 
 impl Sqs {
     /// The answer to a request for an operation such as `SendMessage`.
     pub async fn answer(&self, operation: &str, body: Bytes) -> Answer {
+        let noted = (self.ledger.notes(operation)).then(|| body.clone());
         let answer = match SqsOperation::from_name(operation) {
-            Some(operation) => self.0.handle_operation(operation, body).await,
+            Some(operation) => self.handler.handle_operation(operation, body).await,
             None => Err(SqsError::unknown_operation(operation)),
         };
         let id = Uuid::new_v4().to_string();
-        answer.unwrap_or_else(|error| sqs_error(&error, &id)).map(|body| body.boxed())
+        let answer = answer.map_err(|error| sqs_error(&error, &id));
+        match (answer, noted) {
+            (Ok(answer), Some(request)) => self.noted(operation, &request, answer).await,
+            (Ok(answer) | Err(answer), _) => answer.map(|body| body.boxed()),
+        }
+    }
+
+    /// An answer of which the ledger has taken note.
+    async fn noted<B>(&self, operation: &str, request: &[u8], answer: Response<B>) -> Answer
+    where
+        B: Body<Data = Bytes, Error: std::fmt::Debug>,
+    {
+        let (head, body) = answer.into_parts();
+        let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+        self.ledger.note(operation, request, &body);
+        let body = Full::new(body).map_err(|never| match never {});
+        Response::from_parts(head, body.boxed())
     }
 }
 
@@ -101,6 +128,7 @@ impl Sns {
 /// Puts the messages that SNS delivers into the queues.
 struct Deliveries {
     judge: Judge,
+    ledger: Ledger,
     habits: Option<Arc<Habits>>,
     sqs: Arc<RustackSqs>,
 }
@@ -143,23 +171,43 @@ impl SqsPublisher for Deliveries {
         };
         match &self.habits {
             Some(habits) if !queue_arn.ends_with(".fifo") => {
-                tokio::spawn(deliver(Arc::clone(&self.sqs), message, habits.deliveries.next()));
+                let (sqs, ledger) = (Arc::clone(&self.sqs), self.ledger.clone());
+                tokio::spawn(deliver(sqs, ledger, message, habits.deliveries.next()));
                 Ok(())
             }
             _ => {
-                let sent = self.sqs.send_message(message).await;
-                sent.map(drop).map_err(|error| failed(queue_arn, error))
+                let sent = send(&self.sqs, &self.ledger, message).await;
+                sent.map_err(|error| failed(queue_arn, error))
             }
         }
     }
 }
 
-async fn deliver(sqs: Arc<RustackSqs>, message: SendMessageInput, delivery: Delivery) {
+/// Puts a message into its queue.
+async fn send(
+    sqs: &RustackSqs,
+    ledger: &Ledger,
+    message: SendMessageInput,
+) -> Result<(), SqsError> {
+    let noted = ledger.is_on().then(|| (message.queue_url.clone(), message.message_body.clone()));
+    let sent = sqs.send_message(message).await?;
+    if let (Some((queue, body)), Some(id)) = (noted, sent.message_id) {
+        ledger.sent(&queue, &id, &body, Duration::ZERO);
+    }
+    Ok(())
+}
+
+async fn deliver(
+    sqs: Arc<RustackSqs>,
+    ledger: Ledger,
+    message: SendMessageInput,
+    delivery: Delivery,
+) {
     if !delivery.after.is_zero() {
         tokio::time::sleep(delivery.after).await;
     }
     for _ in 0..delivery.times {
-        if let Err(error) = sqs.send_message(message.clone()).await {
+        if let Err(error) = send(&sqs, &ledger, message.clone()).await {
             tracing::warn!(%error, queue = message.queue_url, "SNS could not deliver a message");
         }
     }

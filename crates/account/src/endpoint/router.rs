@@ -1,12 +1,16 @@
 //! Passes each request to the service that it is for.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::{
     Request, Response, StatusCode,
     body::{Bytes, Incoming},
     header::{CONTENT_TYPE, HeaderValue},
+    http::request::Parts,
 };
 use serde_json::Value as Json;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +24,7 @@ use super::{
 use crate::{
     habits::Habits,
     iam::{self, Caller, Judge},
+    ledger::{Ledger, Made},
     proxy::{Call, Service},
     wiretap::WireTap,
 };
@@ -32,6 +37,7 @@ const MAX_REQUEST_BYTES: usize = 16 << 20;
 pub struct Router {
     judge: Judge,
     wiretap: WireTap,
+    ledger: Ledger,
     habits: Option<Arc<Habits>>,
     dynamodb: DynamoDb,
     sns: Sns,
@@ -52,14 +58,17 @@ impl Router {
         port: u16,
         judge: Judge,
         wiretap: WireTap,
+        ledger: Ledger,
         ending: CancellationToken,
     ) -> anyhow::Result<Self> {
         let habits = settings.habits.map(|seed| Habits::new(seed, &settings.region)).transpose()?;
         let habits = habits.map(Arc::new);
-        let (sqs, sns) = messaging::services(settings, port, judge.clone(), habits.clone());
+        let (sqs, sns) =
+            messaging::services(settings, port, judge.clone(), ledger.clone(), habits.clone());
         Ok(Self {
             judge,
             wiretap,
+            ledger,
             habits,
             dynamodb: DynamoDb::new(&settings.region)?,
             sns,
@@ -77,12 +86,31 @@ impl Router {
             Err(error) => return failure("SerializationException", &error.to_string()),
         };
         let call = Call::of(&head, &body);
-        let caller = match self.judge.judge(&head.headers, &call, &body) {
+        // What the administrator looks at is no part of what happens.
+        let caller = iam::access_key(&head.headers).filter(|key| self.judge.knows(key));
+        let Some(caller) = caller.filter(|_| self.ledger.is_on()).map(str::to_owned) else {
+            return self.answer_to(&head, &call, body).await;
+        };
+        let (at, began, request) = (SystemTime::now(), Instant::now(), body.clone());
+        let answer = self.answer_to(&head, &call, body).await;
+        self.ledger.made(Made {
+            at,
+            took: began.elapsed(),
+            caller,
+            name: call.to_string(),
+            status: answer.status().as_u16(),
+            request,
+        });
+        answer
+    }
+
+    async fn answer_to(&self, head: &Parts, call: &Call, body: Bytes) -> Answer {
+        let caller = match self.judge.judge(&head.headers, call, &body) {
             Ok(caller) => caller,
             Err(refusal) => return refusal.answer(),
         };
         if caller == Caller::Service {
-            self.wiretap.note(&call, &body);
+            self.wiretap.note(call, &body);
         }
         let habits = self.habits.as_deref();
         let of_service = habits.filter(|_| caller == Caller::Service);
@@ -91,21 +119,21 @@ impl Router {
                 let database = &self.dynamodb;
                 let (status, answer) = match habits {
                     Some(habits) => {
-                        like_aws::dynamodb::answer(habits, database, &call, caller, &body)
+                        like_aws::dynamodb::answer(habits, database, call, caller, &body)
                     }
                     None => database.answer(&call.operation, &body),
                 };
                 json(status, answer)
             }
-            Service::Sqs => match self.note_policy(&call, &body) {
-                Ok(()) => self.sqs(of_service, &call, body).await,
+            Service::Sqs => match self.note_policy(call, &body) {
+                Ok(()) => self.sqs(of_service, call, body).await,
                 Err(error) => {
                     let why = format!("Invalid value for the parameter Policy. Reason: {error:#}");
                     failure("com.amazonaws.sqs#InvalidAttributeValue", &why)
                 }
             },
             Service::Sns => match of_service {
-                Some(habits) => like_aws::sns::answer(habits, &self.sns, &call, body).await,
+                Some(habits) => like_aws::sns::answer(habits, &self.sns, call, body).await,
                 None => self.sns.answer(body).await,
             },
             Service::Other => {

@@ -105,6 +105,11 @@ impl Judge {
         Ok(())
     }
 
+    /// Whether this access key is that of a role.
+    pub fn knows(&self, access_key: &str) -> bool {
+        self.state().roles.contains_key(access_key)
+    }
+
     /// Makes `policy` the policy of the queue with this ARN.
     ///
     /// # Errors
@@ -241,7 +246,7 @@ pub(super) fn request(question: &Question, account: &str) -> Option<IAMRequest> 
 }
 
 /// The access key in `AWS4-HMAC-SHA256 Credential=KEY/date/region/service/aws4_request, …`.
-fn access_key(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn access_key(headers: &HeaderMap) -> Option<&str> {
     let signature = headers.get(AUTHORIZATION)?.to_str().ok()?;
     signature.split_once("Credential=")?.1.split('/').next()
 }

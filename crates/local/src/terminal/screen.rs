@@ -20,6 +20,8 @@ pub struct Ready {
     pub page: String,
     /// The URL of the AWS endpoint.
     pub aws: String,
+    /// The URL of the console, if there is one.
+    pub console: Option<String>,
     /// Whether this process is the AWS account.
     pub is_embedded: bool,
     /// The services that run.
@@ -53,6 +55,10 @@ impl fmt::Display for Ready {
         writeln!(f, "  {bold}page{bold:#}      {bold}{page}{bold:#}")?;
         writeln!(f, "  {bold}orders{bold:#}    {page}/orders")?;
         writeln!(f, "  {bold}flow{bold:#}      {page}/flow")?;
+        if let Some(console) = &self.console {
+            let what = format!("{dimmed}see it, steer it, break it{dimmed:#}");
+            writeln!(f, "  {bold}console{bold:#}   {bold}{console}{bold:#}  {what}")?;
+        }
         writeln!(f, "  {bold}AWS{bold:#}       {aws}  {dimmed}{account}{dimmed:#}")?;
         writeln!(f, "  {bold}services{bold:#}  {}", self.services.join(", "))?;
         if !self.without.is_empty() {

@@ -175,7 +175,7 @@ impl Builder {
 
     /// Whether the file belongs to this program, which cannot replace itself.
     fn is_for_a_restart(&self, path: &Path) -> bool {
-        let parts = ["crates/local", "crates/account", "crates/deployment"];
+        let parts = ["crates/local", "crates/account", "crates/console", "crates/deployment"];
         parts.iter().any(|part| path.starts_with(self.workspace.join(part)))
     }
 }

@@ -1,20 +1,22 @@
 //! What `local` does while it runs: it restarts services that exit, as ECS does, and lets edits
 //! have their effect.
 
-use std::{process::ExitStatus, time::Duration};
+use std::process::ExitStatus;
 
 use account::proxy::{
     Proxy,
     weather::{self, Weather},
 };
+use console::processes::Wish;
 use local::{running::Running, system::System};
-use tokio::{sync::watch, time::sleep};
+use tokio::sync::watch;
 
-use super::edits::{Edited, Edits};
+use super::{
+    edits::{Edited, Edits},
+    observed::Observed,
+    supervise::Tasks,
+};
 use crate::terminal::{Lines, Ready};
-
-/// Keeps a service that exits again and again from filling the terminal.
-const RESTART_DELAY: Duration = Duration::from_secs(1);
 
 /// What is shown once the page answers.
 pub struct Shown {
@@ -36,6 +38,7 @@ pub async fn watch(
     system: &mut System,
     shown: &Shown,
     mut edits: Option<Edits>,
+    mut observed: Option<&mut Observed>,
     lines: &Lines,
 ) -> anyhow::Result<ExitStatus> {
     let healthy = system.healthy();
@@ -59,7 +62,12 @@ pub async fn watch(
     let mut met = 0;
     // Without it, other commands need the ports as options.
     let _announcement = running.announce().inspect_err(|error| lines.warn(format!("{error:#}")));
+    let mut tasks = Tasks::of(system);
     loop {
+        if let Some(observed) = &observed {
+            observed.supervisor.tasks.send_replace(tasks.shown(system));
+        }
+        let wished = wished(observed.as_deref_mut());
         let next = async {
             let edited = match &mut edits {
                 Some(edits) => edits.next().await,
@@ -72,9 +80,12 @@ pub async fn watch(
         };
         tokio::select! {
             (name, status) = system.exited() => {
-                lines.say(format!("{name} exited ({}); restarting it", status?));
-                sleep(RESTART_DELAY).await;
-                system.start_service(&name)?;
+                lines.say(format!("{name} exited ({}); {}", status?, tasks.exited(&name)));
+            }
+            name = tasks.due() => tasks.restart(system, &name)?,
+            Wish { action, answer } = wished => {
+                // Who asked may have gone.
+                let _ = answer.send(tasks.fulfil(system, &action));
             }
             () = changed(&mut weather) => {
                 let faults = |proxy: &Proxy| proxy.counts().faults.values().sum();
@@ -84,12 +95,21 @@ pub async fn watch(
                 met = so_far;
             }
             edited = next => {
-                if let Err(error) = apply(system, edited, lines).await {
+                if let Err(error) = apply(system, &mut tasks, edited, lines).await {
                     lines.warn(format!("{error:#}"));
                 }
             }
         }
     }
+}
+
+async fn wished(observed: Option<&mut Observed>) -> Wish {
+    if let Some(observed) = observed
+        && let Some(wish) = observed.supervisor.wishes.recv().await
+    {
+        return wish;
+    }
+    std::future::pending().await
 }
 
 async fn changed(weather: &mut Option<watch::Receiver<Option<Weather>>>) {
@@ -109,7 +129,12 @@ fn forecast(now: Option<Weather>, met: u64) -> String {
 }
 
 /// Lets an edit have its effect.
-async fn apply(system: &mut System, edited: Edited, lines: &Lines) -> anyhow::Result<()> {
+async fn apply(
+    system: &mut System,
+    tasks: &mut Tasks,
+    edited: Edited,
+    lines: &Lines,
+) -> anyhow::Result<()> {
     let mut names = match edited {
         Edited::Services(names) => names,
         Edited::Manifests => {
@@ -118,9 +143,11 @@ async fn apply(system: &mut System, edited: Edited, lines: &Lines) -> anyhow::Re
             names
         }
     };
+    names = tasks.of_services(system, &names);
     names.sort();
     if !names.is_empty() {
         system.replace_services(&names).await?;
+        tasks.started(&names);
         lines.say(format!("replaced {}", names.join(", ")));
     }
     Ok(())

@@ -1,6 +1,8 @@
 //! A browser as a person uses it: visits pages, fills in fields, presses buttons, and waits until
 //! something is shown.
 
+#![allow(dead_code, reason = "each suite uses a part of it")]
+
 use anyhow::Context as _;
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
@@ -90,7 +92,7 @@ impl Browser {
 
     /// Waits until an element has this text.
     pub async fn see_text(&self, css: &str, wanted: &str) -> anyhow::Result<()> {
-        let look = async || Ok((self.text(css).await? == wanted).then_some(()));
+        let look = async || Ok((self.text_now(css).await? == wanted).then_some(()));
         until(look).await.with_context(|| format!("the text of {css} does not become {wanted:?}"))
     }
 
@@ -113,6 +115,43 @@ impl Browser {
         let element = self.see(css).await?;
         self.session.post(&format!("{element}/clear"), json!({})).await?;
         self.session.post(&format!("{element}/value"), json!({ "text": text })).await.map(drop)
+    }
+
+    /// Presses a key on whatever has the focus; its code is of the WebDriver specification.
+    pub async fn press(&self, key: &str) -> anyhow::Result<()> {
+        let presses: Vec<_> =
+            ["keyDown", "keyUp"].map(|it| json!({ "type": it, "value": key })).into();
+        let keyboard = json!({ "type": "key", "id": "keyboard", "actions": presses });
+        self.session.post("/actions", json!({ "actions": [keyboard] })).await.map(drop)
+    }
+
+    /// Chooses the option with this text in a list.
+    pub async fn choose(&self, css: &str, option: &str) -> anyhow::Result<()> {
+        let list = self.see(css).await?;
+        let keys = json!({ "text": option });
+        self.session.post(&format!("{list}/value"), keys).await?;
+        self.see_value(css, option).await
+    }
+
+    async fn see_value(&self, css: &str, wanted: &str) -> anyhow::Result<()> {
+        let typed = self.typed(css).await?;
+        anyhow::ensure!(typed == wanted, "{css} has {typed:?} in place of {wanted:?}");
+        Ok(())
+    }
+
+    /// Waits until the text of an element contains this.
+    pub async fn see_part(&self, css: &str, wanted: &str) -> anyhow::Result<()> {
+        let look = async || Ok(self.text_now(css).await?.contains(wanted).then_some(()));
+        until(look).await.with_context(|| format!("the text of {css} does not get {wanted:?}"))
+    }
+
+    /// The visible text of an element; empty if it goes away while it is read, as on a page that
+    /// is being left.
+    async fn text_now(&self, css: &str) -> anyhow::Result<String> {
+        match self.text(css).await {
+            Err(error) if format!("{error:#}").contains("stale element") => Ok(String::new()),
+            text => text,
+        }
     }
 
     /// The visible text of an element.

@@ -1,4 +1,5 @@
 //! Checks the layout and accessibility of a page: wide and narrow, light and dark.
+#![allow(dead_code, reason = "each suite uses a part of it")]
 
 use std::{env, fs, path::Path, time::Duration};
 
@@ -29,7 +30,12 @@ const RUN_AXE: &str = "const done = arguments[0];
 /// Checks the current page in every width and colour scheme, and keeps a screenshot of each as
 /// `{name}-{width}-{scheme}.png`.
 pub async fn check(browser: &Browser, name: &str) -> anyhow::Result<()> {
-    for width in WIDTHS {
+    check_at(browser, name, &WIDTHS).await
+}
+
+/// The same in these widths.
+pub async fn check_at(browser: &Browser, name: &str, widths: &[u32]) -> anyhow::Result<()> {
+    for width in widths.iter().copied() {
         for scheme in SCHEMES {
             set(browser, width, scheme).await?;
             let look = format!("{name}-{width}-{scheme}");

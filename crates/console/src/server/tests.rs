@@ -1,0 +1,99 @@
+//! Who may ask, and who may change something.
+
+use std::path::Path;
+
+use account::embedded::EmbeddedAccount;
+use axum::{
+    Router,
+    body::{Body, to_bytes},
+    http::{Request, StatusCode},
+};
+use tower::ServiceExt as _;
+
+use super::router;
+use crate::{
+    app::{App, Sources},
+    logs::Logs,
+};
+
+const HERE: &str = "localhost:5050";
+
+async fn console() -> (Router, String, EmbeddedAccount) {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../copilot");
+    let aws = EmbeddedAccount::of_files(&directory).await.unwrap();
+    let app = App::new(Sources {
+        account: aws.account.clone(),
+        target: aws.target.clone(),
+        ledger: Some(aws.endpoint.ledger()),
+        weather: None,
+        page: None,
+        processes: None,
+        logs: Some(Logs::default()),
+        spans: None,
+    });
+    let app = app.await;
+    let token = app.token.clone();
+    (router(app), token, aws)
+}
+
+async fn ask(console: &Router, request: Request<Body>) -> (StatusCode, String) {
+    let answer = console.clone().oneshot(request).await.unwrap();
+    let status = answer.status();
+    let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+fn unknown(host: &str, token: &str) -> axum::http::request::Builder {
+    Request::post(format!("/act/unknown?{token}")).header("host", host)
+}
+
+fn form(request: axum::http::request::Builder, token: &str) -> Request<Body> {
+    let request = request.header("content-type", "application/x-www-form-urlencoded");
+    request.header("accept", "text/plain").body(format!("token={token}").into()).unwrap()
+}
+
+#[tokio::test]
+async fn only_requests_that_name_this_machine_are_answered() {
+    let (console, _token, _aws) = console().await;
+    for (host, expected) in [
+        ("localhost:5050", StatusCode::OK),
+        ("127.0.0.1:5050", StatusCode::OK),
+        ("[::1]:5050", StatusCode::OK),
+        ("localhost", StatusCode::OK),
+        ("console.example:5050", StatusCode::FORBIDDEN),
+        ("localhost.example", StatusCode::FORBIDDEN),
+        ("", StatusCode::FORBIDDEN),
+    ] {
+        let get = Request::get("/services").header("host", host).body(Body::empty()).unwrap();
+        assert_eq!(ask(&console, get).await.0, expected, "{host}");
+    }
+}
+
+#[tokio::test]
+async fn an_action_needs_the_token_of_a_page_and_no_other_site_may_ask_for_it() {
+    let (console, token, _aws) = console().await;
+    let (status, text) = ask(&console, form(unknown(HERE, ""), "guessed")).await;
+    assert_eq!(status, StatusCode::FORBIDDEN, "{text}");
+    let of_other_site = unknown(HERE, "").header("origin", "http://localhost:8000");
+    assert_eq!(ask(&console, form(of_other_site, &token)).await.0, StatusCode::FORBIDDEN);
+    let of_other_site = unknown(HERE, "").header("sec-fetch-site", "cross-site");
+    assert_eq!(ask(&console, form(of_other_site, &token)).await.0, StatusCode::FORBIDDEN);
+    let (status, text) = ask(&console, form(unknown(HERE, ""), &token)).await;
+    assert_eq!(status, StatusCode::OK, "{text}");
+    let get = Request::get("/act/unknown").header("host", HERE).body(Body::empty()).unwrap();
+    assert_eq!(ask(&console, get).await.0, StatusCode::METHOD_NOT_ALLOWED);
+}
+
+#[tokio::test]
+async fn each_page_works_without_services_and_has_a_strict_policy() {
+    let (console, _token, _aws) = console().await;
+    for page in ["services", "logs", "messages", "traffic", "weather", "traces", "tables"] {
+        let get = Request::get(format!("/{page}")).header("host", HERE);
+        let answer = console.clone().oneshot(get.body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{page}");
+        let policy = answer.headers()["content-security-policy"].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+    }
+    let get = Request::get("/nothing").header("host", HERE).body(Body::empty()).unwrap();
+    assert_eq!(ask(&console, get).await.0, StatusCode::NOT_FOUND);
+}

@@ -1,0 +1,151 @@
+//! Sends orders to the publisher, as other programs would.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use fake::{Fake as _, faker::name::en::FirstName};
+use hyper::StatusCode;
+use rand::RngExt as _;
+use serde_json::{Value, json};
+use tokio::{
+    sync::Semaphore,
+    time::{MissedTickBehavior, interval},
+};
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::http::Http;
+
+/// The most orders a second.
+pub const MAX_RATE: u32 = 1_000;
+/// The most orders at once.
+pub const MAX_BURST: usize = 1_000;
+/// The most orders that wait for an answer at a time.
+const MAX_OPEN: usize = 100;
+/// Half of the totals are above promotion's limit, and half are below.
+const TOTAL_CENTS: std::ops::Range<u32> = 100..16_000;
+
+/// Orders that are sent at a rate, until it is changed.
+#[derive(Debug, Default)]
+pub struct Traffic {
+    rate: Mutex<Option<(u32, AbortOnDropHandle<()>)>>,
+    counts: Arc<Counts>,
+}
+
+/// What became of the orders so far.
+#[derive(Debug, Default)]
+struct Counts {
+    accepted: AtomicU64,
+    failed: AtomicU64,
+    failure: Mutex<String>,
+}
+
+/// What became of the orders so far.
+#[derive(Debug)]
+pub struct Sent {
+    /// Stored.
+    pub accepted: u64,
+    /// Not stored, as far as is known.
+    pub failed: u64,
+    /// Why the last one failed.
+    pub failure: String,
+}
+
+impl Traffic {
+    /// How many orders are sent in a second.
+    pub fn rate(&self) -> u32 {
+        self.lock().as_ref().map_or(0, |(rate, _)| *rate)
+    }
+
+    /// The orders so far.
+    pub fn sent(&self) -> Sent {
+        let Counts { accepted, failed, failure } = &*self.counts;
+        let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        let failure = failure.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Sent { accepted: load(accepted), failed: load(failed), failure }
+    }
+
+    /// Sends orders at this rate from now on.
+    pub fn set_rate(&self, http: &Http, page: &str, rate: u32) {
+        let rate = rate.min(MAX_RATE);
+        let sending = (rate > 0).then(|| {
+            let sending = send_at(rate, http.clone(), page.to_owned(), self.counts.clone());
+            (rate, AbortOnDropHandle::new(tokio::spawn(sending)))
+        });
+        *self.lock() = sending;
+    }
+
+    /// Sends this many orders at once.
+    pub fn burst(&self, http: &Http, page: &str, count: usize) {
+        let open = Arc::new(Semaphore::new(MAX_OPEN));
+        for _ in 0..count.min(MAX_BURST) {
+            let (http, page) = (http.clone(), page.to_owned());
+            let (counts, open) = (self.counts.clone(), open.clone());
+            tokio::spawn(async move {
+                let _place = open.acquire().await;
+                counts.add(order(&http, &page, &random_total()).await);
+            });
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<(u32, AbortOnDropHandle<()>)>> {
+        self.rate.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Counts {
+    fn add(&self, answer: anyhow::Result<String>) {
+        match answer {
+            Ok(_) => self.accepted.fetch_add(1, Ordering::Relaxed),
+            Err(error) => {
+                let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+                *failure = format!("{error:#}");
+                self.failed.fetch_add(1, Ordering::Relaxed)
+            }
+        };
+    }
+}
+
+async fn send_at(rate: u32, http: Http, page: String, counts: Arc<Counts>) {
+    let open = Arc::new(Semaphore::new(MAX_OPEN));
+    let mut due = interval(Duration::from_secs(1) / rate);
+    due.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    loop {
+        due.tick().await;
+        let Ok(place) = open.clone().acquire_owned().await else { return };
+        let (http, page, counts) = (http.clone(), page.clone(), counts.clone());
+        tokio::spawn(async move {
+            counts.add(order(&http, &page, &random_total()).await);
+            drop(place);
+        });
+    }
+}
+
+fn random_total() -> String {
+    let cents = rand::rng().random_range(TOTAL_CENTS);
+    format!("{}.{:02}", cents / 100, cents % 100)
+}
+
+/// Sends an order with this total, and returns it as the publisher does: as JSON.
+///
+/// # Errors
+///
+/// If it was not stored.
+pub async fn order(http: &Http, page: &str, total: &str) -> anyhow::Result<String> {
+    let customer: String = FirstName().fake();
+    let body = json!({ "customer": customer, "amount": total }).to_string();
+    let url = format!("{page}/orders");
+    let (status, text) = http.ask("POST", &url, "application/json", body).await?;
+    anyhow::ensure!(status == StatusCode::CREATED, "{status}: {}", detail(&text));
+    Ok(text)
+}
+
+/// What a problem says.
+fn detail(text: &str) -> String {
+    let problem: Value = serde_json::from_str(text).unwrap_or_default();
+    problem["detail"].as_str().unwrap_or(text).to_owned()
+}
