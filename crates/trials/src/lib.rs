@@ -1,5 +1,5 @@
 //! Tests of the whole system: fault injection, the benchmark, the contract of the events, the
-//! scaling of the workers and, under `tests/`, the end-to-end tests.
+//! scaling of the workers, the bill and, under `tests/`, the end-to-end tests.
 
 pub mod chaos;
 
@@ -8,5 +8,7 @@ pub mod bench;
 pub mod contract;
 
 pub mod scaling;
+
+pub mod prices;
 
 mod usage;

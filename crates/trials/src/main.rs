@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use deployment::Mistake;
 use pubsub::env::Misconfigured;
-use trials::{bench, chaos, contract, scaling};
+use trials::{bench, chaos, contract, prices, scaling};
 
 /// Wrong usage or a mistake in a file: running it again would not help.
 const EXIT_USAGE: u8 = 64;
@@ -33,6 +33,8 @@ enum Command {
     Contract(contract::Args),
     /// Runs the scaling of the workers on a virtual clock, and writes docs/scaling.md
     Scaling(scaling::Args),
+    /// Computes what a month costs, and writes docs/costs.md
+    Prices(prices::Args),
     /// Empties a queue, for the benchmark
     #[command(hide = true)]
     Worker,
@@ -66,6 +68,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         }
         Command::Contract(args) => contract::run(&args).await,
         Command::Scaling(args) => scaling::run(&args),
+        Command::Prices(args) => prices::run(&args),
         Command::Worker => bench::worker().await.map(|()| ExitCode::SUCCESS),
     }
 }
