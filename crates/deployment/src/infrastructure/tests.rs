@@ -144,8 +144,8 @@ fn what_aws_would_refuse_later_is_found() {
         ),
         (
             "publisher.yml",
-            "Resource: !GetAtt Orders.Arn",
-            "Resource: !Ref Orders",
+            "Resource: !GetAtt Webhooks.Arn",
+            "Resource: !Ref Webhooks",
             "should be * or an ARN",
         ),
         ("publisher.yml", "dynamodb:GetItem", "dynamodb.GetItem", "should be a service, a colon"),

@@ -3,6 +3,7 @@
 use super::{found, found_in};
 
 const ORDERS: &str = "publisher/addons/ordersTable.yml";
+const WEBHOOKS: &str = "publisher/addons/webhooksTable.yml";
 const STATUS: &str = "publisher/addons/statusQueue.yml";
 const PATCHES: &str = "fulfilment/overrides/cfn.patches.yml";
 
@@ -44,9 +45,14 @@ fn language_that_no_policy_has_is_found() {
 
 #[test]
 fn a_resource_that_is_not_an_arn_is_found() {
-    let resource = "            Resource: !GetAtt ordersTable.Arn";
+    let resource = "            Resource: !GetAtt webhooksTable.Arn";
     let cases = [
-        (resource, "            Resource: !Ref ordersTable", "!Ref ordersTable\n  ", "or an ARN"),
+        (
+            resource,
+            "            Resource: !Ref webhooksTable",
+            "!Ref webhooksTable\n  ",
+            "or an ARN",
+        ),
         (resource, "            Resource: !GetAtt orders.Arn", "!GetAtt orders.Arn", "no resource"),
         (
             resource,
@@ -55,7 +61,7 @@ fn a_resource_that_is_not_an_arn_is_found() {
             "variables of pol",
         ),
     ];
-    found_in(ORDERS, &cases);
+    found_in(WEBHOOKS, &cases);
 }
 
 #[test]
