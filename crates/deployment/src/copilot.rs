@@ -14,6 +14,8 @@ mod service;
 
 mod manifest;
 
+mod unsupported;
+
 mod addons;
 mod outline;
 mod patched;

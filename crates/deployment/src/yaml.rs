@@ -5,7 +5,8 @@ use std::{fmt, fs, marker::PhantomData, path::Path};
 use serde::{
     Deserialize, Deserializer,
     de::{
-        DeserializeOwned, IntoDeserializer as _, MapAccess, Visitor, value::MapAccessDeserializer,
+        DeserializeOwned, IntoDeserializer as _, MapAccess, SeqAccess, Visitor,
+        value::MapAccessDeserializer,
     },
 };
 use serde_path_to_error::{Path as KeyPath, Segment};
@@ -113,6 +114,47 @@ impl<'de, S: Deserialize<'de>, L: Deserialize<'de>> Visitor<'de> for ShortOrVisi
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
         L::deserialize(MapAccessDeserializer::new(map)).map(ShortOr::Long)
+    }
+}
+
+/// A value that is a list, a map, or a single item instead of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ListOr<T, L> {
+    /// The items.
+    List(Vec<T>),
+    /// The map.
+    Long(L),
+}
+
+impl<'de, T: Deserialize<'de>, L: Deserialize<'de>> Deserialize<'de> for ListOr<T, L> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ListOrVisitor(PhantomData))
+    }
+}
+
+struct ListOrVisitor<T, L>(PhantomData<(T, L)>);
+
+impl<'de, T: Deserialize<'de>, L: Deserialize<'de>> Visitor<'de> for ListOrVisitor<T, L> {
+    type Value = ListOr<T, L>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text, a list or a map")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Self::Value, E> {
+        Ok(ListOr::List(vec![T::deserialize(value.into_deserializer())?]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = list.next_element()? {
+            items.push(item);
+        }
+        Ok(ListOr::List(items))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        L::deserialize(MapAccessDeserializer::new(map)).map(ListOr::Long)
     }
 }
 

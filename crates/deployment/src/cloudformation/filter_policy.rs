@@ -89,9 +89,30 @@ enum Operator {
     Prefix(String),
     Suffix(String),
     Exists(bool),
-    AnythingBut(Vec<Value>),
+    AnythingBut(Others),
+    Wildcard(String),
     EqualsIgnoreCase(String),
     Cidr(String),
+}
+
+/// A value or more, or what a value begins or ends with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(
+    untagged,
+    expecting = "a value, a list of values, or {prefix: …}, {suffix: …}, {wildcard: …}"
+)]
+enum Others {
+    One(Value),
+    Many(Vec<Value>),
+    Like(Likeness),
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Likeness {
+    Prefix(String),
+    Suffix(String),
+    Wildcard(String),
 }
 
 /// One comparison or two, which both have to hold: `[">=", 80]` or `[">", 0, "<=", 100]`.
@@ -189,6 +210,9 @@ mod tests {
             (r#"{amount: [{numeric: ["<", 80]}]}"#, None),
             (r#"{amount: [{numeric: [">=", 80]}, {exists: false}]}"#, None),
             (r#"{amount: [large], total: [{numeric: [">=", 80]}]}"#, None),
+            (r#"{amount: [{numeric: [">=", 80]}], kind: [{anything-but: a}]}"#, Some("80")),
+            ("{amount: [{wildcard: 8*}], kind: [{anything-but: [a, 1]}]}", None),
+            ("{amount: [{anything-but: {prefix: a}}]}", None),
             ("{}", None),
         ];
         for (text, expected) in examples {

@@ -135,9 +135,10 @@ impl Addons {
         outputs.map(|(name, output)| (name.as_str(), output))
     }
 
-    /// Whether one of the outputs is a managed policy.
-    pub fn has_policy_output(&self) -> bool {
-        self.stack.outputs.values().any(|output| self.is_policy(output))
+    /// The outputs that are managed policies.
+    pub fn policy_outputs(&self) -> impl Iterator<Item = &str> {
+        let outputs = self.stack.outputs.iter().filter(|(_, output)| self.is_policy(output));
+        outputs.map(|(name, _)| name.as_str())
     }
 
     /// The policies that Copilot attaches to the role of the service's tasks: those that are

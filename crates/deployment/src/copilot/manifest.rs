@@ -11,17 +11,22 @@ use serde_saphyr::Spanned;
 use crate::{
     bare,
     mistake::Wrong,
-    yaml::{Entries, Scalar, ShortOr},
+    yaml::{Entries, ShortOr},
 };
 
+pub mod address;
 pub mod container;
 pub mod count;
+pub mod dependencies;
 pub mod fifo;
 pub mod http;
 pub mod messages;
+pub mod network;
 pub mod operation;
 pub mod secret;
 pub mod service_type;
+pub mod sidecar;
+pub mod variable;
 
 mod environments;
 mod overlay;
@@ -31,10 +36,13 @@ use self::{
     count::Count,
     http::Http,
     messages::{Publish, Subscribe, Subscription, Topic},
+    network::Network,
     operation::{Logging, Observability, Rollout},
     overlay::Overlay,
     secret::Secret,
     service_type::ServiceType,
+    sidecar::Sidecar,
+    variable::Variable,
 };
 
 /// A manifest, or the overrides of one of its `environments`.
@@ -69,7 +77,11 @@ pub struct Manifest {
     /// Its file system.
     pub storage: Option<Storage>,
     /// Its variables, in addition to Copilot's own.
-    pub variables: BTreeMap<String, Scalar>,
+    pub variables: BTreeMap<String, Variable>,
+    /// The network of its tasks.
+    pub network: Option<Network>,
+    /// The containers beside its own, by name.
+    pub sidecars: BTreeMap<String, Spanned<Sidecar>>,
     /// The variables whose values are not in a file.
     pub secrets: BTreeMap<String, Spanned<Secret>>,
     /// Its logs.
@@ -124,6 +136,8 @@ impl Manifest {
         container::check_size(self.cpu.as_ref(), self.memory.as_ref())?;
         self.check_shell()?;
         self.http.as_ref().map_or(Ok(()), Http::check)?;
+        self.network.as_ref().map_or(Ok(()), |it| it.check(service_type.value))?;
+        sidecar::check(&self.sidecars, image, self.name.as_ref())?;
         self.publish.as_ref().map_or(Ok(()), Publish::check)?;
         self.subscribe.as_ref().map_or(Ok(()), Subscribe::check)?;
         match &self.count {
@@ -145,6 +159,9 @@ impl Manifest {
         };
         let spot = count.is_some_and(Count::has_spot);
         let parts = [
+            ("connect", self.network.as_ref().is_some_and(Network::has_connect)),
+            ("container_dependencies", self.waits_for_sidecars()),
+            ("private", self.network.as_ref().is_some_and(Network::is_private)),
             ("arm", self.platform.as_ref().is_some_and(|it| it.value == Platform::Arm)),
             ("dead_letter", queue.is_some_and(|queue| queue.dead_letter.is_some())),
             ("delay", queue.is_some_and(|queue| queue.delay.is_some())),
@@ -170,6 +187,10 @@ impl Manifest {
             .collect()
     }
 
+    fn waits_for_sidecars(&self) -> bool {
+        self.image.as_ref().is_some_and(|image| image.value.depends_on.is_some())
+    }
+
     /// Opening a shell in a task writes to its file system.
     fn check_shell(&self) -> Result<(), Wrong> {
         let read_only = self.storage.as_ref().and_then(|storage| storage.readonly_fs);
@@ -185,7 +206,17 @@ impl Manifest {
 impl Overlay for Manifest {
     fn overlaid(self, over: Self) -> Self {
         let mut variables = self.variables;
-        variables.extend(over.variables);
+        for (name, value) in over.variables {
+            // Null overrides nothing.
+            if value.0.is_some() || !variables.contains_key(&name) {
+                variables.insert(name, value);
+            }
+        }
+        let mut sidecars = self.sidecars;
+        for (name, over) in over.sidecars {
+            let merged = sidecars.remove(&name).overlaid(Some(over));
+            sidecars.extend(merged.map(|it| (name, it)));
+        }
         let mut secrets = self.secrets;
         secrets.extend(over.secrets);
         Self {
@@ -203,6 +234,8 @@ impl Overlay for Manifest {
             storage: self.storage.overlaid(over.storage),
             variables,
             secrets,
+            network: self.network.overlaid(over.network),
+            sidecars,
             logging: self.logging.overlaid(over.logging),
             deployment: self.deployment.overlaid(over.deployment),
             observability: over.observability.or(self.observability),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::{
     addons::Addons,
-    manifest::{Manifest, fifo::TopicFifo, messages::Subscription, service_type::ServiceType},
+    manifest::{Manifest, service_type::ServiceType},
 };
 use crate::{
     cloudformation::{
@@ -17,6 +17,9 @@ use crate::{
     mistake::Wrong,
 };
 
+mod containers;
+mod links;
+mod messages;
 mod parts;
 
 /// The parameters of every service's template.
@@ -38,6 +41,9 @@ const PARAMETERS: [&str; 11] = [
 const WEB_PARAMETERS: [&str; 6] =
     ["ContainerPort", "DNSDelegated", "HTTPSEnabled", "RulePath", "TargetContainer", "TargetPort"];
 
+/// The conditions of every service's template.
+const CONDITIONS: [&str; 3] = ["IsGovCloud", "HasAddons", "HasEnvFile"];
+
 /// A service's template.
 #[derive(Clone, Debug)]
 pub struct Outline {
@@ -51,24 +57,80 @@ impl Outline {
         let is_web = service_type == ServiceType::LoadBalanced;
         let mut parts = manifest.parts();
         parts.insert(if is_web { "web" } else { "worker" });
-        parts.extend(addons.variables().next().map(|_| "addon_variables"));
-        parts.extend(addons.has_policy_output().then_some("addon_policies"));
+        parts.extend(addons.policy_outputs().next().map(|_| "addon_policies"));
         let mut resources = parts::resources(&parts);
-        resources.extend(topics(manifest));
-        resources.extend(subscriptions(manifest));
+        resources.extend(messages::topics(manifest));
+        resources.extend(messages::subscriptions(manifest));
+        let zones = manifest.http.iter().flat_map(|http| http.value.zones());
+        resources.extend(zones.map(|zone| {
+            let names = [("HostedZoneId", Value::null()), ("Comment", Value::null())];
+            let [zone_id, comment] = names;
+            let properties = Value::map([zone_id, comment, ("RecordSets", Value::null())]);
+            (format!("LoadBalancerDNSAlias{zone}"), Value::map([("Properties", properties)]))
+        }));
+        links::add(&mut resources, &parts);
         let web: &[&str] = if is_web { &WEB_PARAMETERS } else { &[] };
-        let parameters =
-            PARAMETERS.iter().chain(web).map(|name| ((*name).to_owned(), Value::null()));
-        let template = Value::map([
-            ("Parameters", Value::made(Data::Map(parameters.collect()))),
-            ("Conditions", Value::map([])),
-            ("Resources", Value::made(Data::Map(resources))),
-            ("Outputs", Value::map([])),
+        let letters = |name: &str| name.chars().filter(char::is_ascii_alphanumeric).collect();
+        let sidecars: Vec<String> = manifest.sidecars.keys().map(|it| letters(it)).collect();
+        let files = sidecars.iter().map(|it| format!("EnvFileARNFor{it}"));
+        let parameters = PARAMETERS.iter().chain(web).map(|name| (*name).to_owned()).chain(files);
+        let files = sidecars.iter().map(|it| format!("HasEnvFileFor{it}"));
+        let web = is_web.then(|| "HasAssociatedDomain".to_owned());
+        let conditions = CONDITIONS.iter().map(|name| (*name).to_owned()).chain(web).chain(files);
+        let nulls = |names: Vec<String>| {
+            let entries = names.into_iter().map(|name| (name, Value::null()));
+            Value::made(Data::Map(entries.collect()))
+        };
+        let metadata = nulls(vec!["Version".to_owned(), "Manifest".to_owned()]);
+        let mut sections = BTreeMap::from([
+            ("Metadata".to_owned(), metadata),
+            ("Parameters".to_owned(), nulls(parameters.collect())),
+            ("Conditions".to_owned(), nulls(conditions.collect())),
+            ("Resources".to_owned(), Value::made(Data::Map(resources))),
         ]);
-        let mut outline = Self { template };
+        if is_web {
+            let name = [("Description", Value::null()), ("Value", Value::null())];
+            let export = ("Export", Value::map([("Name", Value::null())]));
+            let [description, value] = name;
+            let output = Value::map([description, value, export]);
+            sections.insert("Outputs".to_owned(), Value::map([("DiscoveryServiceARN", output)]));
+        }
+        let mut outline = Self { template: Value::made(Data::Map(sections)) };
         outline.allow_topics(manifest);
         outline.allow_publishing(manifest);
+        outline.attach_policies(addons);
+        outline.add_containers(is_web, manifest, addons);
         outline
+    }
+
+    /// The policies of the addons, for the role of the tasks.
+    fn attach_policies(&mut self, addons: &Addons) {
+        let path = ["Resources", "TaskRole", "Properties", "ManagedPolicyArns"];
+        if let Some(Value { data: Data::List(policies), .. }) = self.at(&path) {
+            let output = |name: &str| {
+                let (stack, name) = ("AddonsStack".to_owned(), format!("Outputs.{name}"));
+                Value::text(Text::made(Expression::Attribute(stack, name)))
+            };
+            *policies = addons.policy_outputs().map(output).collect();
+        }
+    }
+
+    fn add_containers(&mut self, is_web: bool, manifest: &Manifest, addons: &Addons) {
+        let path = ["Resources", "TaskDefinition", "Properties", "ContainerDefinitions"];
+        let Some(Value { data: Data::List(definitions), .. }) = self.at(&path) else { return };
+        let own = definitions.first_mut().and_then(|it| it.child("Environment"));
+        if let Some(Value { data: Data::List(variables), .. }) = own {
+            *variables = containers::variables(is_web, manifest, addons);
+        }
+        let own = definitions.first_mut().and_then(|it| it.child("Secrets"));
+        if let Some(Value { data: Data::List(secrets), .. }) = own {
+            *secrets = containers::secrets(manifest);
+        }
+        definitions.extend(containers::sidecars(is_web, manifest, addons));
+        let path = ["Resources", "ExecutionRole", "Properties", "Policies"];
+        if let Some(Value { data: Data::List(policies), .. }) = self.at(&path) {
+            policies.extend(manifest.sidecars.keys().map(|_| Value::null())); // their files
+        }
     }
 
     /// Adds a statement to the queue's policy for each topic.
@@ -76,7 +138,7 @@ impl Outline {
         let path = ["Resources", "QueuePolicy", "Properties", "PolicyDocument", "Statement"];
         if let Some(Value { data: Data::List(statements), .. }) = self.at(&path) {
             statements.extend(manifest.subscriptions().map(|subscription| {
-                let topic = Value::text(Text::made(topic_arn(subscription)));
+                let topic = Value::text(Text::made(messages::topic_arn(subscription)));
                 let queue = Expression::Attribute("EventsQueue".to_owned(), "Arn".to_owned());
                 let source = Value::map([("aws:SourceArn", topic)]);
                 Value::map([
@@ -161,80 +223,4 @@ impl Outline {
             _ => None,
         }
     }
-}
-
-/// The ARN of a topic of another service, which Copilot composes from names.
-fn topic_arn(Subscription { service, name, .. }: &Subscription) -> Expression {
-    let literal = |text: &str| Expression::Literal(text.to_owned());
-    let reference = |name: &str| Expression::Ref(name.to_owned());
-    Expression::Join(vec![
-        literal("arn:"),
-        reference("AWS::Partition"),
-        literal(":sns:"),
-        reference("AWS::Region"),
-        literal(":"),
-        reference("AWS::AccountId"),
-        literal(":"),
-        reference("AppName"),
-        literal("-"),
-        reference("EnvName"),
-        literal(&format!("-{}-{}", service.value, name.value.0)),
-    ])
-}
-
-/// The topics and their policies.
-fn topics(manifest: &Manifest) -> BTreeMap<String, Value> {
-    let topics = manifest.topics();
-    let resources = topics.flat_map(|topic| {
-        let id = topic.name.value.logical_id();
-        let is_fifo = topic.fifo.as_ref().is_some_and(TopicFifo::is_on);
-        let fifo = is_fifo.then_some(["FifoTopic", "ContentBasedDeduplication"]);
-        let present: Vec<&str> =
-            ["TopicName", "KmsMasterKeyId"].into_iter().chain(fifo.into_iter().flatten()).collect();
-        let policy = Value::map([
-            ("Topics", Value::list(vec![Value::reference(&id)])),
-            ("PolicyDocument", Value::map([("Statement", Value::list(vec![Value::null()]))])),
-        ]);
-        [
-            (format!("{id}Policy"), Value::map([("Properties", policy)])),
-            (id, properties(&present, &TOPIC_PROPERTIES)),
-        ]
-    });
-    resources.collect()
-}
-
-/// The properties that a patch may add to a topic.
-const TOPIC_PROPERTIES: [&str; 6] = [
-    "ArchivePolicy",
-    "DataProtectionPolicy",
-    "DeliveryStatusLogging",
-    "DisplayName",
-    "Tags",
-    "TracingConfig",
-];
-
-/// The properties that a patch may add to a subscription.
-const SUBSCRIPTION_PROPERTIES: [&str; 5] =
-    ["DeliveryPolicy", "FilterPolicy", "FilterPolicyScope", "RawMessageDelivery", "RedrivePolicy"];
-
-fn subscriptions(manifest: &Manifest) -> BTreeMap<String, Value> {
-    let resources = manifest.subscriptions().map(|topic| {
-        let service: String =
-            (topic.service.value.chars()).filter(char::is_ascii_alphanumeric).collect();
-        let id = format!("{service}{}Subscription", topic.name.value.logical_id());
-        let filter = topic.filter_policy.as_ref().map(|_| "FilterPolicy");
-        let present: Vec<&str> =
-            ["Endpoint", "Protocol", "TopicArn"].into_iter().chain(filter).collect();
-        (id, properties(&present, &SUBSCRIPTION_PROPERTIES))
-    });
-    resources.collect()
-}
-
-/// A resource that has the properties `present`, and to which a patch may add `others`.
-fn properties(present: &[&str], others: &[&str]) -> Value {
-    let names = present.iter().map(|name| (*name).to_owned());
-    let others =
-        others.iter().filter(|name| !present.contains(name)).map(|name| format!("{name}?"));
-    let entries = names.chain(others).map(|name| (name, Value::null())).collect();
-    Value::map([("Properties", Value::made(Data::Map(entries)))])
 }

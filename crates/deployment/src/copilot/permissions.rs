@@ -4,7 +4,7 @@
 use super::outline::Outline;
 use crate::{
     cloudformation::{
-        expression::{Data, Text, Value},
+        expression::{Data, Expression, Text, Value},
         policy::{self, Attached},
         template::messaging::QueuePolicy,
     },
@@ -53,6 +53,8 @@ impl Permissions {
     }
 }
 
+/// The nested stack of the addons, whose policies are attached.
+const ADDONS: &str = "AddonsStack";
 /// Where a patch may put permissions.
 const INSTEAD: &str = "add to the policies of TaskRole or of the queue, or write an addon";
 
@@ -60,8 +62,13 @@ fn of_role(role: &Value) -> Result<Vec<(String, Value)>, Wrong> {
     let Some(properties) = role.entries() else {
         return Err((role.location, format!("value: {TASK_ROLE} should be a map")));
     };
-    let managed = properties.get("ManagedPolicyArns").filter(|it| it.entries().is_none());
-    if let Some(foreign) = managed.or_else(|| properties.get("PermissionsBoundary")) {
+    let of_addons = |it: &&Value| match it.as_expression() {
+        Some(Expression::Attribute(stack, _)) => stack == ADDONS,
+        _ => false,
+    };
+    let managed = properties.get("ManagedPolicyArns").map(Value::items).unwrap_or_default();
+    let foreign = managed.iter().find(|it| !of_addons(it));
+    if let Some(foreign) = foreign.or_else(|| properties.get("PermissionsBoundary")) {
         let what = format!("value: policies by their ARN are not understood here; {INSTEAD}");
         return Err((foreign.location, what));
     }

@@ -24,8 +24,7 @@ struct Pipeline {
     name: Spanned<String>,
     #[serde(default, deserialize_with = "bare::spanned")]
     version: Option<Spanned<u32>>,
-    #[serde(rename = "source")]
-    _source: Source,
+    source: Source,
     #[serde(default, rename = "build")]
     _build: Build,
     stages: Vec<Stage>,
@@ -34,15 +33,14 @@ struct Pipeline {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Source {
-    #[serde(rename = "provider")]
-    _provider: Provider,
-    #[serde(rename = "properties")]
-    _properties: Properties,
+    provider: Provider,
+    properties: Properties,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Copy, Deserialize, PartialEq, Eq)]
 enum Provider {
     GitHub,
+    GitHubV1,
     Bitbucket,
     CodeCommit,
 }
@@ -52,10 +50,13 @@ enum Provider {
 struct Properties {
     #[serde(rename = "branch")]
     _branch: String,
-    #[serde(rename = "repository")]
-    _repository: String,
+    repository: Spanned<String>,
     #[serde(rename = "connection_name")]
     _connection_name: Option<String>,
+    #[serde(rename = "access_token_secret")]
+    _access_token_secret: Option<String>,
+    #[serde(rename = "output_artifact_format")]
+    _output_artifact_format: Option<String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -63,6 +64,8 @@ struct Properties {
 struct Build {
     #[serde(rename = "image")]
     _image: Option<String>,
+    #[serde(rename = "buildspec")]
+    _buildspec: Option<String>,
     #[serde(rename = "additional_policy")]
     _additional_policy: Option<IgnoredAny>,
 }
@@ -74,8 +77,10 @@ struct Stage {
     deployments: Option<Entries<Option<Step>>>,
     #[serde(rename = "requires_approval")]
     _requires_approval: Option<bool>,
-    #[serde(rename = "test_commands")]
-    _test_commands: Option<Vec<String>>,
+    test_commands: Option<Spanned<Vec<String>>>,
+    #[serde(rename = "pre_deployments")]
+    _pre_deployments: Option<Entries<Extra>>,
+    post_deployments: Option<Entries<Extra>>,
 }
 
 #[derive(Deserialize)]
@@ -83,6 +88,22 @@ struct Stage {
 struct Step {
     #[serde(default)]
     depends_on: Vec<Spanned<String>>,
+    #[serde(rename = "stack_name")]
+    _stack_name: Option<String>,
+    #[serde(rename = "template_path")]
+    _template_path: Option<String>,
+    #[serde(rename = "template_config")]
+    _template_config: Option<String>,
+}
+
+/// A build before or after the deployments of a stage.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Extra {
+    #[serde(rename = "buildspec")]
+    _buildspec: String,
+    #[serde(default, rename = "depends_on")]
+    _depends_on: Vec<String>,
 }
 
 /// Reads all pipelines in `directory`, if it has any.
@@ -116,8 +137,9 @@ impl Pipeline {
             let place = version.map_or(self.name.referenced, |it| it.referenced);
             return Err((place, format!("version: Copilot needs one, and accepts only {VERSION}")));
         }
+        self.source.check()?;
         for stage in &self.stages {
-            if !workspace.environments.contains(&stage.name.value) {
+            if !workspace.environments.contains_key(&stage.name.value) {
                 let what = format!("stages.name: there is no environment {:?}", stage.name.value);
                 return Err((stage.name.referenced, what));
             }
@@ -127,8 +149,33 @@ impl Pipeline {
     }
 }
 
+impl Source {
+    /// Copilot takes the owner and the name out of it.
+    fn check(&self) -> Result<(), Wrong> {
+        let Spanned { value, referenced, .. } = &self.properties.repository;
+        let has_owner = |it: &str| {
+            it.rsplit_once('/').is_some_and(|(owner, name)| !owner.is_empty() && !name.is_empty())
+        };
+        let (fits, form) = match self.provider {
+            Provider::CodeCommit => {
+                (value.contains("/codesuite/codecommit/repositories/"), "the URL of its page")
+            }
+            Provider::Bitbucket => (has_owner(value), "https://bitbucket.org/OWNER/REPOSITORY"),
+            Provider::GitHub | Provider::GitHubV1 => {
+                (has_owner(value), "https://github.com/OWNER/REPOSITORY")
+            }
+        };
+        let what = format!("source.properties.repository: {value:?} should be {form}");
+        if fits { Ok(()) } else { Err((*referenced, what)) }
+    }
+}
+
 impl Stage {
     fn check(&self, services: &[ServiceFiles]) -> Result<(), Wrong> {
+        if let (Some(commands), Some(_)) = (&self.test_commands, &self.post_deployments) {
+            let what = "stages.test_commands: post_deployments exclude them";
+            return Err((commands.referenced, what.to_owned()));
+        }
         // Without deployments, Copilot deploys all services at once.
         let deployments: BTreeMap<&str, (_, &[Spanned<String>])> = (self.deployments.iter())
             .flat_map(Entries::iter)
@@ -150,6 +197,16 @@ impl Stage {
                 return Err((unknown.referenced, what));
             }
         }
+        let waits = |name: &str| deployments.get(name).map_or([].as_slice(), |it| it.1);
+        for (name, (place, _)) in &deployments {
+            if waits(name).iter().any(|it| reaches(&it.value, name, &waits, deployments.len())) {
+                let what = format!(
+                    "stages.deployments.{name}.depends_on: the deployments wait for one another \
+                     in a circle"
+                );
+                return Err((*place, what));
+            }
+        }
         for service in services {
             let Some((place, depends_on)) = deployments.get(service.name.as_str()) else {
                 let what = format!("stages.deployments: {} is missing", service.name);
@@ -159,6 +216,16 @@ impl Stage {
         }
         Ok(())
     }
+}
+
+/// Whether `from` waits for `to`, over so many others at most.
+fn reaches<'a>(
+    from: &str,
+    to: &str,
+    waits: &impl Fn(&str) -> &'a [Spanned<String>],
+    depth: usize,
+) -> bool {
+    from == to || depth > 0 && waits(from).iter().any(|it| reaches(&it.value, to, waits, depth - 1))
 }
 
 /// A subscription needs its topic to exist.

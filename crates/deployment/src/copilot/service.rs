@@ -1,7 +1,7 @@
 //! The files of a service: its manifest, addons and overrides, checked one by one and together.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
@@ -10,13 +10,15 @@ use serde_saphyr::Spanned;
 
 use super::{
     addons::Addons,
+    environment::Environments,
     interpolation,
-    manifest::{Manifest, service_type::ServiceType},
+    manifest::{Manifest, http::Http, service_type::ServiceType},
     names::{Names, check_name},
     outline::Outline,
     patched::Patched,
     patches::Patches,
     permissions::Permissions,
+    unsupported,
 };
 use crate::{
     cloudformation::expression::{Expression, Value},
@@ -57,13 +59,15 @@ impl ServiceFiles {
     pub fn read(
         directory: &Path,
         names: &Names<'_>,
-        environments: &BTreeSet<String>,
+        environments: &Environments,
     ) -> Result<Self, Mistake> {
         check_entries(directory)?;
         let file = directory.join("manifest.yml");
-        let manifest: Manifest = yaml::read(&file)?;
         let in_file = |wrong: Wrong| Mistake::from_wrong(&file, wrong);
-        interpolation::check(&yaml::read::<Value>(&file)?).map_err(in_file)?;
+        let values: Value = yaml::read(&file)?;
+        unsupported::check(&values).map_err(in_file)?;
+        let manifest: Manifest = yaml::read(&file)?;
+        interpolation::check(&values).map_err(in_file)?;
         let service_type = check_header(&file, &manifest, names.service)?;
         manifest.check_overrides(environments).map_err(in_file)?;
         let addons = Addons::read(names, directory)?;
@@ -72,9 +76,13 @@ impl ServiceFiles {
         let patches = Patches::read(directory)?;
         let mut wrong_patch = None;
         let (mut permissions, mut patched) = (Permissions::default(), Patched::default());
-        for environment in environments {
+        for (environment, settings) in environments {
             let manifest = manifest.applied(environment);
             manifest.check(service_type).map_err(in_file)?;
+            let has_certificates = settings.has_certificates();
+            let http = manifest.http.as_ref();
+            http.map_or(Ok(()), |it| Http::check_certificates(it, has_certificates))
+                .map_err(in_file)?;
             let outline = Outline::of(service_type.value, &manifest, &addons);
             match check_template(outline, &addons, &patches, environment) {
                 Ok(template) if environment == names.environment => {
@@ -86,7 +94,7 @@ impl ServiceFiles {
         }
         let mut manifest = manifest.applied(names.environment);
         for value in manifest.variables.values_mut() {
-            value.0 = interpolation::interpolated(&value.0, names);
+            value.0 = Some(interpolation::interpolated(value.text(), names));
         }
         Ok(Self {
             name: names.service.to_owned(),

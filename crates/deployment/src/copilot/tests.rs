@@ -10,6 +10,7 @@ use super::{read, workspace::Workspace};
 use crate::{cloudformation::expression::Expression, description::Kind};
 
 mod mistakes;
+mod verdicts;
 
 /// A copy of the real files. Dropping it deletes it.
 struct Copy(PathBuf);
@@ -87,6 +88,60 @@ fn an_addon_of_the_environments_is_a_stack_of_its_own_and_its_conditions_apply()
     fs::write(arguments, "Parameters:\n  AlarmEmail: !Ref VPC\n").unwrap();
     let mistake = read(&copy.0, "test").unwrap_err().to_string();
     assert!(mistake.contains("AlarmEmail: what the template of an environment has"), "{mistake}");
+}
+
+#[test]
+fn a_variable_is_the_text_as_it_is_typed() {
+    let copy = Copy::new();
+    let manifest = copy.0.join("fulfilment/manifest.yml");
+    let text = fs::read_to_string(&manifest).unwrap();
+    let typed = ["yes", "010", "1.50", "1e3", "0x10", "1_000", ".5", "+5", "true", "2026-11-26"];
+    let mut variables = String::from("variables:\n  NOTHING: ~\n  EMPTY:\n");
+    for (number, value) in typed.iter().enumerate() {
+        variables += &format!("  V{number}: {value}\n");
+    }
+    let text = text.replace("variables:\n", &variables);
+    let over = "  test:\n    variables:\n      V0: ~\n      V1: 0o7\n";
+    fs::write(&manifest, text.replace("  test:\n", over)).unwrap();
+    let deployment = read(&copy.0, "test").unwrap();
+    let variables = &deployment.service("fulfilment").unwrap().variables;
+    let value = |name: &str| match &variables[name].value {
+        Expression::Literal(text) => text.clone(),
+        other => panic!("{name} is {other:?}"),
+    };
+    assert_eq!([value("NOTHING"), value("EMPTY")], ["", ""]);
+    assert_eq!(value("V0"), "yes", "null overrides nothing");
+    assert_eq!(value("V1"), "0o7");
+    for (number, typed) in typed.iter().enumerate().skip(2) {
+        assert_eq!(value(&format!("V{number}")), *typed);
+    }
+}
+
+/// What `docs/copilot.md` advises for production: a file for the environment, and what to add to
+/// `environments` in the manifest of the publisher and of each worker.
+#[test]
+fn the_files_for_production_have_no_mistake() {
+    let page = fs::read_to_string(real().join("../docs/copilot.md")).unwrap();
+    let section = page.split("## Production").nth(1).expect("a section");
+    let blocks: Vec<&str> = section.split("```yaml\n").skip(1).collect();
+    let blocks: Vec<&str> = blocks.iter().filter_map(|it| it.split("```").next()).collect();
+    let [environment, publisher, worker] = blocks[..] else { panic!("{blocks:?}") };
+    let copy = Copy::new();
+    let prod = copy.0.join("environments/prod");
+    fs::create_dir_all(&prod).unwrap();
+    fs::write(prod.join("manifest.yml"), environment).unwrap();
+    let added = ["publisher", "fulfilment", "promotion", "history"].map(|service| {
+        let manifest = copy.0.join(service).join("manifest.yml");
+        let more = if service == "publisher" { publisher } else { worker };
+        let text = fs::read_to_string(&manifest).unwrap();
+        assert!(text.contains("\nenvironments:\n"), "{service}");
+        fs::write(manifest, text + more).unwrap();
+        service
+    });
+    for environment in ["test", "prod"] {
+        let deployment = read(&copy.0, environment).unwrap_or_else(|wrong| panic!("{wrong}"));
+        assert_eq!(deployment.services.len(), added.len());
+    }
 }
 
 #[test]

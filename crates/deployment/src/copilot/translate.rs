@@ -97,7 +97,7 @@ fn variables(names: &Names<'_>, files: &ServiceFiles, own: &Stack) -> BTreeMap<S
         variables.insert(name.to_shouty_snake_case(), Variable { stack, value });
     }
     for (name, value) in &files.manifest.variables {
-        let (stack, value) = (own.name.clone(), Expression::Literal(value.0.clone()));
+        let (stack, value) = (own.name.clone(), Expression::Literal(value.text().to_owned()));
         variables.insert(name.clone(), Variable { stack, value });
     }
     variables

@@ -1,13 +1,13 @@
 //! All files of a workspace together.
 
-use std::{collections::BTreeSet, path::Path};
+use std::path::Path;
 
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
 use super::{
     addons::Addons,
-    environment,
+    environment::{self, Environments},
     manifest::messages::Subscription,
     names::{self, Names},
     service::ServiceFiles,
@@ -25,8 +25,8 @@ pub struct Workspace {
     pub application: String,
     /// The name of the environment.
     pub environment: String,
-    /// The names of all environments.
-    pub environments: BTreeSet<String>,
+    /// All environments.
+    pub environments: Environments,
     /// The addons of the environments.
     pub addons: Addons,
     /// The services; those without subscriptions come first.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use super::{overlay::overlay, service_type::ServiceType};
+use super::{dependencies::DependsOn, overlay::overlay, service_type::ServiceType};
 use crate::{
     bare,
     copilot::duration::Seconds,
@@ -26,12 +26,15 @@ pub struct Image {
     pub port: Option<Spanned<u16>>,
     /// The health check by ECS.
     pub healthcheck: Option<Spanned<ContainerHealth>>,
+    /// The sidecars that it waits for.
+    pub depends_on: Option<DependsOn>,
 }
 
+/// How to build an image.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "read only to check it; a local account needs no images")]
-struct Build {
+pub struct Build {
     dockerfile: Option<String>,
     context: Option<String>,
     target: Option<String>,
@@ -53,11 +56,11 @@ pub struct ContainerHealth {
     start_period: Option<Seconds<0, 300>>,
 }
 
-overlay!(Image: merges(healthcheck), replaces(build, location, port));
+overlay!(Image: merges(healthcheck), replaces(build, location, port, depends_on));
 
 impl Image {
     pub(super) fn check(image: &Spanned<Self>, service_type: ServiceType) -> Result<(), Wrong> {
-        let Self { build, location, port, healthcheck } = &image.value;
+        let Self { build, location, port, healthcheck, .. } = &image.value;
         match (build, location) {
             (Some(_), Some(location)) => {
                 let what = "image.location: it excludes image.build";
@@ -132,6 +135,9 @@ impl TryFrom<String> for Platform {
         match text.to_ascii_lowercase().as_str() {
             "linux/x86_64" | "linux/amd64" => Ok(Self::X86),
             "linux/arm64" | "linux/arm" => Ok(Self::Arm),
+            text if text.starts_with("windows/") => Err(format!(
+                "{text}: Copilot takes it, but it is not supported by the local account"
+            )),
             _ => {
                 Err(format!("{text:?} is not linux/x86_64, linux/amd64, linux/arm64 or linux/arm"))
             }
@@ -189,9 +195,10 @@ pub(super) fn check_size(
             if (least..=most).contains(&mib) && mib.is_multiple_of(step) {
                 return Ok(());
             }
+            let also = if units == 256 { "512 MiB, and " } else { "" };
             let what = format!(
-                "memory: with a cpu of {units} Fargate has {least} to {most} MiB in steps of \
-                 {step}, not {mib}"
+                "memory: with a cpu of {units} Fargate has {also}{least} to {most} MiB in steps \
+                 of {step}, not {mib}"
             );
             Err((place.referenced, what))
         }

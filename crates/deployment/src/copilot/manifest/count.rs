@@ -3,7 +3,11 @@
 use serde::{Deserialize, Deserializer};
 use serde_saphyr::{Location, Spanned};
 
-use super::{container::Platform, overlay::overlay, service_type::ServiceType};
+use super::{
+    container::Platform,
+    overlay::{Overlay, overlay},
+    service_type::ServiceType,
+};
 use crate::{
     bare,
     copilot::duration::GoDuration,
@@ -79,10 +83,27 @@ struct Bounds {
     spot_from: Option<u32>,
 }
 
-overlay!(Count:
-    merges(cooldown, queue_delay),
-    replaces(range, cpu_percentage, memory_percentage, requests, response_time, spot)
-);
+/// Spot capacity replaces everything that scales, and the reverse.
+impl Overlay for Count {
+    fn overlaid(mut self, over: Self) -> Self {
+        if over.spot.is_some() {
+            return over;
+        }
+        if over.places().any(|(key, _)| key != "cooldown") {
+            self.spot = None;
+        }
+        Self {
+            range: over.range.or(self.range),
+            cooldown: self.cooldown.overlaid(over.cooldown),
+            cpu_percentage: over.cpu_percentage.or(self.cpu_percentage),
+            memory_percentage: over.memory_percentage.or(self.memory_percentage),
+            requests: over.requests.or(self.requests),
+            response_time: over.response_time.or(self.response_time),
+            queue_delay: self.queue_delay.overlaid(over.queue_delay),
+            spot: self.spot,
+        }
+    }
+}
 
 overlay!(Cooldown: merges(), replaces(r#in, out));
 

@@ -1,21 +1,19 @@
 //! `environments`: the overrides that make sense.
 
-use std::collections::BTreeSet;
-
 use super::{Manifest, messages::Subscription};
-use crate::mistake::Wrong;
+use crate::{copilot::environment::Environments, mistake::Wrong};
 
 impl Manifest {
-    /// Checks the overrides, given the names of all environments.
+    /// Checks the overrides, given all environments.
     ///
     /// # Errors
     ///
     /// The first mistake in them.
-    pub fn check_overrides(&self, environments: &BTreeSet<String>) -> Result<(), Wrong> {
+    pub fn check_overrides(&self, environments: &Environments) -> Result<(), Wrong> {
         for (environment, over) in self.environments.iter() {
             let (name, place) = (&environment.value, environment.referenced);
             let wrong = |place, what: String| Err((place, format!("environments.{name}: {what}")));
-            if !environments.contains(name) {
+            if !environments.contains_key(name) {
                 return wrong(place, "there is no such environment".to_owned());
             }
             let header = [

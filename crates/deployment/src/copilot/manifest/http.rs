@@ -3,10 +3,14 @@
 use serde::Deserialize;
 use serde_saphyr::Spanned;
 
-use super::overlay::overlay;
+use super::{address::AddressRange, overlay::overlay};
 use crate::{
-    bare, copilot::duration::Seconds, description::operation::Balancing, mistake::Wrong,
-    within::Within, yaml::ShortOr,
+    bare,
+    copilot::duration::Seconds,
+    description::operation::Balancing,
+    mistake::Wrong,
+    within::Within,
+    yaml::{ListOr, ShortOr},
 };
 
 /// Copilot's default for the time between two health checks.
@@ -23,6 +27,52 @@ pub struct Http {
     deregistration_delay: Option<Seconds<0, 3600>>,
     #[serde(default, deserialize_with = "bare::optional")]
     stickiness: Option<bool>,
+    alias: Option<Spanned<Aliases>>,
+    hosted_zone: Option<Spanned<String>>,
+    #[serde(default, deserialize_with = "bare::spanned")]
+    redirect_to_https: Option<Spanned<bool>>,
+    allowed_source_ips: Option<Spanned<Vec<AddressRange>>>,
+}
+
+/// The most names and addresses that a rule of the load balancer takes.
+const MAX_NAMES: usize = 4;
+
+/// The names that the load balancer answers to.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(transparent)]
+struct Aliases(ListOr<ShortOr<String, Alias>, NoMap>);
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Alias {
+    #[serde(rename = "name")]
+    _name: String,
+    hosted_zone: Option<String>,
+}
+
+/// What a list may not be instead.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NoMap {}
+
+impl Aliases {
+    fn names(&self) -> &[ShortOr<String, Alias>] {
+        match &self.0 {
+            ListOr::List(names) => names,
+            ListOr::Long(_) => &[],
+        }
+    }
+
+    fn count(&self) -> usize {
+        self.names().len()
+    }
+
+    fn zones(&self) -> impl Iterator<Item = &str> {
+        self.names().iter().filter_map(|it| match it {
+            ShortOr::Long(alias) => alias.hosted_zone.as_deref(),
+            ShortOr::Short(_) => None,
+        })
+    }
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -41,7 +91,13 @@ struct HttpHealth {
     grace_period: Option<Seconds<0, 2_147_483_647>>,
 }
 
-overlay!(Http: merges(healthcheck), replaces(path, deregistration_delay, stickiness));
+overlay!(Http:
+    merges(healthcheck),
+    replaces(
+        path, deregistration_delay, stickiness, alias, hosted_zone, redirect_to_https,
+        allowed_source_ips
+    )
+);
 
 overlay!(HttpHealth:
     merges(),
@@ -56,8 +112,59 @@ impl Http {
         if http.value.path.is_none() {
             return Err((http.referenced, "http.path: Copilot needs it".to_owned()));
         }
+        http.value.check_names()?;
         match &http.value.healthcheck {
             Some(ShortOr::Long(health)) => health.check(),
+            _ => Ok(()),
+        }
+    }
+
+    /// A rule of a load balancer has five conditions at most, of which the path is one.
+    fn check_names(&self) -> Result<(), Wrong> {
+        let names = self.alias.as_ref().map_or(0, |it| it.value.count());
+        let addresses = self.allowed_source_ips.as_ref().map_or(0, |it| it.value.len());
+        let place = self.alias.as_ref().map(|it| it.referenced);
+        let place = place.or(self.allowed_source_ips.as_ref().map(|it| it.referenced));
+        match (place, &self.hosted_zone) {
+            (Some(place), _) if names + addresses > MAX_NAMES => Err((
+                place,
+                format!(
+                    "http.alias: with allowed_source_ips it has {} values, but a rule of the load \
+                     balancer takes {MAX_NAMES}",
+                    names + addresses
+                ),
+            )),
+            (_, Some(zone)) if names == 0 => {
+                Err((zone.referenced, "http.hosted_zone: it needs http.alias".to_owned()))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The zones in which its names are, if they are not those of Copilot.
+    pub fn zones(&self) -> impl Iterator<Item = &str> {
+        let own = self.hosted_zone.as_ref().map(|it| it.value.as_str());
+        self.alias.iter().flat_map(|it| it.value.zones()).chain(own)
+    }
+
+    /// Whether Copilot can deploy it to an environment that has these certificates of its own. A
+    /// domain of the application would do as well, but no file says whether there is one.
+    ///
+    /// # Errors
+    ///
+    /// The first key that does not fit.
+    pub fn check_certificates(http: &Spanned<Self>, has_some: bool) -> Result<(), Wrong> {
+        let zoned = http.value.alias.as_ref().filter(|it| it.value.zones().next().is_some());
+        match (&http.value.alias, zoned) {
+            (None, _) if has_some => {
+                let what = "http.alias: it is missing, and the environment has certificates";
+                Err((http.referenced, what.to_owned()))
+            }
+            (_, Some(alias)) if !has_some => {
+                let what = "http.alias.hosted_zone: it needs http.public.certificates in the \
+                            environment";
+                Err((alias.referenced, what.to_owned()))
+            }
             _ => Ok(()),
         }
     }
@@ -109,7 +216,8 @@ impl Http {
                 ("unhealthy_threshold", health.unhealthy_threshold.is_some()),
             ]
         });
-        parts.into_iter().flatten().filter_map(|(part, holds)| holds.then_some(part))
+        let https = if self.alias.is_some() { "https" } else { "http" };
+        parts.into_iter().flatten().filter_map(|(part, holds)| holds.then_some(part)).chain([https])
     }
 }
 

@@ -74,13 +74,14 @@ mod tests {
     #[test]
     fn the_outline_refers_only_to_itself_and_has_no_circles() {
         let parts = [
-            "addon_variables",
             "addon_policies",
             "arm",
             "backlog_scaling",
             "cpu_scaling",
             "dead_letter",
             "health_check",
+            "http",
+            "https",
             "memory_scaling",
             "publish",
             "request_scaling",

@@ -44,7 +44,6 @@ fn settings_that_the_load_balancer_rejects_are_found() {
             "    timeout: 15s",
             "http.healthcheck.timeout: 15 s should be less than the interval of 15 s",
         ),
-        ("  path: \"/\"", "  path: /\n  alias: a.example", "  alias", "alias"),
     ];
     found_in(PUBLISHER, &cases);
 }
@@ -70,7 +69,7 @@ fn counts_that_copilot_rejects_are_found() {
     found_in(FULFILMENT, &cases);
 
     let x86 = (FULFILMENT, "platform: linux/arm64", "platform: linux/amd64");
-    let spot = (FULFILMENT, metrics, "  spot: 1\n");
+    let spot = (FULFILMENT, "range: 0-2", "range: 0-2\n      spot: 1");
     found(&[x86, spot], FULFILMENT, "range: 0-2", "count.range: count.spot excludes it");
 
     let delay = "  queue_delay: {acceptable_latency: 1m, msg_processing_time: 1s}";

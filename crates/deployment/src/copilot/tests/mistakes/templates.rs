@@ -59,7 +59,7 @@ fn addons_that_do_not_fit_together_are_found() {
             "Parameters.Extra: with it, the resources refer to one another in a circle: \
              AddonsStack → EventsQueue →",
         ),
-        ("Extra: !Ref Service", "AddonsStack → Service → TaskDefinition → EventsQueue → "),
+        ("Extra: !Ref Service", "AddonsStack → Service → TaskDefinition → AddonsStack"),
     ];
     for (argument, what) in cases {
         let edit = (arguments, "Parameters:\n", &*format!("Parameters:\n  {argument}\n"));
