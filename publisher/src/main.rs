@@ -87,6 +87,10 @@ struct Settings {
     /// A line of text below the form's total
     #[arg(long, value_name = "TEXT", env = "OFFER", default_value = "")]
     offer: Arc<str>,
+    /// Where a person sees a trace, with {trace} in place of its id; the page of an order links to
+    /// it
+    #[arg(long, value_name = "URL", env = "TRACES_URL")]
+    traces_url: Option<Arc<str>>,
     /// The address to listen on
     #[arg(long, value_name = "ADDRESS", env = "HOST", default_value = "0.0.0.0")]
     host: IpAddr,
@@ -139,6 +143,7 @@ async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Resul
             ),
         events: settings.events_table_name.map(|table| Archive::new(&aws, table)),
         offer: settings.offer,
+        traces: settings.traces_url,
     };
     let topic = settings.topics.topic(&aws, WEBHOOKS_TOPIC)?;
     let webhooks = Webhooks::new(&quick, settings.webhooks, topic)?;

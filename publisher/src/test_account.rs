@@ -91,6 +91,7 @@ impl TestAccount {
                 ),
             events: Some(Archive::new(aws, self.publisher_variable("EVENTS_TABLE_NAME"))),
             offer: "".into(),
+            traces: Some("http://traces.example/{trace}".into()),
         };
         (app, waiting)
     }

@@ -29,7 +29,7 @@ pub struct Sources {
     pub ledger: Option<Ledger>,
     /// The URL at which its weather changes.
     pub weather: Option<String>,
-    /// The URL of the publisher, as a browser reaches it.
+    /// The URL of the publisher, as this process reaches it.
     pub page: Option<String>,
     /// The processes of the services.
     pub processes: Option<Processes>,

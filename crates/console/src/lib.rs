@@ -41,4 +41,4 @@ mod http;
 mod times;
 
 pub use app::Sources;
-pub use server::{Console, Listen};
+pub use server::{Console, Port};

@@ -91,6 +91,8 @@ impl Base<'_> {
     }
 }
 
+/// What the URL of a publisher begins with that a browser reaches.
+const ON_THIS_MACHINE: &str = "http://localhost:";
 /// The sections, and their names.
 const SECTIONS: [(&str, &str); 8] = [
     ("services", "Services"),
@@ -109,6 +111,7 @@ const SECTIONS: [(&str, &str); 8] = [
 ///
 /// If the template fails.
 pub fn whole(app: &App, section: &str, main: &Main) -> anyhow::Result<String> {
-    let page = app.sources.page.as_deref();
+    // A browser does not know the names of containers.
+    let page = app.sources.page.as_deref().filter(|it| it.starts_with(ON_THIS_MACHINE));
     Ok(Base { title: &main.title, section, page, main: &main.html }.render()?)
 }

@@ -35,13 +35,12 @@ use crate::{
 const EVERY: Duration = Duration::from_secs(1);
 const KEEP_ALIVE: Duration = Duration::from_secs(15);
 
-/// Where the console listens.
-#[derive(Clone, Copy, Debug)]
-pub struct Listen {
-    /// The address.
-    pub host: IpAddr,
-    /// The port; with 0 the system picks a free one.
-    pub port: u16,
+/// A port that a console is going to serve.
+#[derive(Debug)]
+pub struct Port {
+    /// The URL of the console, for a browser on this machine.
+    pub url: String,
+    listener: TcpListener,
 }
 
 /// A running console. It stops when it is dropped.
@@ -52,23 +51,30 @@ pub struct Console {
     _serving: AbortOnDropHandle<()>,
 }
 
-impl Console {
-    /// Starts it.
+impl Port {
+    /// Takes a port; with 0 the system picks a free one.
     ///
     /// # Errors
     ///
-    /// [`Misconfigured`] if it cannot listen.
-    pub async fn start(listen: Listen, sources: Sources) -> anyhow::Result<Self> {
-        let address = SocketAddr::new(listen.host, listen.port);
+    /// [`Misconfigured`] if it cannot be used.
+    pub async fn take(host: IpAddr, port: u16) -> anyhow::Result<Self> {
+        let address = SocketAddr::new(host, port);
         let listener = TcpListener::bind(address).await;
         let refused = |error| Misconfigured(format!("the console cannot use {address}: {error}"));
         let listener = listener.map_err(refused)?;
         let port = listener.local_addr().context("reading the port")?.port();
+        Ok(Self { url: format!("http://127.0.0.1:{port}"), listener })
+    }
+}
+
+impl Console {
+    /// Starts it.
+    pub async fn start(port: Port, sources: Sources) -> Self {
         let router = router(App::new(sources).await);
         let never = CancellationToken::new();
-        let serving = web::serve::serve(listener, router, 0, never, Duration::ZERO);
+        let serving = web::serve::serve(port.listener, router, 0, never, Duration::ZERO);
         let serving = AbortOnDropHandle::new(tokio::spawn(serving));
-        Ok(Self { url: format!("http://127.0.0.1:{port}"), _serving: serving })
+        Self { url: port.url, _serving: serving }
     }
 }
 

@@ -12,6 +12,7 @@ use account::{
     provision::{Account, Target},
 };
 use anyhow::Context as _;
+use console::{Console, Port, Sources};
 use local::system::DEFAULT_AWS_PORT;
 use pubsub::{health, shutdown};
 
@@ -29,6 +30,12 @@ pub struct Args {
     /// The host name of this machine in queue URLs
     #[arg(long, value_name = "NAME", default_value = "127.0.0.1")]
     public_host: String,
+    /// The port of a console, on the same address; without it there is none
+    #[arg(long, value_name = "PORT")]
+    console_port: Option<u16>,
+    /// The URL of the publisher, to which the console sends orders
+    #[arg(long, value_name = "URL", requires = "console_port")]
+    publisher: Option<String>,
     /// A loopback port that answers once all resources exist
     #[arg(long, value_name = "PORT")]
     health_port: Option<u16>,
@@ -63,6 +70,23 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     };
     let EmbeddedAccount { endpoint, target, account } =
         EmbeddedAccount::start(&deployment, &settings).await?;
+    let _console = match args.console_port {
+        Some(port) => {
+            let port = Port::take(args.host, port).await?;
+            let sources = Sources {
+                account: account.clone(),
+                target: target.clone(),
+                ledger: Some(endpoint.ledger()),
+                weather: None,
+                page: args.publisher,
+                processes: None,
+                logs: None,
+                spans: None,
+            };
+            Some(Console::start(port, sources).await)
+        }
+        None => None,
+    };
     if let Some(port) = args.health_port {
         let listener = health::listen("--health-port", port).await?;
         tokio::spawn(health::serve(listener, || Ok("all resources exist".to_owned())));

@@ -178,7 +178,7 @@ async fn start(
     let binaries = build::binaries().await?;
     let files = args.files.directory();
     let mut variables = variables::of_every_service();
-    let receiver = args.console.receiver(&mut variables).await?;
+    let prepared = args.console.prepare(&mut variables).await?;
     let settings = Settings {
         files: files.clone(),
         binaries: binaries.clone(),
@@ -198,7 +198,10 @@ async fn start(
     if let Some(file) = &args.env_file {
         outside::write(&system, args.without.first().context("nothing is left out")?, file)?;
     }
-    let observed = args.console.observe(&system, receiver, logs).await?;
+    let observed = match prepared {
+        Some(prepared) => Some(prepared.observe(&system, logs).await),
+        None => None,
+    };
     if args.no_watch || env::var_os("CARGO").is_none() {
         return Ok((system, None, observed));
     }

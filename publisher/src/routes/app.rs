@@ -45,6 +45,8 @@ pub struct App {
     pub events: Option<Archive>,
     /// A line of text below the form's total.
     pub offer: Arc<str>,
+    /// The URL of a trace, with `{trace}` in place of its id.
+    pub traces: Option<Arc<str>>,
 }
 
 /// Whether a request placed an order, or repeated one that had placed it.

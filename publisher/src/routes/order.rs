@@ -25,6 +25,8 @@ pub async fn show(State(app): State<App>, audience: Audience, id: Id) -> Result<
     let found = app.orders.get(id).await.map_err(Problem::unavailable)?;
     let mut view = OrderView::of(&found.ok_or_else(Problem::not_found)?);
     view.has_history = app.events.is_some();
+    let trace = app.traces.zip(view.trace_id.as_ref());
+    view.trace_url = trace.map(|(url, id)| url.replace("{trace}", id));
     answer(audience, &view)
 }
 
@@ -50,6 +52,9 @@ pub struct OrderView {
     pub version: u64,
     /// To find the order in the logs and in the traces.
     trace_id: Option<String>,
+    /// Where a person sees the trace.
+    #[serde(skip)]
+    trace_url: Option<String>,
     #[serde(flatten)]
     pub timeline: Timeline,
     /// Whether no further change is expected.
@@ -66,6 +71,7 @@ impl OrderView {
         Self {
             order: placed.order.clone(),
             placed_at: rfc3339(placed.placed_at),
+            trace_url: None,
             version: placed.version,
             trace_id: trace_id.map(|id| id.to_string()),
             timeline: placed.timeline(),

@@ -2,13 +2,12 @@
 
 use std::{
     collections::BTreeMap,
-    env,
     net::{IpAddr, Ipv4Addr},
 };
 
 use account::proxy::weather;
 use console::{
-    Console, Listen, Sources,
+    Console, Port, Sources,
     logs::Logs,
     otlp::Receiver,
     processes::{self, Supervisor},
@@ -19,6 +18,8 @@ use local::system::System;
 const PORT: u16 = 5050;
 /// The variable by which a service finds a collector. Who sets it has one.
 const COLLECTOR: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
+/// The variable with which the publisher's pages link to a trace, and the path of one.
+const TRACES: (&str, &str) = ("TRACES_URL", "/traces/{trace}");
 /// How often a service exports its spans, in milliseconds: a person waits for them.
 const EXPORT_EVERY: (&str, &str) = ("OTEL_BSP_SCHEDULE_DELAY", "500");
 
@@ -34,6 +35,13 @@ pub struct Args {
     console_port: Option<u16>,
 }
 
+/// What the services have to know before they start.
+#[derive(Debug)]
+pub struct Prepared {
+    port: Port,
+    receiver: Option<Receiver>,
+}
+
 /// A console, and what a person wants of the services.
 #[derive(Debug)]
 pub struct Observed {
@@ -45,40 +53,47 @@ pub struct Observed {
 }
 
 impl Args {
-    /// Starts a receiver of spans and gives it to the services, if there is a console and no other
-    /// collector.
+    /// Takes a port for the console, and starts a receiver of spans if there is no other collector.
+    /// The services get the addresses by their `variables`.
     ///
     /// # Errors
     ///
-    /// If it cannot listen.
-    pub async fn receiver(
+    /// [`Misconfigured`](pubsub::env::Misconfigured) if the port cannot be used.
+    pub async fn prepare(
         &self,
         variables: &mut BTreeMap<String, String>,
-    ) -> anyhow::Result<Option<Receiver>> {
-        if self.no_console || env::var_os(COLLECTOR).is_some() {
-            return Ok(None);
-        }
-        let receiver = Receiver::start(Ipv4Addr::LOCALHOST.into(), 0).await?;
-        variables.insert(COLLECTOR.to_owned(), receiver.url.clone());
-        let (name, every) = EXPORT_EVERY;
-        variables.entry(name.to_owned()).or_insert_with(|| every.to_owned());
-        Ok(Some(receiver))
-    }
-
-    /// Starts a console that shows `system`.
-    ///
-    /// # Errors
-    ///
-    /// [`Misconfigured`](pubsub::env::Misconfigured) if its port cannot be used.
-    pub async fn observe(
-        &self,
-        system: &System,
-        receiver: Option<Receiver>,
-        logs: Logs,
-    ) -> anyhow::Result<Option<Observed>> {
+    ) -> anyhow::Result<Option<Prepared>> {
         if self.no_console {
             return Ok(None);
         }
+        let host = IpAddr::from(Ipv4Addr::LOCALHOST);
+        let port = match self.console_port {
+            Some(port) => Port::take(host, port).await?,
+            None => match Port::take(host, PORT).await {
+                Ok(port) => port,
+                Err(_) => Port::take(host, 0).await?,
+            },
+        };
+        if variables.contains_key(COLLECTOR) {
+            return Ok(Some(Prepared { port, receiver: None }));
+        }
+        let receiver = Receiver::start(host, 0).await?;
+        let (traces, path) = TRACES;
+        let (delay, every) = EXPORT_EVERY;
+        for (name, value) in [
+            (COLLECTOR, receiver.url.clone()),
+            (traces, format!("{}{path}", port.url)),
+            (delay, every.to_owned()),
+        ] {
+            variables.entry(name.to_owned()).or_insert(value);
+        }
+        Ok(Some(Prepared { port, receiver: Some(receiver) }))
+    }
+}
+
+impl Prepared {
+    /// Starts the console, which shows `system`.
+    pub async fn observe(self, system: &System, logs: Logs) -> Observed {
         let (processes, supervisor) = processes::channel();
         let sources = Sources {
             account: system.account.clone(),
@@ -88,17 +103,9 @@ impl Args {
             page: Some(system.url.clone()),
             processes: Some(processes),
             logs: Some(logs),
-            spans: receiver.as_ref().map(|receiver| receiver.spans.clone()),
+            spans: self.receiver.as_ref().map(|receiver| receiver.spans.clone()),
         };
-        let host = IpAddr::from(Ipv4Addr::LOCALHOST);
-        let on = |port| Console::start(Listen { host, port }, sources.clone());
-        let console = match self.console_port {
-            Some(port) => on(port).await?,
-            None => match on(PORT).await {
-                Ok(console) => console,
-                Err(_) => on(0).await?,
-            },
-        };
-        Ok(Some(Observed { console, supervisor, _receiver: receiver }))
+        let console = Console::start(self.port, sources).await;
+        Observed { console, supervisor, _receiver: self.receiver }
     }
 }

@@ -16,7 +16,7 @@ pub const LOG_FORMAT: (&str, &str) = ("LOG_FORMAT", "json");
 
 /// The variables that reach the services if they are set; the first is a prefix. `PORT` does too,
 /// as that of the page.
-const PASSED_ON: [&str; 7] = [
+const PASSED_ON: [&str; 8] = [
     "OTEL_",
     "RUST_LOG",
     "RUST_BACKTRACE",
@@ -24,6 +24,7 @@ const PASSED_ON: [&str; 7] = [
     "TOKIO_WORKER_THREADS",
     "OFFER",
     "DONE_WHEN",
+    "TRACES_URL",
 ];
 
 /// The variables, which override those of the manifests.

@@ -4,6 +4,7 @@
 use std::{env, fs, path::Path, time::Duration};
 
 use anyhow::{Context as _, ensure};
+use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
@@ -18,6 +19,7 @@ const UPDATE: &str = "UPDATE_SCREENSHOTS";
 /// Pictures in the documents are sharp on a high-resolution screen, and have a margin below.
 const README_SCALE: u32 = 2;
 const README_MARGIN: u32 = 24;
+const WORKSHOP_WIDTH: u32 = 1000;
 /// The time between frames of the animation: eight a second.
 pub const FRAME: Duration = Duration::from_millis(125);
 
@@ -84,6 +86,19 @@ pub async fn keep_for_readme(browser: &Browser, name: &str, width: u32) -> anyho
         resize(browser, width, height, README_SCALE).await?;
         let images = workspace().join("docs/images");
         save(browser, &images, name).await?;
+    }
+    Ok(())
+}
+
+/// Keeps a small picture of the top of a page for the workshop, if that is asked for.
+pub async fn keep_for_workshop(browser: &Browser, name: &str, height: u32) -> anyhow::Result<()> {
+    if are_pictures_wanted() {
+        set(browser, WORKSHOP_WIDTH, "light").await?;
+        resize(browser, WORKSHOP_WIDTH, height, 1).await?;
+        let webp = json!({ "format": "webp", "quality": 80 });
+        let taken = browser.session.cdp("Page.captureScreenshot", webp).await?;
+        let taken = BASE64_STANDARD.decode(taken["data"].as_str().context("no picture")?)?;
+        fs::write(workspace().join(format!("docs/images/{name}.webp")), taken)?;
     }
     Ok(())
 }

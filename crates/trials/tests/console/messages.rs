@@ -6,6 +6,7 @@ use crate::{
     Outcome,
     browser::Browser,
     laptop::{Laptop, until},
+    looks,
 };
 
 const QUEUE: &str = "pubsub-test-promotion-EventsQueue";
@@ -31,6 +32,7 @@ pub async fn messages_are_seen_and_followed_without_touching_them(
     browser.see_part(".messages", "received 0 times").await?;
     browser.see_part(".messages", "order.placed from pubsub-test-publisher-ordersTopic").await?;
     ensure!(laptop.depth(QUEUE).await? == (1, 0), "looking has touched the message");
+    looks::keep_for_workshop(browser, "console-queue", 520).await?;
 
     browser.fill_in("#find", &id).await?;
     browser.click(".filter button").await?;
@@ -57,6 +59,7 @@ pub async fn a_poison_message_is_a_dead_letter_with_its_reason_and_is_redriven_a
     ensure!(laptop.depth(LETTERS).await? == (1, 0));
     browser.click(&format!("a[href='/messages/{LETTERS}']")).await?;
     browser.see_part(".reason", "amount: should be a string").await?;
+    looks::keep_for_workshop(browser, "console-dead-letters", 560).await?;
 
     browser.click("form[action='/act/redrive'] button").await?;
     browser.see_part("#said", "1 sent back to pubsub-test-promotion-EventsQueue").await?;

@@ -8,6 +8,7 @@ use crate::{
     Outcome,
     browser::Browser,
     laptop::{Laptop, until},
+    looks,
 };
 
 const QUEUE: &str = "pubsub-test-fulfilment-EventsQueue";
@@ -63,6 +64,7 @@ pub async fn a_frozen_service_does_nothing_until_it_goes_on(
     let frozen = pid(browser, "fulfilment").await?;
     browser.click(&button("fulfilment", "freeze")).await?;
     browser.see(&state("fulfilment", "frozen")).await?;
+    looks::keep_for_workshop(browser, "console-services", 560).await?;
     ensure!(letter(frozen) == Some('T'), "it is {:?}", letter(frozen));
     let id = laptop.order("20").await?;
     // Its long poll may have taken the message; it stays where it is.

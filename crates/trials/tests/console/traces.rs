@@ -18,6 +18,11 @@ pub async fn an_order_is_a_waterfall_over_services_calls_and_messages(
     browser.click("tbody a").await?;
     let trace = laptop.see(&id).await?["trace_id"].as_str().context("no trace")?.to_owned();
     ensure!(browser.path().await? == format!("/traces/{trace}"));
+    // The order's page leads there.
+    let page =
+        laptop.http.get(format!("{}/orders/{id}", laptop.page)).header("accept", "text/html");
+    let page = page.send().await?.text().await?;
+    ensure!(page.contains(&format!("href=\"{}/traces/{trace}\"", laptop.console)), "{page}");
     for span in [
         "POST /orders",
         "announce",
@@ -40,6 +45,7 @@ pub async fn an_order_is_a_waterfall_over_services_calls_and_messages(
     let begins: Vec<f64> = serde_json::from_value(browser.evaluate(script).await?)?;
     ensure!(begins.len() > 6 && begins[0] <= begins[1], "{begins:?}");
     looks::check_at(browser, "console-trace", &super::all::WIDTHS).await?;
+    looks::keep_for_workshop(browser, "console-trace", 760).await?;
     browser.click("dl a").await?;
     browser.see_part("#lines", "order fulfilled").await?;
     // The page of an order that is too old, or none, says so.

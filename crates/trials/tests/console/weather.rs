@@ -6,6 +6,7 @@ use crate::{
     Outcome,
     browser::Browser,
     laptop::{Laptop, until},
+    looks,
 };
 
 pub async fn a_throttled_table_delays_the_coupon_until_the_weather_is_fair(
@@ -27,6 +28,7 @@ pub async fn a_throttled_table_delays_the_coupon_until_the_weather_is_fair(
     })
     .await?;
     ensure!(!laptop.see(&id).await?["stations"].to_string().contains("granted"));
+    looks::keep_for_workshop(browser, "console-weather", 640).await?;
     browser.click("form[action='/act/fair'] button").await?;
     browser.see("#now[data-fair=true]").await?;
     until("the coupon is granted", async || {
