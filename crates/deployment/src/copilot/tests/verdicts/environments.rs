@@ -108,6 +108,25 @@ fn the_network_of_an_environment() {
             )],
             Refused("public and private ones have to be in the same zones"),
         ),
+        (
+            &[environment!(
+                "network: {vpc: {cidr: 10.0.0.0/16, subnets: {public: [{cidr: 10.0.0.0/24, az: \
+                 a}], private: [{cidr: 10.0.2.0/24, az: a}]}}}"
+            )],
+            Refused("network.vpc.subnets: at least two zones are needed"),
+        ),
+        (
+            &[environment!(
+                "network: {vpc: {cidr: 10.0.0.0/16, subnets: {public: [{cidr: 10.0.0.0/24, az: \
+                 a}, {cidr: 10.0.1.0/24, az: b}, {cidr: 10.0.4.0/24, az: b}], private: [{cidr: \
+                 10.0.2.0/24, az: a}, {cidr: 10.0.3.0/24, az: b}]}}}"
+            )],
+            Refused("network.vpc.subnets: each zone needs one of each kind"),
+        ),
+        (
+            &[environment!("network: {vpc: {subnets: {public: [{id: a, az: b}]}}}")],
+            Refused("network.vpc.subnets: id excludes cidr and az"),
+        ),
         (&[environment!("network: {vpc: {cidr: 10.0.0.0}}")], Refused("is not a range such as")),
         (&[environment!("network: {vpc: {flow_logs: {retention: 14}}}")], Taken),
         (
