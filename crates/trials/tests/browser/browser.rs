@@ -18,6 +18,9 @@ use crate::{
 /// The key of a reference to an element, from the WebDriver specification.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
+/// What chromedriver says of an element that has just gone.
+const GONE: [&str; 2] = ["stale element", "does not belong to the document"];
+
 /// Chromium's preference "do not allow sites to use JavaScript".
 const NO_SCRIPTS: &str = "profile.managed_default_content_settings.javascript";
 
@@ -149,7 +152,9 @@ impl Browser {
     /// is being left.
     async fn text_now(&self, css: &str) -> anyhow::Result<String> {
         match self.text(css).await {
-            Err(error) if format!("{error:#}").contains("stale element") => Ok(String::new()),
+            Err(error) if GONE.iter().any(|it| format!("{error:#}").contains(it)) => {
+                Ok(String::new())
+            }
             text => text,
         }
     }

@@ -15,6 +15,12 @@ async fn lines(browser: &Browser) -> anyhow::Result<Vec<String>> {
     Ok(serde_json::from_value(browser.evaluate(LINES).await?)?)
 }
 
+/// Presses Show, and waits for the page with this in its address.
+async fn show(browser: &Browser, part: &str) -> Outcome {
+    browser.click("form button").await?;
+    until("the lines are filtered", async || Ok(browser.path().await?.contains(part))).await
+}
+
 pub async fn lines_appear_by_themselves_and_are_filtered_by_service_level_text_and_trace(
     laptop: &Laptop,
     browser: &Browser,
@@ -29,14 +35,14 @@ pub async fn lines_appear_by_themselves_and_are_filtered_by_service_level_text_a
     ensure!(browser.evaluate("return window.neverLeft").await? == true, "the page was reloaded");
 
     browser.choose("#service", "promotion").await?;
-    browser.click("form button").await?;
+    show(browser, "service=promotion").await?;
     browser.see_part("#lines", "coupon granted").await?;
     let of_promotion = lines(browser).await?;
     ensure!(of_promotion.iter().all(|it| it.contains(" promotion ")), "{of_promotion:#?}");
 
     browser.visit("/logs").await?;
-    browser.fill_in("#text", &id[..]).await?;
-    browser.click("form button").await?;
+    browser.fill_in("#text", &id).await?;
+    show(browser, &id).await?;
     browser.see_part("#lines", "order stored").await?;
     let of_order = lines(browser).await?;
     ensure!(of_order.iter().all(|it| it.contains(&id)), "{of_order:#?}");
@@ -44,7 +50,7 @@ pub async fn lines_appear_by_themselves_and_are_filtered_by_service_level_text_a
     let trace = laptop.see(&id).await?["trace_id"].as_str().context("no trace")?.to_owned();
     browser.visit("/logs").await?;
     browser.fill_in("#trace", &trace).await?;
-    browser.click("form button").await?;
+    show(browser, &trace).await?;
     browser.see_part("#lines", "order stored").await?;
     let of_trace = lines(browser).await?;
     ensure!(of_trace.iter().all(|it| it.contains(&id)), "{of_trace:#?}");
