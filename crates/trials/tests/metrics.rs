@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Context as _;
 use reqwest::StatusCode;
 use serde_json::json;
+use trials::prices::List;
 
 mod collector;
 #[expect(dead_code, reason = "the runbook is for other suites")]
@@ -97,6 +98,23 @@ async fn an_order_can_be_followed_in_metrics_that_have_no_ids() -> Outcome {
         // What this test does not make happen.
         let is_rare = ["orders.refused", "worker.leases"].contains(&name.as_str());
         assert!(has_all || is_rare, "{name} of docs/operate.md: {row:?} is not {found:?}");
+    }
+    series_are_as_many_as_the_bill_has(&seen.points)
+}
+
+/// CloudWatch bills each set of attributes of a metric.
+fn series_are_as_many_as_the_bill_has(points: &[Point]) -> Outcome {
+    let list = List::read()?;
+    let billed = |name: &str| -> anyhow::Result<f64> {
+        let count = list.counts.iter().find(|it| it.name == name);
+        Ok(count.with_context(|| format!("prices.json has no {name}"))?.value)
+    };
+    for service in ["publisher", "fulfilment", "promotion", "history"] {
+        let its = points.iter().filter(|it| it.service == service);
+        let series: BTreeSet<_> = its.map(|it| (&it.name, &it.attributes)).collect();
+        let which = if service == "publisher" { "publisher_series" } else { "worker_series" };
+        let billed = billed(which)?;
+        assert!(series.len() as f64 <= billed, "{service} has {} of {billed}", series.len());
     }
     Ok(())
 }
