@@ -1,4 +1,4 @@
-//! Requests to the publisher and to the proxy, on this machine.
+//! Requests to what runs on this machine: the publisher, and the proxy.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use http_body_util::{BodyExt as _, Full};
 use hyper::{Request, StatusCode, body::Bytes};
 use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
+    client::legacy::{self, connect::HttpConnector},
     rt::TokioExecutor,
 };
 use tokio::time::timeout;
@@ -15,12 +15,36 @@ use tokio::time::timeout;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// An HTTP client. A clone is cheap and shares the connections.
+pub type Client = legacy::Client<HttpConnector, Full<Bytes>>;
+
+/// A client without connections.
+pub fn client() -> Client {
+    legacy::Client::builder(TokioExecutor::new()).build(HttpConnector::new())
+}
+
+/// The status and the body of an answer.
+///
+/// # Errors
+///
+/// If nothing answers within `patience`.
+pub async fn ask(
+    client: &Client,
+    request: Request<Full<Bytes>>,
+    patience: Duration,
+) -> anyhow::Result<(StatusCode, Bytes)> {
+    let answer = timeout(patience, client.request(request)).await;
+    let answer = answer.with_context(|| format!("no answer within {} s", patience.as_secs()))??;
+    let status = answer.status();
+    Ok((status, answer.into_body().collect().await?.to_bytes()))
+}
+
+/// A client that sends JSON.
 #[derive(Clone, Debug)]
-pub struct Http(Client<HttpConnector, Full<Bytes>>);
+pub struct Http(Client);
 
 impl Default for Http {
     fn default() -> Self {
-        Self(Client::builder(TokioExecutor::new()).build(HttpConnector::new()))
+        Self(client())
     }
 }
 
@@ -39,11 +63,8 @@ impl Http {
     ) -> anyhow::Result<(StatusCode, String)> {
         let request = Request::builder().method(method).uri(url);
         let request = request.header("accept", accept).header("content-type", "application/json");
-        let answer = self.0.request(request.body(Full::from(body))?);
-        let answer = timeout(PATIENCE, answer).await;
-        let answer = answer.with_context(|| format!("{url} does not answer"))??;
-        let status = answer.status();
-        let body = answer.into_body().collect().await?.to_bytes();
+        let answer = ask(&self.0, request.body(Full::from(body))?, PATIENCE).await;
+        let (status, body) = answer.with_context(|| format!("asking {url}"))?;
         Ok((status, String::from_utf8_lossy(&body).into_owned()))
     }
 }

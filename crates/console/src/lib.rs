@@ -36,9 +36,9 @@ mod sky;
 
 mod traffic;
 
-mod http;
+pub mod http;
 
-mod times;
+pub mod times;
 
 pub use app::Sources;
 pub use server::{Console, Port};

@@ -23,6 +23,7 @@ mod yaml;
 
 pub use description::Deployment;
 pub use mistake::Mistake;
+pub use scaling::changes_tasks;
 
 /// Reads the deployment to `environment` from the files in `directory`: plain templates if there is
 /// a list of stacks, and otherwise the files of AWS Copilot.

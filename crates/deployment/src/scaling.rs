@@ -9,7 +9,11 @@ use serde::{
 use serde_json::Value as Json;
 
 use crate::{
-    cloudformation::expression::{Data, Expression, Value},
+    cloudformation::{
+        expression::{Data, Expression, Value},
+        stack::Stack,
+        template::Resource,
+    },
     description::{
         measure::{Measure, Series},
         scaling::{Adjustment, Alarm, Change, Comparison, Metric, Missing, Step, Target},
@@ -41,6 +45,15 @@ pub struct Policies {
 /// Whether an alarm sets off one of `policies`.
 pub fn sets_off<'a>(alarm: &Value, policies: impl IntoIterator<Item = &'a str>) -> bool {
     policies.into_iter().any(|policy| acts_on(alarm, policy))
+}
+
+/// Whether an alarm of `stack` changes the number of tasks, and is not for a person.
+pub fn changes_tasks(stack: &Stack, alarm: &Value) -> bool {
+    let policies = stack
+        .resources
+        .iter()
+        .filter(|(_, it)| matches!(&it.value, Resource::Other(kind, _) if kind == POLICY));
+    sets_off(alarm, policies.map(|(id, _)| id.as_str()))
 }
 
 /// Reads `policies` and the alarms that set them off. `text` computes a text; `queue` is what it

@@ -1,4 +1,4 @@
-//! What the commands share that look into an account: which account, and ages in words.
+//! What the commands share that look into an account: which account, and ages.
 
 use std::time::Duration;
 
@@ -43,15 +43,4 @@ pub async fn account() -> anyhow::Result<aws_config::SdkConfig> {
 /// How long ago a time was; zero for the future.
 pub fn age(time: Timestamp) -> Duration {
     Timestamp::now().duration_since(time).try_into().unwrap_or_default()
-}
-
-/// An age in its largest unit: `3 d`, `2 h`, `5 min` or `40 s`.
-pub fn in_words(age: Duration) -> String {
-    let seconds = age.as_secs();
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3_600 => format!("{} min", seconds / 60),
-        3_600..86_400 => format!("{} h", seconds / 3_600),
-        _ => format!("{} d", seconds / 86_400),
-    }
 }

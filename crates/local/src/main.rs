@@ -17,8 +17,6 @@ mod weather;
 
 mod webhook;
 
-mod ask;
-
 mod terminal;
 
 mod outbox_list;

@@ -4,9 +4,10 @@ use std::{cmp::Reverse, io::Write as _, process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
 use aws_sdk_dynamodb::types::AttributeValue;
+use console::times::in_words;
 use jiff::Timestamp;
 use local::{
-    inspect::{account, age, in_words},
+    inspect::{account, age},
     tables,
 };
 use outbox::{

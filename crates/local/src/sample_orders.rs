@@ -8,6 +8,7 @@ use std::{
 
 use anyhow::Context as _;
 use clap::builder::RangedU64ValueParser;
+use console::http::{Client, ask, client};
 use fake::{Fake as _, faker::name::en::FirstName};
 use http_body_util::Full;
 use hyper::{Request, StatusCode, header::CONTENT_TYPE};
@@ -23,8 +24,6 @@ use tokio::{
     task::JoinSet,
     time::{MissedTickBehavior, interval},
 };
-
-use crate::ask::{Client, ask, client};
 
 const DEFAULT_PAGE: &str = "http://127.0.0.1:5000";
 /// The most orders that wait for an answer at a time.

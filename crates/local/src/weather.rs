@@ -7,13 +7,12 @@ use account::proxy::{
     weather::{EVERYTHING, Weather},
 };
 use anyhow::Context as _;
+use console::http::{ask, client};
 use http_body_util::Full;
 use hyper::{Method, Request, body::Bytes};
 use jiff::SignedDuration;
 use local::running::Running;
 use pubsub::env::Misconfigured;
-
-use crate::ask::{ask, client};
 
 const FAIR: &str = "fair";
 /// What runs on this machine answers at once.

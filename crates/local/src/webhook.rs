@@ -3,6 +3,7 @@
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
+use console::http::{ask, client};
 use http_body_util::Full;
 use hyper::{Request, header::CONTENT_TYPE};
 use jiff::Timestamp;
@@ -12,8 +13,6 @@ use serde_json::{Value, json};
 use standardwebhooks::{
     HEADER_WEBHOOK_ID, HEADER_WEBHOOK_SIGNATURE, HEADER_WEBHOOK_TIMESTAMP, Webhook,
 };
-
-use crate::ask::{ask, client};
 
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 

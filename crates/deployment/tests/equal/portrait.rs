@@ -3,9 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use deployment::{
-    Deployment,
+    Deployment, changes_tasks,
     cloudformation::{
-        expression::{Expression, Value},
+        expression::Value,
         resolve::{self, known::Known, request::Request, shown::shown},
         stack::Stack,
         template::{Resource, table::Table},
@@ -148,7 +148,7 @@ impl Painter<'_> {
                 let name = format!("senders to the {}", self.names.get(&queues[0])?);
                 Some((name, json!(topics))).filter(|_| !topics.is_empty())
             }
-            (Resource::Alarm(properties), _) if !scales(stack, properties) => {
+            (Resource::Alarm(properties), _) if !changes_tasks(stack, properties) => {
                 Some(self.alarm(stack, properties))
             }
             (Resource::Other(kind, properties), _) if kind == "AWS::CloudWatch::Dashboard" => {
@@ -211,17 +211,6 @@ impl Painter<'_> {
             plain => plain,
         }
     }
-}
-
-/// Whether an alarm changes the number of tasks; then it is part of a service's operation.
-fn scales(stack: &Stack, alarm: &Value) -> bool {
-    let actions = alarm.at(&["AlarmActions"]).map(Value::items).unwrap_or_default();
-    actions.iter().any(|it| match it.as_expression() {
-        Some(Expression::Ref(id)) => stack.resources.get(id).is_some_and(
-            |it| matches!(&it.value, Resource::Other(kind, _) if kind.ends_with("::ScalingPolicy")),
-        ),
-        _ => false,
-    })
 }
 
 fn table(table: &Table) -> Json {

@@ -10,15 +10,13 @@ use account::provision::ENVIRONMENT;
 use anyhow::Context as _;
 use aws_sdk_sqs::Client;
 use clap::Subcommand;
+use console::times::in_words;
 use deployment::{Deployment, description::ServiceQueue};
 use pubsub::env::Misconfigured;
 use serde_json::json;
 
 use super::{DeadLetters, Redriven, age};
-use crate::{
-    build,
-    inspect::{account, in_words},
-};
+use crate::{build, inspect::account};
 
 /// The options of `dead-letters`.
 #[derive(clap::Args, Debug)]

@@ -1,11 +1,12 @@
 //! Events as text and as JSON.
 
 use archive::Event;
+use console::times::in_words;
 use orders::event::EVENT_TYPE;
 use pubsub::notification::Notification;
 use serde_json::{Value, json};
 
-use crate::inspect::{age, in_words};
+use crate::inspect::age;
 
 /// What the columns of a list are called.
 pub fn head() -> String {

@@ -5,9 +5,8 @@
 use std::collections::BTreeMap;
 
 use deployment::{
-    Deployment,
+    Deployment, changes_tasks,
     cloudformation::{
-        expression::{Expression, Value},
         resolve::{self, shown::shown},
         stack::{Declared, Stack},
         template::Resource,
@@ -73,7 +72,7 @@ pub fn alarms(deployment: &Deployment) -> Vec<Alarm> {
     let alarms = stacks.flat_map(|stack| stack.resources.iter().map(move |it| (stack, it)));
     let read = |(stack, (id, declared)): (&Stack, (&String, &Declared<Resource>))| {
         let Resource::Alarm(properties) = &declared.value else { return None };
-        if scales(stack, properties) {
+        if changes_tasks(stack, properties) {
             return None;
         }
         let name = format!("{}-{id}", stack.name);
@@ -131,15 +130,4 @@ fn metric(id: &str, of: &Json, statistic: String) -> Metric {
         dimensions: dimensions.map(|it| (text(&it["Name"]), text(&it["Value"]))).collect(),
         statistic,
     }
-}
-
-/// Whether an alarm is not for a person, but changes the number of tasks.
-fn scales(stack: &Stack, alarm: &Value) -> bool {
-    let actions = alarm.at(&["AlarmActions"]).map(Value::items).unwrap_or_default();
-    actions.iter().any(|it| match it.as_expression() {
-        Some(Expression::Ref(id)) => stack.resources.get(id).is_some_and(
-            |it| matches!(&it.value, Resource::Other(kind, _) if kind.ends_with("::ScalingPolicy")),
-        ),
-        _ => false,
-    })
 }
