@@ -1,6 +1,6 @@
 //! Takes orders over HTTP, stores them and announces them.
 
-use std::{net::IpAddr, process::ExitCode, sync::Arc, time::Duration};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use archive::Archive;
@@ -16,15 +16,17 @@ use orders::{
 use outbox::Outbox;
 use pubsub::{
     aws,
-    env::Misconfigured,
     limits::between,
     program::Health,
     subscribe::{self, Limits, subscribe},
     topics::Topics,
 };
-use tokio::{net::TcpListener, sync::mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use web::{gate::Gate, serve::serve as serve_http};
+use web::{
+    gate::Gate,
+    serve::{Address, serve as serve_http},
+};
 use webhooks::Webhooks;
 
 mod routes;
@@ -91,15 +93,8 @@ struct Settings {
     /// it
     #[arg(long, value_name = "URL", env = "TRACES_URL")]
     traces_url: Option<Arc<str>>,
-    /// The address to listen on
-    #[arg(long, value_name = "ADDRESS", env = "HOST", default_value = "0.0.0.0")]
-    host: IpAddr,
-    /// The port to listen on
-    #[arg(long, env = "PORT", default_value_t = 5000)]
-    port: u16,
-    /// The proxies in front, each of which adds to X-Forwarded-For the address that it sees
-    #[arg(long, value_name = "COUNT", env = "PROXIES", default_value_t = 0)]
-    proxies: usize,
+    #[command(flatten)]
+    address: Address,
     #[command(flatten)]
     webhooks: webhooks::Settings,
     #[command(flatten)]
@@ -147,8 +142,8 @@ async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Resul
     };
     let topic = settings.topics.topic(&aws, WEBHOOKS_TOPIC)?;
     let webhooks = Webhooks::new(&quick, settings.webhooks, topic)?;
-    let listener = listen(settings.host, settings.port).await?;
-    tracing::info!(address = %listener.local_addr()?, "listening");
+    let address = settings.address;
+    let listener = address.listen().await?;
 
     let served = CancellationToken::new();
     let projection = Projection { orders, live, outbox: outbox.clone() };
@@ -160,7 +155,7 @@ async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Resul
     let reports = subscribe::Settings { drain: REPORTS_DRAIN, ..reports };
     let project = move |news, message| projection.clone().handle(news, message);
     let projection = subscribe(&aws, reports, shutdown.clone(), project);
-    let serve = serve_http(listener, router, settings.proxies, shutdown, DRAIN).map(anyhow::Ok);
+    let serve = serve_http(listener, router, address.proxies, shutdown, DRAIN).map(anyhow::Ok);
     tokio::select! {
         finished = async { tokio::try_join!(serve, projection) } => drop(finished?),
         // Without an outbox nothing would be announced: exit, so that a new process starts.
@@ -168,10 +163,4 @@ async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Resul
     }
     served.cancel();
     outboxes.await.map(drop).context("outbox task failed")
-}
-
-async fn listen(host: IpAddr, port: u16) -> anyhow::Result<TcpListener> {
-    let listener = TcpListener::bind((host, port)).await;
-    let refused = |error| format!("cannot listen on HOST {host}, PORT {port}: {error}");
-    listener.map_err(|error| Misconfigured(refused(error)).into())
 }

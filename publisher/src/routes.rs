@@ -3,17 +3,17 @@
 use askama::Template;
 use axum::{
     Router,
-    http::{Method, header},
-    middleware::{from_fn, from_fn_with_state, map_response},
+    http::Method,
+    middleware::{from_fn, from_fn_with_state},
     response::{Html, IntoResponse as _, Response},
-    routing::{MethodRouter, get, post},
+    routing::{get, post},
 };
 use web::{
     Problem,
-    audience::{ProblemFormat, negotiate_problems},
+    audience::ProblemFormat,
     body,
     gate::limited,
-    guard,
+    site::{self, asset},
     spans::traced,
 };
 
@@ -50,7 +50,7 @@ pub const MAX_REQUESTS: usize = 50;
 pub fn router(app: App, webhooks: Router<App>) -> Router {
     let format = ProblemFormat { page: problem_page, programs_only: is_for_programs };
     let limited = from_fn_with_state(app.asking.clone(), limited);
-    Router::new()
+    let routes = Router::new()
         .route("/orders", get(latest::list))
         .route("/orders/{id}", get(order::show))
         .route("/orders/{id}/events", get(order::events))
@@ -69,13 +69,8 @@ pub fn router(app: App, webhooks: Router<App>) -> Router {
         .route_layer(from_fn(traced))
         // No span for the load balancer's health check.
         .route("/ping", get(ping::answer))
-        .fallback(|| async { Problem::not_found() })
-        .method_not_allowed_fallback(|| async { Problem::method_not_allowed() })
-        .layer(from_fn(body::read))
-        .layer(guard::refuse_other_sites())
-        .layer(from_fn_with_state(format, negotiate_problems))
-        .layer(map_response(guard::add_security_headers))
-        .with_state(app)
+        .layer(from_fn(body::read));
+    site::protected(routes, format).with_state(app)
 }
 
 fn is_for_programs(method: &Method, path: &str) -> bool {
@@ -91,9 +86,4 @@ struct ProblemPage<'a> {
 fn problem_page(problem: &Problem) -> Response {
     let page = ProblemPage { problem }.render();
     page.map_or_else(|error| Problem::internal(error).json(), |it| Html(it).into_response())
-}
-
-fn asset(media_type: &'static str, text: &'static str) -> MethodRouter<App> {
-    let content_type = format!("{media_type}; charset=utf-8");
-    get(move || async move { ([(header::CONTENT_TYPE, content_type)], text) })
 }

@@ -11,8 +11,8 @@ use pubsub::env::Misconfigured;
 use serde::Deserialize;
 use tokio::process::Command;
 
-/// The package that no service needs.
-const TRIALS: &str = "trials";
+/// The packages that no service of the order system needs.
+const OTHERS: [&str; 4] = ["trials", "receipts", "receipts-scanner", "receipts-web"];
 
 /// The directory of the services' binaries, which is that of this executable.
 ///
@@ -119,7 +119,8 @@ pub async fn sources() -> anyhow::Result<Sources> {
     command.args(["metadata", "--no-deps", "--format-version", "1"]).current_dir(&workspace);
     let output = command.kill_on_drop(true).output().await.context("starting cargo")?;
     let metadata: Metadata = serde_json::from_slice(&output.stdout).context("cargo metadata")?;
-    let packages = metadata.packages.into_iter().filter(|package| package.name != TRIALS);
+    let packages =
+        metadata.packages.into_iter().filter(|package| !OTHERS.contains(&&*package.name));
     let folders = packages.filter_map(|it| it.manifest_path.parent().map(Path::to_owned));
     Ok(Sources { folders: folders.collect(), workspace })
 }
@@ -191,7 +192,8 @@ async fn build(directory: &Path) -> anyhow::Result<()> {
 /// compiled again when only some of the binaries are built.
 fn cargo(directory: &Path) -> Option<Command> {
     let mut command = Command::new(env::var_os("CARGO")?);
-    command.args(["build", "--workspace", "--exclude", TRIALS]).kill_on_drop(true);
+    command.args(["build", "--workspace"]).kill_on_drop(true);
+    command.args(OTHERS.iter().flat_map(|package| ["--exclude", package]));
     let profile = directory.file_name().and_then(|name| name.to_str());
     if let Some(profile) = profile.filter(|profile| *profile != "debug") {
         command.args(["--profile", profile]);

@@ -16,7 +16,7 @@ mod modules;
 type Outcome = anyhow::Result<()>;
 
 /// The crates of this workspace that each crate may depend on.
-const MAY_KNOW: [(&str, &[&str]); 13] = [
+const MAY_KNOW: [(&str, &[&str]); 16] = [
     ("pubsub", &[]),
     ("deployment", &[]),
     ("orders", &["pubsub"]),
@@ -30,6 +30,9 @@ const MAY_KNOW: [(&str, &[&str]); 13] = [
     ("local", &["account", "archive", "console", "deployment", "orders", "outbox", "pubsub"]),
     ("trials", &["account", "archive", "deployment", "local", "orders", "pubsub"]),
     ("publisher", &["archive", "flow", "orders", "outbox", "pubsub", "web", "webhooks"]),
+    ("receipts", &["pubsub"]),
+    ("receipts-scanner", &["pubsub", "receipts"]),
+    ("receipts-web", &["outbox", "pubsub", "receipts", "web"]),
 ];
 /// The crates of this workspace that a subscriber may depend on, whatever its name.
 const A_SUBSCRIBER_MAY_KNOW: &[&str] = &["archive", "orders", "pubsub"];

@@ -3,6 +3,8 @@
 
 pub mod serve;
 
+pub mod site;
+
 pub mod client;
 
 pub mod body;

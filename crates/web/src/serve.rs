@@ -3,11 +3,20 @@
 //! Each connection has a place, of which there are few enough for memory and file descriptors, and
 //! a client that is too slow loses it.
 
-use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    io,
+    net::{IpAddr, SocketAddr},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
 
 use axum::{Router, response::Response};
+use clap::Args;
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use pubsub::env::Misconfigured;
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -40,6 +49,37 @@ const MAX_HEAD_BYTES: usize = 16 * 1024;
 const MAX_HEADERS: usize = 100;
 /// The pause after a failure to accept, such as when no file descriptors are left.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// Where a web service listens, as a group of `clap` arguments.
+#[derive(Args, Clone, Copy, Debug)]
+#[group(skip)] // groups share one namespace with those of the service
+pub struct Address {
+    /// The address to listen on
+    #[arg(long, value_name = "ADDRESS", env = "HOST", default_value = "0.0.0.0")]
+    host: IpAddr,
+    /// The port to listen on
+    #[arg(long, env = "PORT", default_value_t = 5000)]
+    port: u16,
+    /// The proxies in front, each of which adds to X-Forwarded-For the address that it sees
+    #[arg(long, value_name = "COUNT", env = "PROXIES", default_value_t = 0)]
+    pub proxies: usize,
+}
+
+impl Address {
+    /// Listens there.
+    ///
+    /// # Errors
+    ///
+    /// [`Misconfigured`] if it cannot, for example because the port is in use.
+    pub async fn listen(&self) -> anyhow::Result<TcpListener> {
+        let Self { host, port, .. } = self;
+        let listener = TcpListener::bind((*host, *port)).await;
+        let refused = |error| format!("cannot listen on HOST {host}, PORT {port}: {error}");
+        let listener = listener.map_err(|error| Misconfigured(refused(error)))?;
+        tracing::info!(address = %listener.local_addr()?, "listening");
+        Ok(listener)
+    }
+}
 
 /// Serves `router` until `shutdown` is cancelled; then requests in progress have the time `drain`.
 /// The connections that are still open are closed when this returns or is dropped.

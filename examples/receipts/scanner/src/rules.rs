@@ -1,0 +1,102 @@
+//! A receipt from its text: what a person who has never seen the shop would make of it.
+
+use std::cmp::Ordering;
+
+use jiff::civil::Date;
+use receipts::{Line, Reading};
+use rust_decimal::Decimal;
+
+/// A piece of text, and where it is printed; fractions of the page.
+#[derive(Clone, Debug)]
+pub struct Printed {
+    pub text: String,
+    pub left: f32,
+    pub top: f32,
+    pub height: f32,
+}
+
+#[cfg(test)]
+mod tests;
+
+const TOTAL: [&str; 5] = ["total", "amount due", "balance due", "to pay", "sum"];
+/// What looks like a line with a price, and is none.
+const NO_LINE: [&str; 4] = ["subtotal", "sub-total", "sub total", "net"];
+const DATES: [&str; 5] = ["%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%d %b %Y", "%b %d, %Y"];
+
+/// Reads a receipt.
+pub fn read(printed: Vec<Printed>) -> Reading {
+    let rows = rows(printed);
+    let is = |row: &str, words: &[&str]| {
+        let row = row.to_lowercase();
+        words.iter().any(|word| row.starts_with(word))
+    };
+    let priced: Vec<_> = rows.iter().map(|row| ending_in_price(row)).collect();
+    let total = (0..rows.len()).find(|&row| priced[row].is_some() && is(&rows[row], &TOTAL));
+    let lines = priced.iter().take(total.unwrap_or(rows.len())).flatten();
+    let lines = lines.filter(|(item, _)| !item.is_empty() && !is(item, &NO_LINE));
+    Reading {
+        merchant: rows.iter().find(|row| is_name(row)).cloned(),
+        date: rows.iter().find_map(|row| date(row)),
+        lines: lines.map(|(item, price)| Line { item: item.clone(), price: *price }).collect(),
+        total: total.and_then(|row| priced[row].as_ref()).map(|(_, price)| *price),
+    }
+}
+
+/// What is printed side by side, as one text: an item and its price are far apart.
+fn rows(mut printed: Vec<Printed>) -> Vec<String> {
+    printed.sort_by(|one, other| one.top.partial_cmp(&other.top).unwrap_or(Ordering::Equal));
+    let mut rows: Vec<Vec<Printed>> = Vec::new();
+    for piece in printed {
+        let middle = piece.top + piece.height / 2.0;
+        match rows.last_mut().filter(|row| middle < row[0].top + row[0].height) {
+            Some(row) => row.push(piece),
+            None => rows.push(vec![piece]),
+        }
+    }
+    let text = |mut row: Vec<Printed>| {
+        row.sort_by(|one, other| one.left.partial_cmp(&other.left).unwrap_or(Ordering::Equal));
+        row.into_iter().map(|piece| piece.text).collect::<Vec<_>>().join(" ")
+    };
+    rows.into_iter().map(text).collect()
+}
+
+/// The text of a row before its price, and the price. A letter for the tax may follow.
+fn ending_in_price(row: &str) -> Option<(String, Decimal)> {
+    let words: Vec<_> = row.split_whitespace().collect();
+    let last = words.len().saturating_sub(2)..words.len();
+    let (at, price) = last.rev().find_map(|at| Some((at, price(words[at])?)))?;
+    // What a single one costs may stand in front.
+    let is_text = |word: &&str| price_of(word).is_none() && !["€", "$", "£"].contains(word);
+    let until = words[..at].iter().rposition(is_text).map_or(0, |it| it + 1);
+    Some((words[..until].join(" "), price))
+}
+
+/// A price, such as `12.30`, `€12,30` or `1,012.30 USD`.
+pub fn price(text: &str) -> Option<Decimal> {
+    price_of(text.split_whitespace().find(|word| word.contains(|it: char| it.is_ascii_digit()))?)
+}
+
+fn price_of(word: &str) -> Option<Decimal> {
+    let number = word.trim_matches(|it: char| !it.is_ascii_digit() && it != '-');
+    let (whole, cents) = number.rsplit_once(['.', ','])?;
+    let whole: String = whole.chars().filter(|it| !matches!(it, '.' | ',')).collect();
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if cents.len() != 2 || !digits(cents) || !digits(whole.trim_start_matches('-')) {
+        return None;
+    }
+    format!("{whole}.{cents}").parse().ok()
+}
+
+/// The first date in a text. Of two numbers in front of the year, the first is the day.
+pub fn date(text: &str) -> Option<Date> {
+    let words: Vec<_> = text.split_whitespace().collect();
+    let windows = [1, 3].into_iter().flat_map(|length| words.windows(length));
+    let mut texts = windows.map(|words| words.join(" "));
+    texts.find_map(|text| DATES.iter().find_map(|format| Date::strptime(format, &text).ok()))
+}
+
+/// Whether it may be the name of the shop: mostly letters, and no price.
+fn is_name(row: &str) -> bool {
+    let letters = row.chars().filter(|it| it.is_alphabetic()).count();
+    letters >= 3 && 2 * letters > row.chars().count() && date(row).is_none()
+}
