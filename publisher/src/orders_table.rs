@@ -8,21 +8,17 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use aws_config::SdkConfig;
-use aws_sdk_dynamodb::{
-    Client,
-    operation::{
-        put_item::PutItemError,
-        update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
-    },
-    types::{ReturnValue, ReturnValuesOnConditionCheckFailure},
-};
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use jiff::Timestamp;
 use orders::{
     keep::{EXPIRES_AT, Keep},
     order::{Order, OrderId},
 };
-use outbox::Item;
-use pubsub::{trace, unavailable::call_failed};
+use outbox::{
+    Item, Items, Key,
+    items::{changed, number, text},
+};
+use pubsub::trace;
 
 mod item;
 
@@ -36,7 +32,6 @@ mod pay;
 mod tests;
 
 pub use item::PlacedOrder;
-use item::{number, text};
 
 /// How many partitions an index is spread over: DynamoDB limits writes to one of them to 1,000 a
 /// second. It may be raised at any time. If it is lowered, orders in the removed shards are neither
@@ -46,8 +41,7 @@ pub const SHARDS: u32 = 4;
 /// The table of orders. A clone is cheap and shares the connections.
 #[derive(Clone)]
 pub struct OrdersTable {
-    dynamodb: Client,
-    name: String,
+    items: Items,
     done_when: Arc<[String]>,
     keep: Keep,
 }
@@ -75,7 +69,7 @@ impl OrdersTable {
     /// The table called `name`; an order is done when the services `done_when` are, and is kept for
     /// `keep` after that.
     pub fn new(aws: &SdkConfig, name: String, done_when: Arc<[String]>, keep: Keep) -> Self {
-        Self { dynamodb: Client::new(aws), name, done_when, keep }
+        Self { items: Items::new(aws, name), done_when, keep }
     }
 
     /// The order in an item.
@@ -108,47 +102,32 @@ impl OrdersTable {
             done_when: Arc::clone(&self.done_when),
         };
         let placed_at = now.as_millisecond();
-        let mut put = self
-            .dynamodb
-            .put_item()
-            .table_name(&self.name)
-            .item("id", text(order.id))
-            .item("customer", text(&order.customer))
-            .item("amount", number(order.amount))
-            .item("placed_at", number(placed_at))
-            .item("version", number(placed.version))
-            .item("shard", text(order.id.shard(SHARDS)))
-            .item("placed", text(format!("{placed_at:013}-{}", order.id)))
-            .condition_expression("attribute_not_exists(id)")
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        for (name, value) in outbox::attributes(order.id.shard(SHARDS), now) {
-            put = put.item(name, value);
-        }
-        if let Some(expires_at) = self.keep.expires_at().filter(|_| self.done_when.is_empty()) {
-            put = put.item(EXPIRES_AT, number(expires_at));
-        }
-        if let Some(traceparent) = &placed.traceparent {
-            put = put.item("traceparent", text(traceparent));
-        }
-        let error = match put.send().await {
-            Ok(_) => return Ok(Stored::New(placed)),
-            Err(error) => error,
+        let expires_at = self.keep.expires_at().filter(|_| self.done_when.is_empty());
+        let expires_at = expires_at.map(|at| (EXPIRES_AT, number(at)));
+        let traceparent = placed.traceparent.as_ref().map(|it| ("traceparent", text(it)));
+        let item = [
+            ("customer", text(&order.customer)),
+            ("amount", number(order.amount)),
+            ("placed_at", number(placed_at)),
+            ("version", number(placed.version)),
+            ("shard", text(order.id.shard(SHARDS))),
+            ("placed", text(format!("{placed_at:013}-{}", order.id))),
+        ]
+        .into_iter();
+        let item = item.chain(expires_at).chain(traceparent);
+        let key = Key { id: order.id.to_string(), shard: order.id.shard(SHARDS), stored_at: now };
+        let Some(item) = self.items.store(&key, item).await.context("storing an order")? else {
+            return Ok(Stored::New(placed));
         };
-        match error.as_service_error() {
-            Some(PutItemError::ConditionalCheckFailedException(taken)) => {
-                let item = taken.item().context("DynamoDB did not return the item");
-                let stored = self.read(item?)?;
-                Ok(if stored.is_written_as(&placed) {
-                    // The answer to the first try of this very call was lost.
-                    Stored::New(placed)
-                } else if stored.order == *order {
-                    Stored::Again(stored)
-                } else {
-                    Stored::Taken
-                })
-            }
-            _ => Err(call_failed(error)).context("storing an order"),
-        }
+        let stored = self.read(&item)?;
+        Ok(if stored.is_written_as(&placed) {
+            // The answer to the first try of this very call was lost.
+            Stored::New(placed)
+        } else if stored.order == *order {
+            Stored::Again(stored)
+        } else {
+            Stored::Taken
+        })
     }
 
     /// The order `id`, if there is one.
@@ -157,13 +136,8 @@ impl OrdersTable {
     ///
     /// If DynamoDB is unavailable, or the item is not an order.
     pub async fn get(&self, id: OrderId) -> anyhow::Result<Option<PlacedOrder>> {
-        let get = self.dynamodb.get_item().table_name(&self.name).key("id", text(id));
-        let found = get.consistent_read(true).send().await.map_err(call_failed);
-        found.context("reading an order")?.item.map(|item| self.read(&item)).transpose()
-    }
-
-    fn update(&self, id: OrderId) -> UpdateItemFluentBuilder {
-        self.dynamodb.update_item().table_name(&self.name).key("id", text(id))
+        let found = self.items.get(id).await.context("reading an order")?;
+        found.map(|item| self.read(&item)).transpose()
     }
 
     /// Makes a change, and returns the order after it; `None` if its condition does not hold.
@@ -171,16 +145,7 @@ impl OrdersTable {
         &self,
         update: UpdateItemFluentBuilder,
     ) -> anyhow::Result<Option<PlacedOrder>> {
-        match update.return_values(ReturnValue::AllNew).send().await {
-            Ok(output) => {
-                let item = output.attributes.context("DynamoDB did not return the item")?;
-                self.read(&item).map(Some)
-            }
-            Err(error) => match error.as_service_error() {
-                Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(None),
-                _ => Err(call_failed(error)),
-            },
-        }
+        changed(update).await?.map(|item| self.read(&item)).transpose()
     }
 }
 

@@ -5,7 +5,7 @@ use axum::{
     Router,
     http::Method,
     middleware::{from_fn, from_fn_with_state},
-    response::{Html, IntoResponse as _, Response},
+    response::Response,
     routing::{get, post},
 };
 use web::{
@@ -84,6 +84,5 @@ struct ProblemPage<'a> {
 }
 
 fn problem_page(problem: &Problem) -> Response {
-    let page = ProblemPage { problem }.render();
-    page.map_or_else(|error| Problem::internal(error).json(), |it| Html(it).into_response())
+    site::problem_page(&ProblemPage { problem })
 }

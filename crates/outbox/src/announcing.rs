@@ -9,8 +9,9 @@ use tokio::{sync::OwnedSemaphorePermit, time::sleep};
 use crate::{
     Announce, Key, Outbox,
     held::InHand,
+    items::Item,
     lease,
-    table::{Due, FIRST_LEASE, Item},
+    table::{Due, FIRST_LEASE},
 };
 
 /// The first and the longest pause before an item is retried because the topic is unavailable.

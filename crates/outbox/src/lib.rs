@@ -1,9 +1,8 @@
 //! A transactional outbox on a DynamoDB table: everything that is stored is announced, despite
 //! crashes, and announced again until somebody reports that it arrived.
 //!
-//! An item is its own outbox. The write that stores it adds [`attributes`], the keys of a sparse
-//! index, so an item is stored if and only if it will be announced, without a transaction or a
-//! second table. The update that stores the first report removes them with [`REMOVE`]. So while all
+//! An item is its own outbox. [`Items::store`] adds the keys of a sparse index to it, so it is stored
+//! if and only if it will be announced, without a transaction or a second table. The update that stores the first report removes them with [`REMOVE`]. So while all
 //! is well, announcing costs no write at all.
 //!
 //! The due time in the index is a lease. The process that stored an item has it first. It renews
@@ -43,9 +42,13 @@ mod announcing;
 
 mod held;
 
+pub mod items;
+
 mod metrics;
 
 mod saturation;
+
+mod store;
 
 mod sweep;
 
@@ -57,9 +60,10 @@ pub mod waiting;
 mod tests;
 
 use held::Held;
+pub use items::{Item, Items};
 use saturation::Saturation;
 use table::Table;
-pub use table::{INDEX, Item, REMOVE, attributes};
+pub use table::{INDEX, REMOVE};
 
 /// How many new items may wait in memory to be announced; the sweep announces the others.
 pub const MAX_WAITING: usize = 10_000;
@@ -109,7 +113,7 @@ pub trait Announce: Clone + Send + Sync + 'static {
 pub struct Key {
     /// The key `id` of the table.
     pub id: String,
-    /// The part of the index, as in [`attributes`].
+    /// The part of the index.
     pub shard: u32,
     /// When the item was stored.
     pub stored_at: Timestamp,

@@ -1,16 +1,17 @@
 //! The outbox's part of the items, and the calls that change it.
 
-use std::{collections::HashMap, str::FromStr, time::Duration};
+use std::{str::FromStr, time::Duration};
 
 use anyhow::Context as _;
 use aws_config::SdkConfig;
 use aws_sdk_dynamodb::{
-    Client,
-    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
-    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
+    operation::update_item::UpdateItemError,
+    types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
 };
 use jiff::Timestamp;
 use pubsub::unavailable::call_failed;
+
+use crate::items::{Item, Items, changed, number, text};
 
 /// The sparse index of all items in the outbox.
 pub const INDEX: &str = "outbox";
@@ -21,9 +22,6 @@ pub const REMOVE: &str = "outbox, outbox_due, refused";
 
 /// How long the process that stored an item has the lease.
 pub const FIRST_LEASE: Duration = Duration::from_secs(5);
-
-/// An item of the table.
-pub type Item = HashMap<String, AttributeValue>;
 
 /// What the write that stores an item adds to it, so that it is in the outbox.
 pub fn attributes(shard: u32, stored_at: Timestamp) -> [(&'static str, AttributeValue); 2] {
@@ -91,27 +89,27 @@ impl Due {
 /// The table of an outbox.
 #[derive(Clone, Debug)]
 pub struct Table {
-    dynamodb: Client,
-    name: String,
+    items: Items,
 }
 
 impl Table {
     pub fn new(aws: &SdkConfig, name: String) -> Self {
-        Self { dynamodb: Client::new(aws), name }
+        Self { items: Items::new(aws, name) }
     }
 
     /// Its name.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.items.table
     }
 
     /// Up to [`PAGE`] items of a part of the outbox that are due before a time, the longest overdue
     /// first.
     pub async fn due(&self, shard: u32, part: Part, before: Timestamp) -> anyhow::Result<Vec<Due>> {
         let query = self
+            .items
             .dynamodb
             .query()
-            .table_name(&self.name)
+            .table_name(&self.items.table)
             .index_name(INDEX)
             .key_condition_expression("outbox = :part AND outbox_due < :before")
             .expression_attribute_values(":part", text(part.key(shard)))
@@ -136,6 +134,7 @@ impl Table {
         let (fraction, last) = (rand::random_range(0..1_000_000), rand::random_range(1..=9));
         let until = format!("{}.{fraction:06}{last}", after(Timestamp::now(), lease));
         let update = self
+            .items
             .update(&due.id)
             .update_expression("SET outbox = :waiting, outbox_due = :until")
             .condition_expression("outbox_due = :seen")
@@ -174,6 +173,7 @@ impl Table {
         pause: Duration,
     ) -> anyhow::Result<Option<Item>> {
         let update = self
+            .items
             .update(id)
             .update_expression(
                 "SET outbox = :announced, outbox_due = :due, announced_at = :at, \
@@ -196,6 +196,7 @@ impl Table {
     /// As [`Table::note`].
     pub async fn take_out(&self, id: &str, at: Timestamp) -> anyhow::Result<Option<Item>> {
         let update = self
+            .items
             .update(id)
             .update_expression(format!("REMOVE {REMOVE} SET announced_at = :at ADD version :one"))
             .condition_expression("attribute_exists(outbox)")
@@ -211,6 +212,7 @@ impl Table {
     /// If DynamoDB is unavailable. The item is retried when its lease is over.
     pub async fn set_aside(&self, id: &str, reason: &str, pause: Duration) -> anyhow::Result<()> {
         let update = self
+            .items
             .update(id)
             .update_expression("SET outbox_due = :due, refused = :reason ADD refusals :one")
             .condition_expression("attribute_exists(outbox)")
@@ -218,21 +220,6 @@ impl Table {
             .expression_attribute_values(":reason", text(reason))
             .expression_attribute_values(":one", number(1));
         changed(update).await.context("setting an item aside").map(drop)
-    }
-
-    fn update(&self, id: &str) -> UpdateItemFluentBuilder {
-        self.dynamodb.update_item().table_name(&self.name).key("id", text(id))
-    }
-}
-
-/// Makes a change, and returns the item after it; `None` if its condition does not hold.
-async fn changed(update: UpdateItemFluentBuilder) -> anyhow::Result<Option<Item>> {
-    match update.return_values(ReturnValue::AllNew).send().await {
-        Ok(output) => output.attributes.context("DynamoDB did not return the item").map(Some),
-        Err(error) => match error.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(None),
-            _ => Err(call_failed(error)),
-        },
     }
 }
 
@@ -255,12 +242,4 @@ pub fn millis(duration: Duration) -> i64 {
 
 fn after(time: Timestamp, pause: Duration) -> i64 {
     time.as_millisecond().saturating_add(millis(pause))
-}
-
-fn text(value: impl ToString) -> AttributeValue {
-    AttributeValue::S(value.to_string())
-}
-
-fn number(value: impl ToString) -> AttributeValue {
-    AttributeValue::N(value.to_string())
 }

@@ -16,7 +16,7 @@ use pubsub::unavailable::Unavailable;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Announce, Item, Key, Outbox, Settings, attributes, table::parsed};
+use crate::{Announce, Item, Items, Key, Outbox, Settings, items::number, table::parsed};
 
 mod again;
 
@@ -142,16 +142,10 @@ impl TestAccount {
     /// Stores an item as a service does.
     async fn store(&self, id: &str) -> Entry {
         let stored_at = Timestamp::now();
-        let millis = AttributeValue::N(stored_at.as_millisecond().to_string());
-        let put = self.dynamodb.put_item().table_name(&self.table);
-        let mut put = put
-            .item("id", AttributeValue::S(id.to_owned()))
-            .item("placed_at", millis)
-            .item("version", AttributeValue::N("1".to_owned()));
-        for (name, value) in attributes(SHARD, stored_at) {
-            put = put.item(name, value);
-        }
-        put.send().await.unwrap();
+        let item = [("placed_at", number(stored_at.as_millisecond())), ("version", number(1))];
+        let key = Key { id: id.to_owned(), shard: SHARD, stored_at };
+        let items = Items { dynamodb: self.dynamodb.clone(), table: self.table.clone() };
+        assert_eq!(items.store(&key, item).await.unwrap(), None);
         Entry { id: id.to_owned(), stored_at }
     }
 

@@ -6,7 +6,10 @@ use aws_sdk_dynamodb::Client;
 use jiff::Timestamp;
 use pubsub::unavailable::call_failed;
 
-use crate::table::{Due, INDEX, Item, parsed};
+use crate::{
+    items::Item,
+    table::{Due, INDEX, parsed},
+};
 
 /// An item in the outbox.
 #[derive(Clone, Debug, PartialEq)]

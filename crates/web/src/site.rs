@@ -1,14 +1,17 @@
-//! A site: its routes, within what protects every page, and its assets.
+//! A site: its routes, within what protects every page, its answers, and its assets.
 
+use askama::Template;
 use axum::{
-    Router,
+    Json, Router,
     http::header,
     middleware::{from_fn_with_state, map_response},
+    response::{Html, IntoResponse as _, Response},
     routing::{MethodRouter, get},
 };
+use serde::Serialize;
 
 use crate::{
-    Problem,
+    Audience, Problem,
     audience::{ProblemFormat, negotiate_problems},
     guard,
 };
@@ -34,4 +37,23 @@ where
 {
     let content_type = format!("{media_type}; charset=utf-8");
     get(move || async move { ([(header::CONTENT_TYPE, content_type)], text) })
+}
+
+/// A page for a browser, JSON for a program. Neither is cached without asking again.
+///
+/// # Errors
+///
+/// If the page cannot be rendered.
+pub fn answer(audience: Audience, view: &(impl Template + Serialize)) -> Result<Response, Problem> {
+    let body = match audience {
+        Audience::Program => Json(view).into_response(),
+        Audience::Browser => Html(view.render().map_err(Problem::internal)?).into_response(),
+    };
+    Ok(([(header::CACHE_CONTROL, "no-cache")], body).into_response())
+}
+
+/// A problem as a page.
+pub fn problem_page(page: &impl Template) -> Response {
+    page.render()
+        .map_or_else(|error| Problem::internal(error).json(), |it| Html(it).into_response())
 }

@@ -1,19 +1,15 @@
 //! The webhooks in DynamoDB. Each is its own outbox: the write that stores it also notes that it
 //! has to be announced.
 
-use std::collections::HashMap;
-
 use anyhow::Context as _;
 use aws_config::SdkConfig;
-use aws_sdk_dynamodb::{
-    Client,
-    operation::put_item::PutItemError,
-    types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
-};
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use orders::keep::{EXPIRES_AT, Keep};
-use outbox::Item;
-use pubsub::unavailable::call_failed;
+use outbox::{
+    Item, Items,
+    items::{number, text},
+};
 
 /// How many partitions the outbox is spread over: one takes some 300 webhooks a second.
 pub const SHARDS: u32 = 1;
@@ -50,15 +46,14 @@ pub enum Stored {
 /// The table of webhooks. A clone is cheap and shares the connections.
 #[derive(Clone)]
 pub struct Table {
-    dynamodb: Client,
-    name: String,
+    items: Items,
     keep: Keep,
 }
 
 impl Table {
     /// The table called `name`, which keeps webhooks for `keep`.
     pub fn new(aws: &SdkConfig, name: String, keep: Keep) -> Self {
-        Self { dynamodb: Client::new(aws), name, keep }
+        Self { items: Items::new(aws, name), keep }
     }
 
     /// Stores a webhook and, with the same write, puts it into the outbox; unless its source sent
@@ -68,33 +63,19 @@ impl Table {
     ///
     /// If DynamoDB is unavailable. It may have been stored even so.
     pub async fn store(&self, webhook: &Webhook) -> anyhow::Result<Stored> {
-        let mut item = webhook.item();
-        item.extend(self.keep.expires_at().map(|at| (EXPIRES_AT.to_owned(), number(at))));
-        let put = self
-            .dynamodb
-            .put_item()
-            .table_name(&self.name)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(id)")
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let error = match put.send().await {
-            Ok(_) => return Ok(Stored::New),
-            Err(error) => error,
-        };
-        match error.as_service_error() {
-            Some(PutItemError::ConditionalCheckFailedException(taken)) => {
-                let stored = Webhook::read(taken.item().context("DynamoDB returned no item")?)?;
-                Ok(if stored == *webhook {
-                    // The answer to the first try of this very call was lost.
-                    Stored::New
-                } else if stored.body == webhook.body {
-                    Stored::Again
-                } else {
-                    Stored::Changed
-                })
-            }
-            _ => Err(call_failed(error)).context("storing a webhook"),
-        }
+        let expires_at = self.keep.expires_at().map(|at| (EXPIRES_AT, number(at)));
+        let item = webhook.attributes().chain(expires_at);
+        let present = self.items.store(&webhook.place(), item).await;
+        let Some(present) = present.context("storing a webhook")? else { return Ok(Stored::New) };
+        let stored = Webhook::read(&present)?;
+        Ok(if stored == *webhook {
+            // The answer to the first try of this very call was lost.
+            Stored::New
+        } else if stored.body == webhook.body {
+            Stored::Again
+        } else {
+            Stored::Changed
+        })
     }
 }
 
@@ -109,22 +90,16 @@ impl Webhook {
         outbox::Key { id: self.key(), shard: SHARD, stored_at: self.received_at }
     }
 
-    fn item(&self) -> Item {
-        let mut item = HashMap::from(
-            [
-                ("id", text(self.key())),
-                ("source", text(&self.source)),
-                ("webhook_id", text(&self.id)),
-                ("type", text(&self.event_type)),
-                ("body", text(&self.body)),
-                ("received_at", number(self.received_at.as_millisecond())),
-            ]
-            .map(|(name, value)| (name.to_owned(), value)),
-        );
-        let outbox = outbox::attributes(SHARD, self.received_at).into_iter();
-        item.extend(outbox.map(|(name, value)| (name.to_owned(), value)));
-        item.extend(self.traceparent.iter().map(|it| ("traceparent".to_owned(), text(it))));
-        item
+    fn attributes(&self) -> impl Iterator<Item = (&'static str, AttributeValue)> {
+        let attributes = [
+            ("source", text(&self.source)),
+            ("webhook_id", text(&self.id)),
+            ("type", text(&self.event_type)),
+            ("body", text(&self.body)),
+            ("received_at", number(self.received_at.as_millisecond())),
+        ];
+        let traceparent = self.traceparent.as_ref().map(|it| ("traceparent", text(it)));
+        attributes.into_iter().chain(traceparent)
     }
 
     /// The webhook in an item.
@@ -147,12 +122,4 @@ impl Webhook {
             traceparent: field("traceparent").ok(),
         })
     }
-}
-
-fn text(value: impl ToString) -> AttributeValue {
-    AttributeValue::S(value.to_string())
-}
-
-fn number(value: impl ToString) -> AttributeValue {
-    AttributeValue::N(value.to_string())
 }

@@ -141,14 +141,6 @@ where
     value.parse().with_context(|| format!("the {name} of the stored order cannot be read"))
 }
 
-pub fn text(value: impl ToString) -> AttributeValue {
-    AttributeValue::S(value.to_string())
-}
-
-pub fn number(value: impl ToString) -> AttributeValue {
-    AttributeValue::N(value.to_string())
-}
-
 /// How long ago `time` was; zero for the future.
 pub fn age(time: Timestamp) -> Duration {
     Timestamp::now().duration_since(time).try_into().unwrap_or_default()

@@ -6,13 +6,10 @@ use anyhow::Context as _;
 use aws_sdk_dynamodb::{error::SdkError, types::KeysAndAttributes};
 use futures_util::future::try_join_all;
 use orders::order::OrderId;
-use outbox::Item;
+use outbox::{Item, items::text};
 use tokio::time::sleep;
 
-use super::{
-    OrdersTable, PlacedOrder, SHARDS,
-    item::{parsed, text},
-};
+use super::{OrdersTable, PlacedOrder, SHARDS, item::parsed};
 
 /// The index of all orders by time.
 const LATEST_INDEX: &str = "latest";
@@ -54,9 +51,10 @@ impl OrdersTable {
         limit: usize,
     ) -> anyhow::Result<Vec<(String, OrderId)>> {
         let query = self
+            .items
             .dynamodb
             .query()
-            .table_name(&self.name)
+            .table_name(&self.items.table)
             .index_name(LATEST_INDEX)
             // `shard` is a reserved word of DynamoDB.
             .key_condition_expression("#shard = :shard AND placed < :before")
@@ -84,14 +82,19 @@ impl OrdersTable {
         let mut pause = UNPROCESSED_PAUSE;
         while let Some(keys) = asked.take() {
             let keys = KeysAndAttributes::builder().set_keys(Some(keys)).consistent_read(true);
-            let get = self.dynamodb.batch_get_item().request_items(&self.name, keys.build()?);
+            let get = self
+                .items
+                .dynamodb
+                .batch_get_item()
+                .request_items(&self.items.table, keys.build()?);
             let got = get.send().await.map_err(SdkError::into_service_error);
             let got = got.context("reading the listed orders")?;
-            let items = got.responses.unwrap_or_default().remove(&self.name).unwrap_or_default();
+            let items =
+                got.responses.unwrap_or_default().remove(&self.items.table).unwrap_or_default();
             // One that cannot be read does not hold up the others.
             orders.extend(items.iter().filter_map(|item| self.read(item).ok()));
             // DynamoDB may leave some keys for another request.
-            let left = got.unprocessed_keys.unwrap_or_default().remove(&self.name);
+            let left = got.unprocessed_keys.unwrap_or_default().remove(&self.items.table);
             asked = left.map(|left| left.keys).filter(|keys| !keys.is_empty());
             if asked.is_some() {
                 sleep(rand::random_range(Duration::ZERO..pause)).await;

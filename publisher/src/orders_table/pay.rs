@@ -5,11 +5,9 @@ use std::collections::HashMap;
 use anyhow::Context as _;
 use aws_sdk_dynamodb::types::AttributeValue;
 use orders::payment::{Outcome, PaymentEvent};
+use outbox::items::{number, text};
 
-use super::{
-    OrdersTable, PlacedOrder,
-    item::{PAYMENT, number, text},
-};
+use super::{OrdersTable, PlacedOrder, item::PAYMENT};
 
 impl OrdersTable {
     /// Puts what became of a payment on its order, and returns the order as it is now; `None` if
@@ -32,6 +30,7 @@ impl OrdersTable {
             Outcome::Failed => "#payment.outcome = :failed AND #payment.occurred_at < :at",
         };
         let mut update = self
+            .items
             .update(event.data.order_id)
             .update_expression("SET #payment = :payment ADD version :one")
             .condition_expression(format!(

@@ -8,11 +8,9 @@ use orders::{
     keep::EXPIRES_AT,
     report::{Report, State},
 };
+use outbox::items::{number, text};
 
-use super::{
-    OrdersTable, PlacedOrder,
-    item::{number, report_name, text},
-};
+use super::{OrdersTable, PlacedOrder, item::report_name};
 
 /// What a stored report contains if its attempt is done.
 const DONE: &str = r#""state":"done""#;
@@ -46,6 +44,7 @@ impl OrdersTable {
         let set = expires_now.map_or(String::new(), |_| format!(", {EXPIRES_AT} = :expires_at"));
         let remove = if is_the_only_one { remove() } else { String::new() };
         let mut update = self
+            .items
             .update(report.order_id)
             .update_expression(format!(
                 "SET #report = :report, announced_at = if_not_exists(announced_at, :started){set} \
@@ -79,7 +78,7 @@ impl OrdersTable {
         if !placed.is_reported() || (!placed.in_outbox && expires_at.is_none()) {
             return Ok(());
         }
-        let update = self.update(placed.order.id);
+        let update = self.items.update(placed.order.id);
         let update = match expires_at {
             Some(expires_at) => update
                 .update_expression(format!("SET {EXPIRES_AT} = :expires_at {}", remove()))

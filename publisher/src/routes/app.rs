@@ -3,18 +3,12 @@
 use std::sync::Arc;
 
 use archive::Archive;
-use askama::Template;
-use axum::{
-    Json,
-    http::{StatusCode, header},
-    response::{Html, IntoResponse as _, Response},
-};
+use axum::http::StatusCode;
 use flow::Flow;
 use orders::{measure, order::Order};
 use pubsub::topic::Topic;
-use serde::Serialize;
 use tokio::sync::mpsc;
-use web::{Audience, Problem, gate::Gate};
+use web::{Problem, gate::Gate};
 
 use crate::{
     live::Live,
@@ -74,13 +68,4 @@ impl App {
             Stored::Taken => Err(Problem::new(StatusCode::CONFLICT, TAKEN)),
         }
     }
-}
-
-/// A page for a browser, JSON for a program. Neither is cached without asking again.
-pub fn answer(audience: Audience, view: &(impl Template + Serialize)) -> Result<Response, Problem> {
-    let body = match audience {
-        Audience::Program => Json(view).into_response(),
-        Audience::Browser => Html(view.render().map_err(Problem::internal)?).into_response(),
-    };
-    Ok(([(header::CACHE_CONTROL, "no-cache")], body).into_response())
 }

@@ -7,9 +7,9 @@ use axum::{extract::State, response::Response};
 use flow::{Moving, Picture};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use web::{Audience, Problem};
+use web::{Audience, Problem, site::answer};
 
-use super::app::{App, answer};
+use super::app::App;
 use crate::orders_table::{OrdersTable, PlacedOrder};
 
 const SHOWN: SignedDuration = SignedDuration::from_secs(60);

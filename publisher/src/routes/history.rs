@@ -11,12 +11,9 @@ use axum::{
 use orders::{order::OrderId, timeline::rfc3339};
 use pubsub::notification::Notification;
 use serde::Serialize;
-use web::{Audience, Problem};
+use web::{Audience, Problem, site::answer};
 
-use super::{
-    app::{App, answer},
-    order::Id,
-};
+use super::{app::App, order::Id};
 
 /// `GET /orders/{id}/history`: its events, the oldest first.
 pub async fn show(State(app): State<App>, audience: Audience, id: Id) -> Result<Response, Problem> {

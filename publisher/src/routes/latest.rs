@@ -8,12 +8,9 @@ use axum::{
 };
 use orders::order::OrderId;
 use serde::{Deserialize, Serialize};
-use web::{Audience, Problem};
+use web::{Audience, Problem, site::answer};
 
-use super::{
-    app::{App, answer},
-    order::OrderView,
-};
+use super::{app::App, order::OrderView};
 
 const PAGE_ORDERS: usize = 20;
 

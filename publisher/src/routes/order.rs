@@ -12,9 +12,9 @@ use orders::{
 };
 use pubsub::trace;
 use serde::Serialize;
-use web::{Audience, Client, Problem, live, watch::Watched as _};
+use web::{Audience, Client, Problem, live, site::answer, watch::Watched as _};
 
-use super::app::{App, answer};
+use super::app::App;
 use crate::orders_table::PlacedOrder;
 
 pub type Id = Result<Path<OrderId>, PathRejection>;

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use axum::{
-    Json, Router,
+    Router,
     extract::{Path, State, rejection::PathRejection},
     http::{HeaderMap, StatusCode, header},
     middleware::from_fn,
@@ -50,16 +50,17 @@ pub fn router(app: App) -> Router {
 }
 
 async fn form() -> Result<Response, Problem> {
-    page("no-store", &FormPage { id: Uuid::now_v7() })
+    let page = FormPage { id: Uuid::now_v7() }.render().map_err(Problem::internal)?;
+    Ok(([(header::CACHE_CONTROL, "no-store")], Html(page)).into_response())
 }
 
 async fn list(State(app): State<App>, audience: Audience) -> Result<Response, Problem> {
     let receipts = app.receipts.latest().await.map_err(Problem::unavailable)?;
-    answer(audience, ListPage { receipts: receipts.iter().map(Receipt::view).collect() })
+    site::answer(audience, &ListPage { receipts: receipts.iter().map(Receipt::view).collect() })
 }
 
 async fn show(State(app): State<App>, audience: Audience, id: Id) -> Result<Response, Problem> {
-    answer(audience, ReceiptPage { receipt: find(&app, id).await?.view() })
+    site::answer(audience, &ReceiptPage { receipt: find(&app, id).await?.view() })
 }
 
 async fn events(
@@ -132,18 +133,5 @@ struct ProblemPage<'a> {
 }
 
 fn problem_page(problem: &Problem) -> Response {
-    let page = ProblemPage { problem }.render();
-    page.map_or_else(|error| Problem::internal(error).json(), |it| Html(it).into_response())
-}
-
-fn answer(audience: Audience, view: impl Template + Serialize) -> Result<Response, Problem> {
-    match audience {
-        Audience::Program => Ok(Json(view).into_response()),
-        Audience::Browser => page("no-cache", &view),
-    }
-}
-
-fn page(cache: &'static str, view: &impl Template) -> Result<Response, Problem> {
-    let html = view.render().map_err(Problem::internal)?;
-    Ok(([(header::CACHE_CONTROL, cache)], Html(html)).into_response())
+    site::problem_page(&ProblemPage { problem })
 }

@@ -1,7 +1,6 @@
 //! A receipt, as it is stored and as it is shown.
 
 use anyhow::Context as _;
-use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use outbox::Item;
 use receipts::{Progress, Reading, Step, Stored, Verdict};
@@ -26,6 +25,12 @@ pub struct Receipt {
 }
 
 impl Receipt {
+    /// A receipt that was just stored.
+    pub fn new(stored: Stored, stored_at: Timestamp) -> Self {
+        let (traceparent, progress, verdict) = (None, None, None);
+        Self { stored, stored_at, traceparent, progress, verdict, version: 1 }
+    }
+
     /// The receipt in an item.
     ///
     /// # Errors
@@ -138,12 +143,4 @@ impl View {
             .first()
             .map_or_else(String::new, |it| it.at.strftime("%Y-%m-%d %H:%M").to_string())
     }
-}
-
-pub fn text(value: impl ToString) -> AttributeValue {
-    AttributeValue::S(value.to_string())
-}
-
-pub fn number(value: impl ToString) -> AttributeValue {
-    AttributeValue::N(value.to_string())
 }

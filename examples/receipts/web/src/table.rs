@@ -3,21 +3,18 @@
 
 use anyhow::Context as _;
 use aws_config::SdkConfig;
-use aws_sdk_dynamodb::{
-    Client,
-    operation::{
-        put_item::PutItemError,
-        update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
-    },
-    types::{ReturnValue, ReturnValuesOnConditionCheckFailure},
-};
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
+use outbox::{
+    Item, Items, Key,
+    items::{changed, number, text},
+};
 use pubsub::{trace, unavailable::call_failed};
 use receipts::{Progress, Stored, Verdict};
 use uuid::Uuid;
 
-use crate::receipt::{Receipt, number, text};
+use crate::receipt::Receipt;
 
 /// How many parts the outbox has: DynamoDB limits writes to one of them to 1,000 a second.
 pub const SHARDS: u32 = 4;
@@ -34,15 +31,14 @@ pub fn shard(id: Uuid) -> u32 {
 /// The table of receipts. A clone is cheap.
 #[derive(Clone)]
 pub struct Table {
-    dynamodb: Client,
-    name: String,
+    items: Items,
     keep: SignedDuration,
 }
 
 impl Table {
     pub fn new(aws: &SdkConfig, name: String, keep_days: u32) -> Self {
         let keep = SignedDuration::from_hours(24 * i64::from(keep_days));
-        Self { dynamodb: Client::new(aws), name, keep }
+        Self { items: Items::new(aws, name), keep }
     }
 
     /// Stores a receipt, unless there is one with its id. Returns the one that there is now.
@@ -53,44 +49,18 @@ impl Table {
     pub async fn store(&self, stored: &Stored) -> anyhow::Result<Receipt> {
         let now = Timestamp::from_millisecond(Timestamp::now().as_millisecond())?;
         let traceparent = trace::current();
-        let mut put = self
-            .dynamodb
-            .put_item()
-            .table_name(&self.name)
-            .item("id", text(stored.id))
-            .item("list", text("receipts"))
-            .item("stored_at", number(now.as_millisecond()))
-            .item("stored", text(serde_json::to_string(stored)?))
-            .item("version", number(1))
-            .item("expires_at", number((now + self.keep).as_second()))
-            .condition_expression("attribute_not_exists(id)")
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        for (name, value) in outbox::attributes(shard(stored.id), now) {
-            put = put.item(name, value);
-        }
-        if let Some(traceparent) = &traceparent {
-            put = put.item("traceparent", text(traceparent));
-        }
-        let error = match put.send().await {
-            Ok(_) => {
-                let stored = stored.clone();
-                let (progress, verdict) = (None, None);
-                return Ok(Receipt {
-                    stored,
-                    stored_at: now,
-                    traceparent,
-                    progress,
-                    verdict,
-                    version: 1,
-                });
-            }
-            Err(error) => error,
-        };
-        match error.as_service_error() {
-            Some(PutItemError::ConditionalCheckFailedException(taken)) => {
-                Receipt::read(taken.item().context("DynamoDB did not return the item")?)
-            }
-            _ => Err(call_failed(error)).context("storing a receipt"),
+        let item = [
+            ("list", text("receipts")),
+            ("stored_at", number(now.as_millisecond())),
+            ("stored", text(serde_json::to_string(stored)?)),
+            ("version", number(1)),
+            ("expires_at", number((now + self.keep).as_second())),
+        ];
+        let item = item.into_iter().chain(traceparent.as_ref().map(|it| ("traceparent", text(it))));
+        let key = Key { id: stored.id.to_string(), shard: shard(stored.id), stored_at: now };
+        match self.items.store(&key, item).await.context("storing a receipt")? {
+            Some(present) => Receipt::read(&present),
+            None => Ok(Receipt { traceparent, ..Receipt::new(stored.clone(), now) }),
         }
     }
 
@@ -100,9 +70,8 @@ impl Table {
     ///
     /// If DynamoDB is unavailable, or the item is not a receipt.
     pub async fn get(&self, id: Uuid) -> anyhow::Result<Option<Receipt>> {
-        let get = self.dynamodb.get_item().table_name(&self.name).key("id", text(id));
-        let found = get.consistent_read(true).send().await.map_err(call_failed);
-        found.context("reading a receipt")?.item.as_ref().map(Receipt::read).transpose()
+        let found = self.items.get(id).await.context("reading a receipt")?;
+        receipt(found)
     }
 
     /// The latest receipts, newest first.
@@ -111,7 +80,8 @@ impl Table {
     ///
     /// If DynamoDB is unavailable.
     pub async fn latest(&self) -> anyhow::Result<Vec<Receipt>> {
-        let query = self.dynamodb.query().table_name(&self.name).index_name("latest");
+        let query = self.items.dynamodb.query().table_name(&self.items.table);
+        let query = query.index_name("latest");
         let query = query
             .key_condition_expression("#list = :list")
             .expression_attribute_names("#list", "list")
@@ -145,7 +115,7 @@ impl Table {
         if let Some(verdict) = verdict {
             update = update.expression_attribute_values(":verdict", text(verdict));
         }
-        changed(update).await.context("storing progress")
+        receipt(changed(update).await.context("storing progress")?)
     }
 
     /// Cancels a receipt that has no verdict yet, and returns it; `None` if it has one.
@@ -159,28 +129,18 @@ impl Table {
             .update(id, "SET verdict = :verdict")
             .condition_expression(IS_OPEN)
             .expression_attribute_values(":verdict", text(verdict));
-        changed(update).await.context("cancelling a receipt")
+        receipt(changed(update).await.context("cancelling a receipt")?)
     }
 
     /// A change, which also takes the receipt out of the outbox.
     fn update(&self, id: Uuid, set: &str) -> UpdateItemFluentBuilder {
-        let update = self.dynamodb.update_item().table_name(&self.name).key("id", text(id));
-        update
+        self.items
+            .update(id)
             .update_expression(format!("{set} ADD version :one REMOVE {}", outbox::REMOVE))
             .expression_attribute_values(":one", number(1))
-            .return_values(ReturnValue::AllNew)
     }
 }
 
-async fn changed(update: UpdateItemFluentBuilder) -> anyhow::Result<Option<Receipt>> {
-    match update.send().await {
-        Ok(output) => {
-            let item = output.attributes.context("DynamoDB did not return the item")?;
-            Receipt::read(&item).map(Some)
-        }
-        Err(error) => match error.as_service_error() {
-            Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(None),
-            _ => Err(call_failed(error)),
-        },
-    }
+fn receipt(item: Option<Item>) -> anyhow::Result<Option<Receipt>> {
+    item.as_ref().map(Receipt::read).transpose()
 }
