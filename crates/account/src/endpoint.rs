@@ -1,7 +1,8 @@
-//! An AWS endpoint in this process: DynamoDB, SNS and SQS behind one HTTP port.
+//! An AWS endpoint in this process: DynamoDB, S3, SNS and SQS behind one HTTP port.
 //!
 //! The services reach it through `AWS_ENDPOINT_URL`, exactly as they reach AWS. It uses the
-//! `rustack` crates and `dynoxide`, and keeps everything in memory. It differs from AWS as follows:
+//! `rustack` crates and `dynoxide`, and keeps everything in memory, except objects of S3, which are
+//! temporary files. It differs from AWS as follows:
 //!
 //! - Its [`iam`](crate::iam) takes the access key for who calls.
 //! - It accepts and drops a `MessageGroupId` on a standard topic, and rejects it on a standard
@@ -10,6 +11,8 @@
 //!   queue for it.
 //! - It rejects raw delivery of messages with attributes, HTTP subscriptions and
 //!   `StartMessageMoveTask`.
+//! - S3 has the operations that [`s3`] lists, no address without a signature in the header
+//!   `Authorization`, and no encryption. Objects do not expire.
 //! - It handles 128 requests to SNS at a time, and the others wait.
 //! - It has the [`habits`](crate::habits) of AWS only if it is asked to.
 //! - A filter policy applies immediately; on AWS it takes up to 15 minutes.
@@ -30,6 +33,7 @@ pub(crate) mod dynamodb;
 pub(crate) mod like_aws;
 pub(crate) mod messaging;
 mod router;
+mod s3;
 mod settings;
 
 #[cfg(test)]

@@ -31,13 +31,14 @@ use tokio::{
 };
 use tokio_util::task::AbortOnDropHandle;
 
-mod call;
+pub(crate) mod call;
 mod door;
 mod draws;
 mod forward;
 mod outage;
 mod plan;
 mod reply;
+pub(crate) mod s3;
 mod way;
 pub mod weather;
 
@@ -213,7 +214,7 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
     let call = Call::of(&head, &body);
     let calm = shared.calm.load(Ordering::Relaxed);
     let fault = shared.draws.next(&call, calm);
-    let fault = shared.outage_of(&call, &body).or(fault);
+    let fault = shared.outage_of(&call, &call::text(&head, &call, &body)).or(fault);
     hold(shared.delay).await?;
     match fault {
         Some(Fault::ServerError) => return Ok(reply::server_error(&call)),

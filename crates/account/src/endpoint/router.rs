@@ -19,20 +19,21 @@ use super::{
     dynamodb::DynamoDb,
     like_aws,
     messaging::{self, Answer, Sns, Sqs},
+    s3::S3,
     settings::{ACCOUNT_ID, Settings},
 };
 use crate::{
     habits::Habits,
-    iam::{self, Caller, Judge},
+    iam::{self, Asked, Caller, Judge, bucket_arn},
     ledger::{Ledger, Made},
-    proxy::{Call, Service},
+    proxy::{Call, Service, call, s3},
     wiretap::WireTap,
 };
 
 /// The largest request that is read, as that of `DynamoDB`.
 const MAX_REQUEST_BYTES: usize = 16 << 20;
 
-/// The three services behind the port.
+/// The services behind the port.
 #[derive(Clone)]
 pub struct Router {
     judge: Judge,
@@ -40,6 +41,7 @@ pub struct Router {
     ledger: Ledger,
     habits: Option<Arc<Habits>>,
     dynamodb: DynamoDb,
+    s3: S3,
     sns: Sns,
     sqs: Sqs,
     place: Arc<str>,
@@ -66,6 +68,7 @@ impl Router {
         let (sqs, sns) =
             messaging::services(settings, port, judge.clone(), ledger.clone(), habits.clone());
         Ok(Self {
+            s3: S3::new(settings, judge.clone()),
             judge,
             wiretap,
             ledger,
@@ -81,18 +84,35 @@ impl Router {
     /// The answer to one request. An invalid one gets the error that AWS returns.
     pub async fn answer(&self, request: Request<Incoming>) -> Answer {
         let (head, body) = request.into_parts();
+        if s3::is_request(&head) {
+            let call = Call::of(&head, &[]);
+            let text = call::text(&head, &call, &Bytes::new());
+            return self.noted(head, call, text, Some(body)).await;
+        }
         let body = match Limited::new(body, MAX_REQUEST_BYTES).collect().await {
             Ok(body) => body.to_bytes(),
             Err(error) => return failure("SerializationException", &error.to_string()),
         };
         let call = Call::of(&head, &body);
+        self.noted(head, call, body, None).await
+    }
+
+    /// The answer, of which the ledger has taken note. `text` names the resource, and `object` is a
+    /// body that is not read yet.
+    async fn noted(
+        &self,
+        head: Parts,
+        call: Call,
+        text: Bytes,
+        object: Option<Incoming>,
+    ) -> Answer {
         // What the administrator looks at is no part of what happens.
         let caller = iam::access_key(&head.headers).filter(|key| self.judge.knows(key));
         let Some(caller) = caller.filter(|_| self.ledger.is_on()).map(str::to_owned) else {
-            return self.answer_to(&head, &call, body).await;
+            return self.answer_to(head, &call, text, object).await;
         };
-        let (at, began, request) = (SystemTime::now(), Instant::now(), body.clone());
-        let answer = self.answer_to(&head, &call, body).await;
+        let (at, began, request) = (SystemTime::now(), Instant::now(), text.clone());
+        let answer = self.answer_to(head, &call, text, object).await;
         self.ledger.made(Made {
             at,
             took: began.elapsed(),
@@ -104,7 +124,13 @@ impl Router {
         answer
     }
 
-    async fn answer_to(&self, head: &Parts, call: &Call, body: Bytes) -> Answer {
+    async fn answer_to(
+        &self,
+        head: Parts,
+        call: &Call,
+        body: Bytes,
+        object: Option<Incoming>,
+    ) -> Answer {
         let caller = match self.judge.judge(&head.headers, call, &body) {
             Ok(caller) => caller,
             Err(refusal) => return refusal.answer(),
@@ -136,10 +162,29 @@ impl Router {
                 Some(habits) => like_aws::sns::answer(habits, &self.sns, call, body).await,
                 None => self.sns.answer(body).await,
             },
-            Service::Other => {
+            Service::S3 => match object {
+                Some(object) => self.s3(head, call, object).await,
+                None => failure("MissingRequestBodyError", "The request has no body"),
+            },
+            Service::Textract | Service::Other => {
                 const WHY: &str = "Neither X-Amz-Target nor a form names an operation that exists";
                 failure("UnknownOperationException", WHY)
             }
+        }
+    }
+
+    /// To who may not list a bucket, S3 does not say that an object is missing.
+    async fn s3(&self, head: Parts, call: &Call, object: Incoming) -> Answer {
+        let (headers, bucket) = (head.headers.clone(), s3::resource(&head).0.unwrap_or_default());
+        let answer = self.s3.answer(Request::from_parts(head, object)).await;
+        let reads = ["GetObject", "HeadObject"].contains(&&*call.operation);
+        if answer.status() != StatusCode::NOT_FOUND || !reads {
+            return answer;
+        }
+        let list = Asked { action: "s3:ListBucket".to_owned(), resource: bucket_arn(&bucket) };
+        match self.judge.may(&headers, call, list) {
+            Ok(()) => answer,
+            Err(refusal) => refusal.answer(),
         }
     }
 
@@ -165,7 +210,7 @@ impl Router {
         let request: Json = serde_json::from_slice(body).unwrap_or_default();
         let Some(policy) = request["Attributes"]["Policy"].as_str() else { return Ok(()) };
         let asked = iam::asked(call, body, &self.place);
-        asked.iter().try_for_each(|it| self.judge.set_queue_policy(&it.resource, policy))
+        asked.iter().try_for_each(|it| self.judge.set_policy_of(&it.resource, policy))
     }
 }
 

@@ -16,6 +16,8 @@ use hyper::{Request, body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+mod s3;
+
 use super::{Endpoint, Settings, start};
 use crate::provision::{Account, ENVIRONMENT, provision_deployment};
 use deployment::{Deployment, copilot};

@@ -49,6 +49,14 @@ struct Queue {
     source_arn: Option<String>,
 }
 
+/// What a request to S3 is about.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Object {
+    bucket: Option<String>,
+    key: Option<String>,
+}
+
 /// What `call` asks for. `place` is the region and the account, with a colon in between.
 pub fn asked(call: &Call, body: &[u8], place: &str) -> Vec<Asked> {
     match call.service {
@@ -60,6 +68,12 @@ pub fn asked(call: &Call, body: &[u8], place: &str) -> Vec<Asked> {
         Service::Sns => {
             let resource = topic(&parse_form_params(body), place);
             vec![Asked { action: format!("sns:{}", without_batch(&call.operation)), resource }]
+        }
+        Service::S3 => vec![of_object(&call.operation, &read(body))],
+        // It has no resources.
+        Service::Textract => {
+            let action = format!("textract:{}", call.operation);
+            vec![Asked { action, resource: format!("arn:aws:textract:{place}:*") }]
         }
         Service::Other => Vec::new(),
     }
@@ -104,6 +118,33 @@ fn table_arn(table: &str, place: &str) -> String {
         return table.to_owned();
     }
     format!("arn:aws:dynamodb:{place}:table/{table}")
+}
+
+/// S3 has fewer actions than operations:
+/// <https://docs.aws.amazon.com/AmazonS3/latest/userguide/using-with-s3-policy-actions.html>.
+fn of_object(operation: &str, Object { bucket, key }: &Object) -> Asked {
+    let bucket = bucket.as_deref().unwrap_or("*");
+    let action = match operation {
+        "HeadObject" => "GetObject",
+        "HeadBucket" | "ListObjects" | "ListObjectsV2" => "ListBucket",
+        "ListBuckets" => "ListAllMyBuckets",
+        other => other,
+    };
+    let resource = match key {
+        Some(key) => object_arn(bucket, key),
+        None => bucket_arn(bucket),
+    };
+    Asked { action: format!("s3:{action}"), resource }
+}
+
+/// The ARN of a bucket.
+pub fn bucket_arn(bucket: &str) -> String {
+    format!("arn:aws:s3:::{bucket}")
+}
+
+/// The ARN of an object.
+pub fn object_arn(bucket: &str, key: &str) -> String {
+    format!("arn:aws:s3:::{bucket}/{key}")
 }
 
 fn queue(Queue { queue_url, queue_name, source_arn }: Queue, place: &str) -> String {

@@ -1,4 +1,4 @@
-//! Judges calls by the policies of roles and queues.
+//! Judges calls by the policies of roles, queues and buckets.
 //!
 //! Within an account, a call is allowed if a policy of the role or one of the resource allows it,
 //! and none of them denies it:
@@ -25,6 +25,8 @@ use crate::proxy::Call;
 
 /// SNS, as it calls itself when it delivers to a queue.
 pub(super) const SNS: &str = "sns.amazonaws.com";
+/// The most questions that are remembered: objects have many names.
+const MAX_QUESTIONS: usize = 10_000;
 const SEND: &str = "sqs:SendMessage";
 
 /// A role, and what its policies say.
@@ -47,8 +49,8 @@ struct State {
     place: String,
     account: String,
     roles: HashMap<String, (Role, PolicyEvaluator)>,
-    /// The policies of queues, by ARN.
-    queues: BTreeMap<String, (Json, PolicyEvaluator)>,
+    /// The policies of queues and buckets, by ARN.
+    resources: BTreeMap<String, (Json, PolicyEvaluator)>,
     /// Everything that was judged by the present policies.
     verdicts: HashMap<Question, Result<(), Why>>,
     /// Everything that was ever allowed, and everything that was not.
@@ -110,21 +112,21 @@ impl Judge {
         self.state().roles.contains_key(access_key)
     }
 
-    /// Makes `policy` the policy of the queue with this ARN.
+    /// Makes `policy` the policy of the queue or bucket with this ARN.
     ///
     /// # Errors
     ///
     /// If it is not understood.
-    pub fn set_queue_policy(&self, queue: &str, policy: &str) -> anyhow::Result<()> {
+    pub fn set_policy_of(&self, resource: &str, policy: &str) -> anyhow::Result<()> {
         let mut state = self.state();
         state.verdicts.clear();
         if policy.is_empty() {
-            state.queues.remove(queue);
+            state.resources.remove(resource);
             return Ok(());
         }
         let json: Json = serde_json::from_str(policy).context("the policy is not JSON")?;
         let evaluator = PolicyEvaluator::with_policies(vec![read_policy(json.clone())?]);
-        state.queues.insert(queue.to_owned(), (json, evaluator));
+        state.resources.insert(resource.to_owned(), (json, evaluator));
         Ok(())
     }
 
@@ -140,12 +142,30 @@ impl Judge {
         for asked in asked::asked(call, body, &state.place) {
             let question = Question { caller: caller.to_owned(), asked, source: None };
             if let Err(why) = state.verdict(&question) {
-                let caller = format!("arn:aws:sts::{}:assumed-role/{caller}/local", state.account);
-                let (service, asked) = (call.service, question.asked);
-                return Err(Refusal { service, caller, asked, why });
+                return Err(state.refusal(call, question, why));
             }
         }
         Ok(Caller::Service)
+    }
+
+    /// Whether who makes `call` may also do something else, on which the answer depends. What they
+    /// may not is no refusal of theirs: they did not ask for it.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    pub fn may(&self, headers: &HeaderMap, call: &Call, asked: Asked) -> Result<(), Refusal> {
+        let mut state = self.state();
+        let key = access_key(headers).filter(|key| state.roles.contains_key(*key));
+        let Some(caller) = key.map(str::to_owned) else { return Ok(()) };
+        let question = Question { caller, asked, source: None };
+        match state.judged(&question) {
+            Ok(()) => {
+                state.allowed.insert(question);
+                Ok(())
+            }
+            Err(why) => Err(state.refusal(call, question, why)),
+        }
     }
 
     /// Whether SNS may deliver the messages of a topic to a queue, both given by ARN.
@@ -156,11 +176,11 @@ impl Judge {
         state.roles.is_empty() || state.verdict(&Question { caller, asked, source }).is_ok()
     }
 
-    /// The roles, and the policies of queues by ARN.
+    /// The roles, and the policies of queues and buckets by ARN.
     pub(super) fn policies(&self) -> (Vec<Role>, BTreeMap<String, Json>) {
         let state = self.state();
-        let queues = state.queues.iter().map(|(arn, (json, _))| (arn.clone(), json.clone()));
-        (state.roles.values().map(|(role, _)| role.clone()).collect(), queues.collect())
+        let resources = state.resources.iter().map(|(arn, (json, _))| (arn.clone(), json.clone()));
+        (state.roles.values().map(|(role, _)| role.clone()).collect(), resources.collect())
     }
 
     /// Everything that was allowed so far.
@@ -191,9 +211,20 @@ impl State {
         }
         let verdict = self.judged(question);
         let record = if verdict.is_ok() { &mut self.allowed } else { &mut self.refused };
-        record.insert(question.clone());
+        if record.len() < MAX_QUESTIONS {
+            record.insert(question.clone());
+        }
+        if self.verdicts.len() >= MAX_QUESTIONS {
+            self.verdicts.clear();
+        }
         self.verdicts.insert(question.clone(), verdict);
         verdict
+    }
+
+    fn refusal(&self, call: &Call, question: Question, why: Why) -> Refusal {
+        let role = question.caller;
+        let caller = format!("arn:aws:sts::{}:assumed-role/{role}/local", self.account);
+        Refusal { service: call.service, caller, asked: question.asked, why }
     }
 
     fn judged(&self, question: &Question) -> Result<(), Why> {
@@ -205,14 +236,22 @@ impl State {
             evaluator.evaluate(&request).map_or(Decision::NotApplicable, |it| it.decision)
         };
         let of_role = self.roles.get(&question.caller).map(|(_, evaluator)| decide(evaluator));
-        let of_queue =
-            self.queues.get(&question.asked.resource).map(|(_, evaluator)| decide(evaluator));
-        match (of_role, of_queue) {
+        let policy = self.resources.get(policy_owner(&question.asked.resource));
+        let of_resource = policy.map(|(_, evaluator)| decide(evaluator));
+        match (of_role, of_resource) {
             (Some(Decision::Deny), _) => Err(Why::DeniedToRole),
             (_, Some(Decision::Deny)) => Err(Why::DeniedByResource),
             (Some(Decision::Allow), _) | (_, Some(Decision::Allow)) => Ok(()),
             _ => Err(Why::NotAllowed),
         }
+    }
+}
+
+/// The ARN of what has the policy for a resource: an object has that of its bucket.
+fn policy_owner(resource: &str) -> &str {
+    match resource.split_once('/') {
+        Some((bucket, _)) if resource.starts_with("arn:aws:s3:") => bucket,
+        _ => resource,
     }
 }
 

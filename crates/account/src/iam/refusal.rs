@@ -2,10 +2,13 @@
 //!
 //! - `DynamoDB`: 400 and `AccessDeniedException`,
 //!   <https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html>.
+//! - S3: 403 and `AccessDenied` in XML,
+//!   <https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html>.
 //! - SNS: 403 and `AuthorizationError`,
 //!   <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>.
 //! - SQS: 403 and `AccessDeniedException` in the body. The header `x-amzn-query-error` has the code
 //!   of the older protocol, `AccessDenied`, which the SDKs prefer.
+//! - Textract: as `DynamoDB`, in AWS JSON 1.1.
 //! - The sentence:
 //!   <https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html>.
 
@@ -67,13 +70,26 @@ impl Refusal {
         match self.service {
             Service::Sqs => action.to_lowercase(),
             Service::Sns => action.replacen("sns:", "SNS:", 1),
-            Service::DynamoDb | Service::Other => action.clone(),
+            Service::DynamoDb | Service::S3 | Service::Textract | Service::Other => action.clone(),
         }
     }
 
     /// The response.
     pub fn answer<E>(&self) -> Response<BoxBody<Bytes, E>> {
         match self.service {
+            Service::S3 => {
+                // A key may have any character.
+                let message = self.message().replace('&', "&amp;").replace('<', "&lt;");
+                let body = format!(
+                    "<Error><Code>AccessDenied</Code><Message>{message}</Message>\
+                     <RequestId>{}</RequestId></Error>",
+                    uuid::Uuid::new_v4()
+                );
+                response(StatusCode::FORBIDDEN, "application/xml", body)
+            }
+            Service::Textract => {
+                response(StatusCode::BAD_REQUEST, "application/x-amz-json-1.1", self.json())
+            }
             Service::Sns => {
                 let body = format!(
                     "<ErrorResponse xmlns=\"http://sns.amazonaws.com/doc/2010-03-31/\"><Error>\

@@ -173,7 +173,7 @@ async fn a_policy_that_denies_wins_and_is_named() {
     };
     let both = [statement("Allow"), statement("Deny")];
     let policy = json!({"Version": "2012-10-17", "Statement": both}).to_string();
-    account.endpoint.judge().set_queue_policy(&queue.arn, &policy).unwrap();
+    account.endpoint.judge().set_policy_of(&queue.arn, &policy).unwrap();
     let sqs = aws_sdk_sqs::Client::new(&signing_as(&account, "fulfilment").await);
     let refused = sqs.receive_message().queue_url(&queue.url).send().await.unwrap_err();
     let refused = refused.into_service_error();

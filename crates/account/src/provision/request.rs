@@ -15,13 +15,15 @@ use deployment::cloudformation::{
     template::table::{self as template, Index, Key, Table},
 };
 
+mod bucket;
 mod queue;
 mod subscription;
 
-/// Clients for the three AWS services that a local account needs.
+/// Clients for the AWS services that a local account needs.
 #[derive(Clone, Debug)]
 pub struct Clients {
     dynamodb: aws_sdk_dynamodb::Client,
+    s3: bucket::S3,
     sns: aws_sdk_sns::Client,
     sqs: aws_sdk_sqs::Client,
 }
@@ -33,6 +35,7 @@ impl Clients {
     pub fn new(config: &SdkConfig) -> Self {
         Self {
             dynamodb: aws_sdk_dynamodb::Client::new(config),
+            s3: bucket::S3(config.clone()),
             sns: aws_sdk_sns::Client::new(config),
             sqs: aws_sdk_sqs::Client::new(config),
         }
@@ -49,6 +52,10 @@ impl Clients {
                 let creation = creation(&self.dynamodb, &name, table)?;
                 let time_to_live = time_to_live(table)?;
                 Box::pin(make_table(self.dynamodb.clone(), name, creation, time_to_live))
+            }
+            Request::Bucket(name) => Box::pin(self.s3.clone().make(name)),
+            Request::BucketPolicy(bucket, policy) => {
+                Box::pin(self.s3.clone().set_policy(bucket, policy))
             }
             Request::Queue(name, attributes) => {
                 Box::pin(queue::make(self.sqs.clone(), name, attributes))

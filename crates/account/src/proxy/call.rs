@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use hyper::{HeaderMap, http::request::Parts};
+use hyper::{HeaderMap, body::Bytes, http::request::Parts};
+use serde_json::json;
+
+use super::s3;
 
 /// An operation of an AWS service, displayed as in `SQS.ReceiveMessage`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,22 +21,39 @@ pub struct Call {
 pub enum Service {
     /// `DynamoDB`, with AWS JSON 1.0.
     DynamoDb,
+    /// S3, whose operations are methods on paths.
+    S3,
     /// SNS, with the Query protocol.
     Sns,
     /// SQS, with AWS JSON 1.0.
     Sqs,
+    /// Textract, with AWS JSON 1.1.
+    Textract,
     /// Anything else.
     Other,
 }
 
 impl Call {
     /// The call of a request. In AWS JSON the header `X-Amz-Target` names it, in the Query protocol
-    /// the field `Action` of the form.
+    /// the field `Action` of the form. A request to S3 is known by its signature.
     pub fn of(head: &Parts, body: &[u8]) -> Self {
+        if s3::is_request(head) {
+            return Self { service: Service::S3, operation: s3::operation(head) };
+        }
         json_call(&head.headers)
             .or_else(|| query_call(body))
             .unwrap_or_else(|| Self { service: Service::Other, operation: head.method.to_string() })
     }
+}
+
+/// The text of a request that names its resource: its body, or for S3, whose requests have it in
+/// their path, the same in JSON.
+pub fn text(head: &Parts, call: &Call, body: &Bytes) -> Bytes {
+    if call.service != Service::S3 {
+        return body.clone();
+    }
+    let (bucket, key) = s3::resource(head);
+    json!({"Bucket": bucket, "Key": key}).to_string().into()
 }
 
 fn json_call(headers: &HeaderMap) -> Option<Call> {
@@ -41,6 +61,7 @@ fn json_call(headers: &HeaderMap) -> Option<Call> {
     let (service, operation) = target.split_once('.')?;
     let service = match service {
         "AmazonSQS" => Service::Sqs,
+        "Textract" => Service::Textract,
         _ if service.starts_with("DynamoDB_") => Service::DynamoDb,
         _ => Service::Other,
     };
@@ -69,8 +90,10 @@ impl fmt::Display for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let service = match self.service {
             Service::DynamoDb => "DynamoDB",
+            Service::S3 => "S3",
             Service::Sns => "SNS",
             Service::Sqs => "SQS",
+            Service::Textract => "Textract",
             Service::Other => "HTTP",
         };
         write!(f, "{service}.{}", self.operation)

@@ -14,8 +14,8 @@ use hyper_util::{
     rt::TokioExecutor,
 };
 
-/// Twice the largest message that SQS accepts, and more than `DynamoDB` accepts in one call.
-const MAX_REQUEST_BYTES: usize = 2 << 20;
+/// More than a picture has, the largest request that goes through.
+const MAX_REQUEST_BYTES: usize = 32 << 20;
 
 /// The endpoint behind the proxy.
 #[derive(Debug)]

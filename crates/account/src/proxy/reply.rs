@@ -46,7 +46,8 @@ pub fn own(status: StatusCode, text: String) -> Reply {
 /// A failure inside the service: the caller may retry.
 pub fn server_error(call: &Call) -> Reply {
     let code = match call.service {
-        Service::DynamoDb => "InternalServerError",
+        Service::DynamoDb | Service::Textract => "InternalServerError",
+        Service::S3 => "InternalError",
         Service::Sns | Service::Sqs | Service::Other => "InternalFailure",
     };
     error(call, StatusCode::INTERNAL_SERVER_ERROR, code)
@@ -56,12 +57,14 @@ pub fn server_error(call: &Call) -> Reply {
 pub fn throttle(call: &Call) -> Reply {
     let code = match call.service {
         Service::DynamoDb => "ProvisionedThroughputExceededException",
-        Service::Sqs => "ThrottlingException",
+        Service::Sqs | Service::Textract => "ThrottlingException",
+        Service::S3 => "SlowDown",
         Service::Sns | Service::Other => "Throttling",
     };
     let status = match call.service {
         Service::Other => StatusCode::TOO_MANY_REQUESTS,
-        Service::DynamoDb | Service::Sns | Service::Sqs => StatusCode::BAD_REQUEST,
+        Service::S3 => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::BAD_REQUEST,
     };
     error(call, status, code)
 }
@@ -69,10 +72,10 @@ pub fn throttle(call: &Call) -> Reply {
 /// The caller lacks the permission.
 pub fn denied(call: &Call) -> Reply {
     let (status, code) = match call.service {
-        Service::DynamoDb => (StatusCode::BAD_REQUEST, "AccessDeniedException"),
+        Service::DynamoDb | Service::Textract => (StatusCode::BAD_REQUEST, "AccessDeniedException"),
         Service::Sns => (StatusCode::FORBIDDEN, "AuthorizationError"),
         Service::Sqs => (StatusCode::FORBIDDEN, "AccessDeniedException"),
-        Service::Other => (StatusCode::FORBIDDEN, "AccessDenied"),
+        Service::S3 | Service::Other => (StatusCode::FORBIDDEN, "AccessDenied"),
     };
     error(call, status, code)
 }
@@ -93,6 +96,11 @@ fn error(call: &Call, status: StatusCode, code: &str) -> Reply {
     let (content_type, body) = match call.service {
         Service::DynamoDb => (JSON, json("com.amazonaws.dynamodb.v20120810", code)),
         Service::Sqs => (JSON, json("com.amazonaws.sqs", code)),
+        Service::Textract => ("application/x-amz-json-1.1", json("com.amazonaws.textract", code)),
+        Service::S3 => {
+            let error = format!("<Error><Code>{code}</Code><Message>{MESSAGE}</Message></Error>");
+            ("application/xml", error)
+        }
         Service::Sns | Service::Other => ("text/xml", xml(code)),
     };
     let mut reply = Response::new(Either::Left(Full::from(body)));

@@ -24,7 +24,7 @@ pub const PATH: &str = "/_weather";
 /// All calls.
 pub const EVERYTHING: &str = "everything";
 /// What the names of operations begin with.
-const SERVICES: [&str; 3] = ["DynamoDB", "SNS", "SQS"];
+const SERVICES: [&str; 5] = ["DynamoDB", "S3", "SNS", "SQS", "Textract"];
 
 /// An outage and its length.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

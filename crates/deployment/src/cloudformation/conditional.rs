@@ -48,6 +48,14 @@ pub fn resource(conditions: &Conditions, it: Conditional) -> Result<Option<Resou
             policy::check(&it.policy_document, Attached::ToResource)?;
             Resource::QueuePolicy(it)
         }
+        Resource::BucketPolicy(it) => {
+            policy::check(&it.policy_document, Attached::ToResource)?;
+            Resource::BucketPolicy(it)
+        }
+        Resource::Bucket(bucket) => match bucket.wrong() {
+            Some(wrong) => return Err(wrong),
+            None => Resource::Bucket(bucket),
+        },
         Resource::Table(table) => match table.undefined_key() {
             Some(wrong) => return Err(wrong),
             None => Resource::Table(table),

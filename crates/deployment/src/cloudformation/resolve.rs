@@ -115,12 +115,14 @@ fn made(id: &ResourceId, request: &Request<'_>) -> Made {
     let arn = |service, name: &str| format!("arn:aws:{service}:region:account:{name}");
     match request {
         Request::Table(name, _) => Made::table(name, arn("dynamodb", name)),
+        Request::Bucket(name) => Made::bucket(name),
         Request::Queue(name, _) => Made::queue(name, name.clone(), arn("sqs", name)),
         Request::Topic(name, _) => Made::topic(name, arn("sns", name)),
         Request::Role(name, arn) => Made::role(name, arn.clone()),
         Request::Policy(_) => Made::policy(arn("iam", &format!("{}-{}", id.stack, id.id))),
-        Request::QueuePolicy(..) | Request::Subscription { .. } | Request::Nothing => {
-            Made::nothing()
-        }
+        Request::BucketPolicy(..)
+        | Request::QueuePolicy(..)
+        | Request::Subscription { .. }
+        | Request::Nothing => Made::nothing(),
     }
 }

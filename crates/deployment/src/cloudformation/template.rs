@@ -14,10 +14,12 @@ use crate::yaml::{Scalar, wrong};
 
 mod kinds;
 
+pub mod bucket;
 pub mod messaging;
 pub mod table;
 
 use self::{
+    bucket::{Bucket, BucketPolicy},
     kinds::ResourceType,
     messaging::{Queue, QueuePolicy, Subscription, Topic},
     table::Table,
@@ -113,6 +115,10 @@ pub struct Conditional {
 pub enum Resource {
     /// A DynamoDB table.
     Table(Table),
+    /// An S3 bucket.
+    Bucket(Bucket),
+    /// Permissions on a bucket.
+    BucketPolicy(BucketPolicy),
     /// An SQS queue.
     Queue(Queue),
     /// Permissions on a queue.
@@ -183,6 +189,7 @@ impl<'de> Visitor<'de> for ResourceVisitor {
         let resource = match (resource, kind) {
             (Some(resource), _) => resource,
             (None, Some(ResourceType::Queue)) => Resource::Queue(Queue::default()),
+            (None, Some(ResourceType::Bucket)) => Resource::Bucket(Bucket::default()),
             (None, Some(ResourceType::Topic)) => Resource::Topic(Topic::default()),
             (None, Some(ResourceType::Other(kind))) => Resource::Other(kind, Value::map([])),
             (None, Some(_)) => return Err(wrong("the resource has no Properties")),
@@ -219,6 +226,8 @@ fn properties<'de, A: MapAccess<'de>>(
 ) -> Result<Resource, A::Error> {
     Ok(match kind {
         ResourceType::Table => Resource::Table(map.next_value()?),
+        ResourceType::Bucket => Resource::Bucket(map.next_value()?),
+        ResourceType::BucketPolicy => Resource::BucketPolicy(map.next_value()?),
         ResourceType::Queue => Resource::Queue(map.next_value()?),
         ResourceType::QueuePolicy => Resource::QueuePolicy(map.next_value()?),
         ResourceType::Topic => Resource::Topic(map.next_value()?),

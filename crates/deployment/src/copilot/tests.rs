@@ -9,6 +9,7 @@ use std::{
 use super::{read, workspace::Workspace};
 use crate::{cloudformation::expression::Expression, description::Kind};
 
+mod buckets;
 mod mistakes;
 mod verdicts;
 
@@ -17,11 +18,15 @@ struct Copy(PathBuf);
 
 impl Copy {
     fn new() -> Self {
+        Self::of(&real())
+    }
+
+    fn of(files: &Path) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let name = format!("copilot-{}-{number}", std::process::id());
         let copy = std::env::temp_dir().join(name);
-        copy_directory(&real(), &copy);
+        copy_directory(files, &copy);
         Self(copy)
     }
 }
@@ -34,6 +39,11 @@ impl Drop for Copy {
 
 fn real() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../copilot")
+}
+
+/// The second sample.
+fn receipts() -> PathBuf {
+    real().join("../examples/receipts/copilot")
 }
 
 fn copy_directory(from: &Path, to: &Path) {
@@ -51,9 +61,11 @@ fn copy_directory(from: &Path, to: &Path) {
 
 #[test]
 fn the_real_files_have_no_mistake_and_publishers_come_first() {
-    let deployment = read(&real(), "test").unwrap();
-    let are_workers = deployment.services.iter().map(|service| service.kind == Kind::Worker);
-    assert!(are_workers.is_sorted(), "{:?}", deployment.services);
+    for files in [real(), receipts()] {
+        let deployment = read(&files, "test").unwrap();
+        let are_workers = deployment.services.iter().map(|service| service.kind == Kind::Worker);
+        assert!(are_workers.is_sorted(), "{:?}", deployment.services);
+    }
 }
 
 #[test]

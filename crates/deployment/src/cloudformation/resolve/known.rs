@@ -150,15 +150,16 @@ impl<'a> Known<'a> {
 
     /// Partition, region and account, taken from the ARN of any resource that exists.
     fn pseudo_parameter(&self, name: &str) -> Result<String, Unknown> {
-        let mut arns = self.made.values().filter_map(|made| made.attributes.get("Arn"));
-        let arn = arns.next().ok_or(Unknown::Yet)?;
         let part = match name {
             "Partition" => 1,
             "Region" => 3,
             "AccountId" => 4,
             _ => return Err(Unknown::Ever(format!("AWS::{name} is not supported here"))),
         };
-        arn.split(':').nth(part).map(str::to_owned).ok_or(Unknown::Yet)
+        let mut arns = self.made.values().filter_map(|made| made.attributes.get("Arn"));
+        // The ARN of a bucket has neither region nor account.
+        let found = arns.find_map(|arn| arn.split(':').nth(part).filter(|it| !it.is_empty()));
+        found.map(str::to_owned).ok_or(Unknown::Yet)
     }
 
     fn import(&self, wanted: &str) -> Result<String, Unknown> {

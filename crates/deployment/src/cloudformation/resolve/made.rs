@@ -17,6 +17,12 @@ impl Made {
         Self { reference: name.to_owned(), attributes: [("Arn", arn)].into() }
     }
 
+    /// A bucket. Its ARN has neither region nor account: all buckets of AWS have different names.
+    pub fn bucket(name: &str) -> Self {
+        let arn = format!("arn:aws:s3:::{name}");
+        Self { reference: name.to_owned(), attributes: [("Arn", arn)].into() }
+    }
+
     /// A queue.
     pub fn queue(name: &str, url: String, arn: String) -> Self {
         Self {

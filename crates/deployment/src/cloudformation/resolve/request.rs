@@ -20,6 +20,8 @@ use crate::{
     mistake::Mistake,
 };
 
+/// The longest name of a bucket.
+const BUCKET_NAME_LENGTH: usize = 63;
 /// The parts of an ARN, between colons.
 const ARN_PARTS: usize = 6;
 
@@ -28,6 +30,10 @@ const ARN_PARTS: usize = 6;
 pub enum Request<'a> {
     /// A table with this name.
     Table(String, &'a Table),
+    /// A bucket with this name.
+    Bucket(String),
+    /// A policy for the bucket with this name.
+    BucketPolicy(String, String),
     /// A queue with this name and these attributes.
     Queue(String, BTreeMap<&'static str, String>),
     /// A policy for the queues with these URLs.
@@ -94,6 +100,13 @@ impl Reader<'_> {
             Resource::Table(table) => {
                 Request::Table(self.name(table.table_name.as_ref(), None)?, table)
             }
+            Resource::Bucket(bucket) => {
+                Request::Bucket(self.bucket_name(bucket.bucket_name.as_ref())?)
+            }
+            Resource::BucketPolicy(policy) => Request::BucketPolicy(
+                self.text(&policy.bucket)?,
+                self.policy(&policy.policy_document)?.to_string(),
+            ),
             Resource::Queue(queue) => {
                 let name = self.name(queue.queue_name.as_ref(), queue.fifo_queue)?;
                 Request::Queue(name, self.attributes(queue)?)
@@ -156,6 +169,27 @@ impl Reader<'_> {
             Some(text) => self.text(text),
             None => Ok(format!("{}-{}{suffix}", self.id.stack, self.id.id)),
         }
+    }
+
+    /// The bucket's own name, or else a short one in lower case, as CloudFormation makes it.
+    fn bucket_name(&self, text: Option<&Text>) -> Read<String> {
+        let name = self.name(text, None)?;
+        if let Some(text) = text {
+            let is_name = |it: char| it.is_ascii_lowercase() || it.is_ascii_digit() || it == '-';
+            let fits = (3..=BUCKET_NAME_LENGTH).contains(&name.len());
+            if !fits || !name.chars().all(|it| is_name(it) || it == '.') {
+                let why = format!(
+                    "the bucket's name {name:?} should have 3 to {BUCKET_NAME_LENGTH} lower-case \
+                     letters, digits and hyphens"
+                );
+                return Err((Unknown::Ever(why), text.clone()));
+            }
+            return Ok(name);
+        }
+        let name = name.to_lowercase();
+        // What tells it from others is at its end.
+        let start = name.len().saturating_sub(BUCKET_NAME_LENGTH);
+        Ok(name.get(start..).unwrap_or(&name).trim_start_matches('-').to_owned())
     }
 
     fn attributes(&self, queue: &Queue) -> Read<BTreeMap<&'static str, String>> {

@@ -8,6 +8,10 @@ use serde::Deserialize;
 pub enum ResourceType {
     /// A DynamoDB table.
     Table,
+    /// An S3 bucket.
+    Bucket,
+    /// Permissions on a bucket.
+    BucketPolicy,
     /// An SQS queue.
     Queue,
     /// Permissions on a queue.
@@ -25,8 +29,10 @@ pub enum ResourceType {
 }
 
 /// What a local account is made of.
-const TYPES: [(&str, ResourceType); 7] = [
+const TYPES: [(&str, ResourceType); 9] = [
     ("AWS::DynamoDB::Table", ResourceType::Table),
+    ("AWS::S3::Bucket", ResourceType::Bucket),
+    ("AWS::S3::BucketPolicy", ResourceType::BucketPolicy),
     ("AWS::SQS::Queue", ResourceType::Queue),
     ("AWS::SQS::QueuePolicy", ResourceType::QueuePolicy),
     ("AWS::SNS::Topic", ResourceType::Topic),

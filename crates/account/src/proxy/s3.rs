@@ -1,0 +1,36 @@
+//! The operation and the resource of a request to S3, by its method, path and headers.
+
+use hyper::{Request, header::AUTHORIZATION, http::request::Parts};
+use rustack_s3_http::{RoutingContext, S3Router};
+
+/// Buckets that are in the host's name are below this one, such as `pictures.localhost`.
+pub const DOMAIN: &str = "localhost";
+/// What a signature for S3 says.
+const SIGNED_FOR: &str = "/s3/aws4_request";
+
+/// Whether a request is for S3: its signature says so.
+pub fn is_request(head: &Parts) -> bool {
+    let signature = head.headers.get(AUTHORIZATION).and_then(|it| it.to_str().ok());
+    signature.is_some_and(|it| it.contains(SIGNED_FOR))
+}
+
+/// The operation of a request to S3, or its method if it calls none.
+pub fn operation(head: &Parts) -> String {
+    match routed(head) {
+        Some(context) => context.operation.as_str().to_owned(),
+        None => head.method.to_string(),
+    }
+}
+
+/// The bucket and the key of a request to S3, if it has them.
+pub fn resource(head: &Parts) -> (Option<String>, Option<String>) {
+    routed(head).map(|it| (it.bucket, it.key)).unwrap_or_default()
+}
+
+fn routed(head: &Parts) -> Option<RoutingContext> {
+    let mut request = Request::new(());
+    *request.method_mut() = head.method.clone();
+    *request.uri_mut() = head.uri.clone();
+    *request.headers_mut() = head.headers.clone();
+    S3Router::new(DOMAIN, true).resolve(&request).ok()
+}
