@@ -1,9 +1,10 @@
 //! A transactional outbox on a DynamoDB table: everything that is stored is announced, despite
 //! crashes, and announced again until somebody reports that it arrived.
 //!
-//! An item is its own outbox. [`Items::store`] adds the keys of a sparse index to it, so it is stored
-//! if and only if it will be announced, without a transaction or a second table. The update that stores the first report removes them with [`REMOVE`]. So while all
-//! is well, announcing costs no write at all.
+//! An item is its own outbox. [`Items::store`] adds the keys of a sparse index to it, so an item is
+//! stored if and only if it will be announced, without a transaction or a second table. The update
+//! that stores the first report removes them with [`REMOVE`]. So while all is well, announcing costs
+//! no write at all.
 //!
 //! The due time in the index is a lease. The process that stored an item has it first. It renews
 //! the lease if announcing takes long, and notes the announcement if no report came in time; then
