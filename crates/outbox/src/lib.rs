@@ -3,7 +3,7 @@
 //!
 //! An item is its own outbox. [`Items::store`] adds the keys of a sparse index to it, so an item is
 //! stored if and only if it will be announced, without a transaction or a second table. The update
-//! that stores the first report removes them with [`REMOVE`]. So while all is well, announcing costs
+//! that stores the first report removes them with [`REMOVE`]. While all is well, announcing costs
 //! no write at all.
 //!
 //! The due time in the index is a lease. The process that stored an item has it first. It renews
