@@ -1,4 +1,5 @@
-//! What the two services agree on: a picture and its event, the scanner's progress and verdict.
+//! What the two services agree on: a picture and its event, the scanner's progress and verdict, and
+//! when a receipt is accepted.
 //!
 //! An event never contains a picture. It says where the picture is, which is called a claim check.
 
@@ -7,6 +8,10 @@ use pubsub::topic::{Attribute, Message};
 use rust_decimal::Decimal;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+pub mod rules;
+
+pub mod check;
 
 /// The topic of stored receipts, as the manifest of `web` names it.
 pub const RECEIPTS_TOPIC: &str = "receiptsTopic";
@@ -70,15 +75,28 @@ pub struct Step {
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// It can be paid.
-    Accepted(Reading),
+    Accepted(Purchase),
     /// It cannot, for this reason: a sentence for the person who sent it.
     Rejected(String),
     /// The person who sent it took it back.
     Cancelled,
 }
 
+/// What an accepted receipt says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Purchase {
+    /// The shop.
+    pub merchant: String,
+    /// The day.
+    pub date: Date,
+    /// What was bought.
+    pub lines: Vec<Line>,
+    /// What was paid.
+    pub total: Decimal,
+}
+
 /// What was read from a picture.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Reading {
     /// The shop.
     pub merchant: Option<String>,
@@ -97,6 +115,17 @@ pub struct Line {
     pub item: String,
     /// What it costs.
     pub price: Decimal,
+}
+
+impl Verdict {
+    /// It in one word.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Accepted(_) => "accepted",
+            Self::Rejected(_) => "rejected",
+            Self::Cancelled => "cancelled",
+        }
+    }
 }
 
 impl Stored {

@@ -14,10 +14,6 @@ mod pictures;
 
 mod textract;
 
-mod rules;
-
-mod check;
-
 use pictures::Pictures;
 use scan::Scanner;
 use textract::Textract;

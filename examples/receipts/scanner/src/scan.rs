@@ -7,11 +7,10 @@ use pubsub::{
     topic::Topic,
     unavailable::Unavailable,
 };
-use receipts::{Picture, Stored, Verdict};
+use receipts::{Picture, Stored, Verdict, check::verdict};
 
 use crate::{
     attempt::Attempt,
-    check::verdict,
     pictures::Pictures,
     textract::{Refused, Textract},
 };
@@ -50,7 +49,7 @@ impl Handler<Json<Stored>> for Scanner {
                 return Err(error.into());
             }
         };
-        tracing::info!(receipt.id = %id, verdict = name(&verdict), "receipt scanned");
+        tracing::info!(receipt.id = %id, verdict = verdict.name(), "receipt scanned");
         Ok(attempt.end(verdict).await?)
     }
 }
@@ -80,12 +79,4 @@ fn held_up(error: &anyhow::Error) -> String {
         );
     }
     "The scan failed. It is tried again; your receipt is safe.".to_owned()
-}
-
-fn name(verdict: &Verdict) -> &'static str {
-    match verdict {
-        Verdict::Accepted(_) => "accepted",
-        Verdict::Rejected(_) => "rejected",
-        Verdict::Cancelled => "cancelled",
-    }
 }

@@ -13,9 +13,10 @@ use aws_sdk_textract::{
     types::{BlockType, Document, ExpenseField},
 };
 use pubsub::unavailable::call_failed;
-use receipts::{Line, Reading};
-
-use crate::rules::{self, Printed};
+use receipts::{
+    Line, Reading,
+    rules::{self, Printed},
+};
 
 /// How long Textract may take for a page. It usually needs some seconds.
 const PATIENCE: Duration = Duration::from_secs(45);

@@ -85,14 +85,12 @@ async fn picture(State(app): State<App>, id: Id) -> Result<Response, Problem> {
 
 /// Ends a receipt that has no verdict yet, and deletes its picture, by which the scanner notices.
 async fn cancel(State(app): State<App>, id: Id) -> Result<Response, Problem> {
-    let mut receipt = find(&app, id).await?;
-    let id = receipt.stored.id;
-    if let Some(cancelled) = app.receipts.cancel(id).await.map_err(Problem::unavailable)? {
-        app.live.changed(&id, cancelled.clone());
-        receipt = cancelled;
-    } else {
-        receipt = app.receipts.get(id).await.map_err(Problem::unavailable)?.unwrap_or(receipt);
+    let Path(id) = id.map_err(|_| Problem::not_found())?;
+    let cancelled = app.receipts.cancel(id).await.map_err(Problem::unavailable)?;
+    if let Some(receipt) = cancelled {
+        app.live.changed(&id, receipt);
     }
+    let receipt = find(&app, Ok(Path(id))).await?;
     if receipt.verdict != Some(Verdict::Cancelled) {
         let detail = "It is too late: the receipt has been scanned.";
         return Err(Problem::new(StatusCode::CONFLICT, detail));

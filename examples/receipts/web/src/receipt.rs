@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use jiff::Timestamp;
 use outbox::Item;
-use receipts::{Progress, Reading, Step, Stored, Verdict};
+use receipts::{Progress, Step, Stored, Verdict};
 use serde::{Serialize, de::DeserializeOwned};
 use web::watch::Watched;
 
@@ -64,13 +64,11 @@ impl Receipt {
             } else {
                 steps.last().map_or(0, |it| it.percent)
             },
-            state: match (&self.verdict, &held_up) {
-                (Some(Verdict::Accepted(_)), _) => "accepted",
-                (Some(Verdict::Rejected(_)), _) => "rejected",
-                (Some(Verdict::Cancelled), _) => "cancelled",
-                (None, Some(_)) => "held up",
-                (None, None) if self.progress.is_some() => "being scanned",
-                (None, None) => "waiting",
+            state: match &self.verdict {
+                Some(verdict) => verdict.name(),
+                None if held_up.is_some() => "held up",
+                None if self.progress.is_some() => "being scanned",
+                None => "waiting",
             },
             steps,
             held_up: held_up.filter(|_| self.verdict.is_none()),
@@ -106,41 +104,4 @@ pub struct View {
     pub steps: Vec<Step>,
     pub held_up: Option<String>,
     pub verdict: Option<Verdict>,
-}
-
-impl View {
-    /// What was read, if it is accepted.
-    pub fn reading(&self) -> Option<&Reading> {
-        match &self.verdict {
-            Some(Verdict::Accepted(reading)) => Some(reading),
-            _ => None,
-        }
-    }
-
-    /// Why it is rejected.
-    pub fn reason(&self) -> Option<&str> {
-        match &self.verdict {
-            Some(Verdict::Rejected(why)) => Some(why),
-            _ => None,
-        }
-    }
-
-    /// Whether its picture is kept.
-    pub fn has_picture(&self) -> bool {
-        self.verdict != Some(Verdict::Cancelled)
-    }
-
-    /// The shop, if it is known, and the total.
-    pub fn name(&self) -> String {
-        let reading = self.reading();
-        let shop = reading.and_then(|it| Some(format!("{}, {}", it.merchant.as_ref()?, it.total?)));
-        shop.unwrap_or_else(|| self.id[..8].to_owned())
-    }
-
-    /// When it was sent, to the minute.
-    pub fn sent(&self) -> String {
-        self.steps
-            .first()
-            .map_or_else(String::new, |it| it.at.strftime("%Y-%m-%d %H:%M").to_string())
-    }
 }

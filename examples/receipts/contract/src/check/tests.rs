@@ -1,4 +1,4 @@
-use receipts::Line;
+use crate::Line;
 
 use super::*;
 
@@ -27,14 +27,17 @@ fn check(reading: Reading, reason: &str) {
 
 #[test]
 fn a_receipt_whose_lines_are_the_total_is_accepted() {
-    assert_eq!(verdict(good(), TODAY), Verdict::Accepted(good()));
+    let Reading { merchant, date, lines, total } = good();
+    let (merchant, date, total) = (merchant.unwrap(), date.unwrap(), total.unwrap());
+    let purchase = Purchase { merchant, date, lines, total };
+    assert_eq!(verdict(good(), TODAY), Verdict::Accepted(purchase));
 }
 
 #[test]
 fn every_other_is_rejected_with_a_reason() {
     check(Reading { total: None, ..good() }, "No total was found.");
     check(Reading { total: Some(dec("0.00")), ..good() }, "No total was found.");
-    check(Reading { merchant: None, ..good() }, "The name of the shop was not found.");
+    check(Reading { merchant: None, ..good() }, "The shop's name was not found.");
     check(Reading { date: None, ..good() }, "No date was found.");
     let date = |year, month, day| Some(Date::constant(year, month, day));
     check(

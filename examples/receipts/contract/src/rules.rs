@@ -3,15 +3,20 @@
 use std::cmp::Ordering;
 
 use jiff::civil::Date;
-use receipts::{Line, Reading};
 use rust_decimal::Decimal;
+
+use crate::{Line, Reading};
 
 /// A piece of text, and where it is printed; fractions of the page.
 #[derive(Clone, Debug)]
 pub struct Printed {
+    /// What it says.
     pub text: String,
+    /// Where it begins.
     pub left: f32,
+    /// Where its upper edge is.
     pub top: f32,
+    /// How high it is.
     pub height: f32,
 }
 

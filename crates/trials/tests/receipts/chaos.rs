@@ -1,0 +1,91 @@
+//! Two hundred uploads while services are killed and calls fail: each receipt ends in one verdict.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use account::proxy::Conditions;
+use anyhow::Context as _;
+use reqwest::Client;
+use serde_json::Value;
+use tokio::{
+    sync::Semaphore,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+use uuid::Uuid;
+
+use crate::{
+    Outcome,
+    sample::{Differences, LOOK_EVERY, Sample, TIMEOUT},
+    textract::picture,
+};
+
+const UPLOADS: usize = 200;
+/// How many people send at once.
+const AT_ONCE: usize = 8;
+/// After how many answered uploads each service is killed, again and again.
+const KILL_EVERY: usize = 25;
+
+/// Sends a picture until it is answered, as a person does.
+async fn send(http: Client, url: String, number: usize) -> anyhow::Result<Uuid> {
+    let id = Uuid::now_v7();
+    let kind = ["expense", "text", "wrong", "refused"][number % 4];
+    let picture = picture(&format!("{kind} {number}"));
+    let sent = async {
+        loop {
+            let put = http.put(format!("{url}/receipts/{id}")).body(picture.clone()).send().await;
+            match put.map(|answer| answer.status().as_u16()) {
+                Ok(200 | 201) => return Ok(id),
+                Ok(status @ (400..=499)) if status != 408 => anyhow::bail!("{id}: {status}"),
+                _ => sleep(LOOK_EVERY).await,
+            }
+        }
+    };
+    timeout(TIMEOUT, sent).await.with_context(|| format!("{id} was never answered"))?
+}
+
+#[tokio::test]
+async fn every_receipt_ends_in_one_verdict_whatever_crashes() -> Outcome {
+    let conditions = Conditions { failing_percent: 5, lost_percent: 3, ..Conditions::default() };
+    let differences = Differences { like_aws: Some(7), visibility: Some(3), conditions };
+    let mut sample = Sample::start(differences).await?;
+    let places = Arc::new(Semaphore::new(AT_ONCE));
+    let mut sending = JoinSet::new();
+    for number in 0..UPLOADS {
+        let (http, url, places) = (sample.http.clone(), sample.system.url.clone(), places.clone());
+        sending.spawn(async move {
+            let _place = places.acquire_owned().await?;
+            send(http, url, number).await
+        });
+    }
+    let mut ids = Vec::new();
+    while let Some(sent) = sending.join_next().await {
+        ids.push(sent??);
+        if ids.len() % KILL_EVERY == 0 {
+            for service in ["web", "scanner"] {
+                sample.system.process(service)?.kill();
+                sample.system.exited().await;
+                sample.system.start_service(service)?;
+            }
+        }
+    }
+    sample.proxy.set_conditions(Conditions::default());
+    let mut verdicts = [0, 0];
+    for id in &ids {
+        let receipt = sample.verdict(*id).await?;
+        let accepted = receipt["verdict"]["accepted"].is_object();
+        verdicts[usize::from(!accepted)] += 1;
+        assert_eq!(receipt["id"], Value::from(id.to_string()));
+    }
+    assert_eq!(verdicts, [UPLOADS / 2, UPLOADS / 2], "accepted and rejected");
+    assert_eq!(sample.drained().await?, 0, "dead letters");
+    sleep(Duration::ZERO).await;
+
+    // Every receipt has its picture. Other pictures are of uploads that a kill cut off before they
+    // were answered: the bucket's rule deletes them, and no receipt knows them.
+    let pictures = sample.pictures().await?;
+    let owners: BTreeSet<_> = pictures.iter().filter_map(|key| key.split('/').next()).collect();
+    let known: BTreeSet<_> = ids.iter().map(Uuid::to_string).collect();
+    assert_eq!(owners, known.iter().map(String::as_str).collect());
+    println!("{} pictures for {UPLOADS} receipts", pictures.len());
+    sample.system.stop().await
+}
