@@ -1,7 +1,5 @@
 //! A receipt from its text: what a person who has never seen the shop would make of it.
 
-use std::cmp::Ordering;
-
 use jiff::civil::Date;
 use rust_decimal::Decimal;
 
@@ -23,13 +21,16 @@ pub struct Printed {
 #[cfg(test)]
 mod tests;
 
+/// Slopes from -0.08 to 0.08 are tried, as parts of the page: some four degrees.
+const MAX_SLOPE: u8 = 8;
+const SLOPE: f32 = 0.01;
 const TOTAL: [&str; 5] = ["total", "amount due", "balance due", "to pay", "sum"];
 /// What looks like a line with a price, and is none.
 const NO_LINE: [&str; 4] = ["subtotal", "sub-total", "sub total", "net"];
 const DATES: [&str; 5] = ["%Y-%m-%d", "%d.%m.%Y", "%d/%m/%Y", "%d %b %Y", "%b %d, %Y"];
 
 /// Reads a receipt.
-pub fn read(printed: Vec<Printed>) -> Reading {
+pub fn read(printed: &[Printed]) -> Reading {
     let rows = rows(printed);
     let is = |row: &str, words: &[&str]| {
         let row = row.to_lowercase();
@@ -47,22 +48,35 @@ pub fn read(printed: Vec<Printed>) -> Reading {
     }
 }
 
-/// What is printed side by side, as one text: an item and its price are far apart.
-fn rows(mut printed: Vec<Printed>) -> Vec<String> {
-    printed.sort_by(|one, other| one.top.partial_cmp(&other.top).unwrap_or(Ordering::Equal));
-    let mut rows: Vec<Vec<Printed>> = Vec::new();
-    for piece in printed {
-        let middle = piece.top + piece.height / 2.0;
-        match rows.last_mut().filter(|row| middle < row[0].top + row[0].height) {
+/// What is printed side by side, as one text: an item and its price are far apart. A picture is
+/// seldom straight, so rows may rise or fall. With the right slope there are the fewest.
+fn rows(printed: &[Printed]) -> Vec<String> {
+    // The least slope comes first: it is the one if several have equally few.
+    let slopes =
+        (0..=MAX_SLOPE).flat_map(|step| [1.0, -1.0].map(|sign| sign * f32::from(step) * SLOPE));
+    let turned = slopes.map(|slope| rows_along(slope, printed));
+    let rows = turned.min_by_key(Vec::len).unwrap_or_default();
+    let text = |mut row: Vec<&Printed>| {
+        row.sort_by(|one, other| one.left.total_cmp(&other.left));
+        row.into_iter().map(|piece| piece.text.as_str()).collect::<Vec<_>>().join(" ")
+    };
+    rows.into_iter().map(text).collect()
+}
+
+fn rows_along(slope: f32, printed: &[Printed]) -> Vec<Vec<&Printed>> {
+    let middle = |piece: &Printed| piece.top + piece.height / 2.0 - slope * piece.left;
+    let mut sorted: Vec<_> = printed.iter().collect();
+    sorted.sort_by(|one, other| middle(one).total_cmp(&middle(other)));
+    let mut rows: Vec<Vec<&Printed>> = Vec::new();
+    for piece in sorted {
+        let is_beside =
+            |row: &&mut Vec<&Printed>| middle(piece) - middle(row[0]) < row[0].height / 2.0;
+        match rows.last_mut().filter(is_beside) {
             Some(row) => row.push(piece),
             None => rows.push(vec![piece]),
         }
     }
-    let text = |mut row: Vec<Printed>| {
-        row.sort_by(|one, other| one.left.partial_cmp(&other.left).unwrap_or(Ordering::Equal));
-        row.into_iter().map(|piece| piece.text).collect::<Vec<_>>().join(" ")
-    };
-    rows.into_iter().map(text).collect()
+    rows
 }
 
 /// The text of a row before its price, and the price. A letter for the tax may follow.

@@ -63,7 +63,7 @@ impl Textract {
             let text = line.text()?.to_owned();
             Some(Printed { text, left: place.left(), top: place.top(), height: place.height() })
         });
-        Ok(rules::read(printed.collect()))
+        Ok(rules::read(&printed.collect::<Vec<_>>()))
     }
 }
 
