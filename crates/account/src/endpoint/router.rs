@@ -18,14 +18,14 @@ use tokio_util::sync::CancellationToken;
 use super::{
     dynamodb::DynamoDb,
     like_aws,
-    messaging::{self, Answer, Sns, Sqs},
+    messaging::{self, Answer, Manner, Sns, Sqs},
     settings::{ACCOUNT_ID, Settings},
 };
 use crate::{
     habits::Habits,
     iam::{self, Caller, Judge},
     ledger::{Ledger, Made},
-    proxy::{Call, Service},
+    proxy::{Call, Service, Twice},
     wiretap::WireTap,
 };
 
@@ -59,12 +59,13 @@ impl Router {
         judge: Judge,
         wiretap: WireTap,
         ledger: Ledger,
+        twice: Twice,
         ending: CancellationToken,
     ) -> anyhow::Result<Self> {
         let habits = settings.habits.map(|seed| Habits::new(seed, &settings.region)).transpose()?;
         let habits = habits.map(Arc::new);
-        let (sqs, sns) =
-            messaging::services(settings, port, judge.clone(), ledger.clone(), habits.clone());
+        let manner = Manner { habits: habits.clone(), twice };
+        let (sqs, sns) = messaging::services(settings, port, judge.clone(), ledger.clone(), manner);
         Ok(Self {
             judge,
             wiretap,
