@@ -43,7 +43,7 @@ pub use settings::{ACCOUNT_ID, DEFAULT_REGION, Settings, region};
 
 use router::Router;
 
-use crate::{iam::Judge, ledger::Ledger, provision::Target, wiretap::WireTap};
+use crate::{iam::Judge, ledger::Ledger, provision::Target, proxy::Twice, wiretap::WireTap};
 
 /// The time that requests in flight get when the endpoint stops.
 const STOP_TIMEOUT: Duration = Duration::from_millis(500);
@@ -59,6 +59,7 @@ pub struct Endpoint {
     judge: Judge,
     wiretap: WireTap,
     ledger: Ledger,
+    twice: Twice,
     ending: CancellationToken,
     stopping: CancellationToken,
     connections: TaskTracker,
@@ -78,12 +79,14 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Endpoint> {
     let judge = Judge::new(&settings.region, ACCOUNT_ID);
     let wiretap = WireTap::default();
     let ledger = Ledger::default();
+    let twice = Twice::default();
     let router = Router::new(
         settings,
         address.port(),
         judge.clone(),
         wiretap.clone(),
         ledger.clone(),
+        twice.clone(),
         ending.clone(),
     )?;
     let stopping = CancellationToken::new();
@@ -91,7 +94,18 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Endpoint> {
     let url = format!("http://{}:{}", settings.public_host, address.port());
     connections.spawn(accept(listener, router, stopping.clone(), connections.clone()));
     let region = settings.region.clone();
-    Ok(Endpoint { url, address, region, judge, wiretap, ledger, ending, stopping, connections })
+    Ok(Endpoint {
+        url,
+        address,
+        region,
+        judge,
+        wiretap,
+        ledger,
+        twice,
+        ending,
+        stopping,
+        connections,
+    })
 }
 
 fn refused(address: SocketAddr, error: &io::Error) -> Misconfigured {
@@ -128,6 +142,11 @@ impl Endpoint {
     pub fn ledger(&self) -> Ledger {
         self.ledger.begin();
         self.ledger.clone()
+    }
+
+    /// How many deliveries SNS makes twice, beside those of the [`habits`](crate::habits).
+    pub fn twice(&self) -> Twice {
+        self.twice.clone()
     }
 
     /// Ends all long polls immediately, without a message.

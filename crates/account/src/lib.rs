@@ -17,3 +17,5 @@ pub mod ledger;
 pub mod proxy;
 
 pub mod filter;
+
+pub mod resources;

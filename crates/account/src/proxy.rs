@@ -36,9 +36,12 @@ mod door;
 mod draws;
 mod forward;
 mod outage;
+pub mod part;
 mod plan;
 mod reply;
 pub(crate) mod s3;
+mod station;
+mod twice;
 mod way;
 pub mod weather;
 
@@ -46,13 +49,16 @@ pub use call::{Call, Service};
 pub use draws::Counts;
 pub use outage::{Broken, Calls, Outage};
 pub use plan::{Fault, Plan};
+pub use station::PATH as WEATHER_PATH;
+pub use twice::Twice;
 pub use way::Way;
 
 use draws::Draws;
 use forward::Upstream;
 use outage::happens;
 use reply::Reply;
-use weather::{Station, Weather};
+use station::Station;
+use weather::Begun;
 
 /// What the proxy does to calls.
 #[derive(Clone, Debug, Default)]
@@ -61,8 +67,9 @@ pub struct Conditions {
     pub faults: Option<Plan>,
     /// The time that each call is held before it is passed on, as by a slow network.
     pub delay: Duration,
-    /// Whether other programs on this machine may change the [`weather`].
-    pub changing: bool,
+    /// If other programs on this machine may change the [`weather`]: how many deliveries the
+    /// endpoint makes twice, which is a part of it.
+    pub changing: Option<Twice>,
 }
 
 /// A running proxy. Dropping it stops it.
@@ -107,7 +114,7 @@ impl Proxy {
             calm: AtomicBool::new(false),
             outages: Mutex::default(),
             broken: watch::Sender::new(None),
-            station: conditions.changing.then(Station::new),
+            station: conditions.changing.map(Station::new),
         });
         let (broken, served) = (shared.broken.subscribe(), shared.clone());
         let serve = move |stream, broken| serve(stream, broken, served.clone());
@@ -141,7 +148,7 @@ impl Proxy {
     }
 
     /// The weather, if other programs may change it.
-    pub fn weather(&self) -> Option<watch::Receiver<Option<Weather>>> {
+    pub fn weather(&self) -> Option<watch::Receiver<Vec<Begun>>> {
         self.shared.station.as_ref().map(Station::changes)
     }
 
@@ -154,9 +161,8 @@ impl Proxy {
 impl Shared {
     fn outage_of(&self, call: &Call, body: &[u8]) -> Option<Fault> {
         let outages = self.outages.lock().unwrap_or_else(PoisonError::into_inner);
-        let weather = self.station.as_ref().and_then(Station::outage);
-        let mut all = outages.iter().chain(&weather);
-        let fault = all.find_map(|outage| outage.fault_of(call, body))?;
+        let fault = outages.iter().find_map(|outage| outage.fault_of(call, body));
+        let fault = fault.or_else(|| self.station.as_ref()?.fault_of(call, body))?;
         self.draws.met(fault.name());
         Some(fault)
     }
@@ -207,7 +213,7 @@ async fn hold(time: Duration) -> io::Result<()> {
 /// The answer to one call. An error resets the connection.
 async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<Reply> {
     let (head, body) = forward::read(request).await?;
-    if let Some(station) = shared.station.as_ref().filter(|_| head.uri.path() == weather::PATH) {
+    if let Some(station) = shared.station.as_ref().filter(|_| head.uri.path() == WEATHER_PATH) {
         let (status, text) = station.answer(&head, &body);
         return Ok(reply::own(status, text));
     }

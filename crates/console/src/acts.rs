@@ -13,12 +13,13 @@ use crate::{
     app::{App, Choices},
     pages,
     processes::Action,
-    sky,
 };
 
 mod letters;
 
 mod send;
+
+mod weather;
 
 /// `POST /act/{name}`: does something, and answers with what became of it: a sentence for a script,
 /// and a page for a browser without one.
@@ -67,9 +68,11 @@ async fn done(app: &App, name: &str, typed: &Choices) -> anyhow::Result<String> 
         "redrive" => return letters::redrive(app, &field("queue")?).await,
         "purge" => return letters::purge(app, &field("queue")?).await,
         "weather" => {
-            return sky::change(app, &field("of")?, &field("how")?, &field("seconds")?).await;
+            return weather::fail(app, &field("of")?, &field("how")?, &field("seconds")?).await;
         }
-        "fair" => return sky::fair(app).await,
+        "twice" => return weather::twice(app, &field("percent")?, &field("seconds")?).await,
+        "end" => return weather::end(app, &field("of")?).await,
+        "fair" => return weather::fair(app).await,
         "rate" => return send::rate(app, &field("rate")?),
         "burst" => return send::burst(app, &field("count")?),
         "below" => return send::order(app, "79.99").await,

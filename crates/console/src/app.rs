@@ -12,7 +12,8 @@ use aws_sdk_sqs::Client as Sqs;
 use rand::{RngExt as _, distr::Alphanumeric};
 
 use crate::{
-    http::Http, logs::Logs, processes::Processes, spans::Spans, traffic::Traffic, usage::Usage,
+    http::Http, logs::Logs, processes::Processes, sky::Sky, spans::Spans, traffic::Traffic,
+    usage::Usage,
 };
 
 /// Letters and digits of a token, which nobody guesses.
@@ -80,5 +81,11 @@ impl App {
             sqs: Sqs::new(&aws),
             sources,
         }))
+    }
+
+    /// Where the weather changes, if it can.
+    pub fn sky(&self) -> Option<Sky<'_>> {
+        let url = self.sources.weather.as_deref()?;
+        Some(Sky { http: &self.http, url })
     }
 }

@@ -32,7 +32,7 @@ mod pages;
 
 mod acts;
 
-mod sky;
+pub mod sky;
 
 mod traffic;
 

@@ -1,34 +1,52 @@
-//! Changes the weather, by the proxy that `local weather` changes too.
+//! Changes the weather at a proxy of the account.
 
 use account::proxy::weather::Weather;
 use anyhow::Context as _;
 
-use crate::app::App;
+use crate::http::Http;
 
-/// Begins an outage.
-pub async fn change(app: &App, of: &str, how: &str, seconds: &str) -> anyhow::Result<String> {
-    let how = how.parse().map_err(anyhow::Error::msg)?;
-    let seconds = seconds.parse().context("the number of seconds")?;
-    let weather = Weather { of: of.to_owned(), how, seconds };
-    ask(app, "PUT", serde_json::to_string(&weather)?).await?;
-    Ok(format!("AWS: {weather}."))
+/// Where the weather of an account changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Sky<'a> {
+    /// A client.
+    pub http: &'a Http,
+    /// The URL of the proxy that answers.
+    pub url: &'a str,
 }
 
-/// Ends all.
-pub async fn fair(app: &App) -> anyhow::Result<String> {
-    ask(app, "DELETE", String::new()).await?;
-    Ok("Fair weather.".to_owned())
-}
+impl Sky<'_> {
+    /// All weather that there is.
+    ///
+    /// # Errors
+    ///
+    /// If the proxy does not answer, as for the others.
+    pub async fn now(self) -> anyhow::Result<Vec<Weather>> {
+        self.ask("GET", String::new()).await
+    }
 
-/// The weather now, if it can change.
-pub async fn now(app: &App) -> anyhow::Result<Option<Weather>> {
-    let text = ask(app, "GET", String::new()).await?;
-    serde_json::from_str(&text).context("reading the weather")
-}
+    /// Begins it, in place of the former of the same parts, and returns all that there is then.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be.
+    pub async fn begin(self, weather: &[Weather]) -> anyhow::Result<Vec<Weather>> {
+        self.ask("PUT", serde_json::to_string(weather)?).await
+    }
 
-async fn ask(app: &App, method: &str, body: String) -> anyhow::Result<String> {
-    let url = app.sources.weather.as_ref().context("the weather of this account is its own")?;
-    let (status, text) = app.http.ask(method, url, "application/json", body).await?;
-    anyhow::ensure!(status.is_success(), "{status}: {text}");
-    Ok(text)
+    /// Ends it for some parts, or without any of them for all, and returns what is left.
+    ///
+    /// # Errors
+    ///
+    /// If the proxy does not answer.
+    pub async fn end(self, parts: &[String]) -> anyhow::Result<Vec<Weather>> {
+        let parts = if parts.is_empty() { String::new() } else { serde_json::to_string(parts)? };
+        self.ask("DELETE", parts).await
+    }
+
+    async fn ask(self, method: &str, body: String) -> anyhow::Result<Vec<Weather>> {
+        let (status, text) = self.http.ask(method, self.url, "application/json", body).await?;
+        // What is refused is a sentence.
+        anyhow::ensure!(status.is_success(), "{text}");
+        serde_json::from_str(&text).context("reading the weather")
+    }
 }

@@ -117,7 +117,8 @@ impl System {
         let behind = endpoint.as_ref().filter(|_| settings.changing_weather);
         let proxy = match behind {
             Some(endpoint) => {
-                let conditions = Conditions { changing: true, ..Conditions::default() };
+                let changing = Some(endpoint.twice());
+                let conditions = Conditions { changing, ..Conditions::default() };
                 Some(Proxy::start(&endpoint.url, conditions).await?)
             }
             None => None,

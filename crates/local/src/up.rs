@@ -27,6 +27,8 @@ mod edits;
 
 mod endpoint;
 
+mod forecast;
+
 mod observed;
 
 mod supervise;

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    net::TcpListener,
+    net::{TcpListener, TcpStream},
     path::Path,
     process::{Command, Output},
     time::{Duration, Instant},
@@ -68,7 +68,9 @@ fn a_port_in_use_is_one_sentence_that_names_the_process_and_exit_code_64() -> Ou
         let taken = TcpListener::bind(host)?;
         let port = taken.local_addr()?.port().to_string();
         let of_page = ["--port", &port, "--aws-port", "0"];
-        for arguments in [of_page, ["--port", "0", "--aws-port", &port]] {
+        let of_aws = ["--port", "0", "--aws-port", &port];
+        let of_console = ["--port", "0", "--aws-port", "0", "--console-port", &port];
+        for arguments in [&of_page[..], &of_aws[..], &of_console[..]] {
             let output = local().args(arguments).output()?;
             let complaint = complaint(&output);
             assert_eq!(output.status.code(), EXIT_USAGE, "{complaint}");
@@ -77,6 +79,24 @@ fn a_port_in_use_is_one_sentence_that_names_the_process_and_exit_code_64() -> Ou
             assert!(complaint.contains(&us), "{complaint}");
             assert_eq!(complaint.lines().count(), 1);
         }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_console_is_on_the_screen_unless_it_is_left_out_and_then_nothing_listens() -> Outcome {
+    for without in [false, true] {
+        let free = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let port = free.port().to_string();
+        let arguments = if without { vec!["--no-console"] } else { vec!["--console-port", &port] };
+        let mut local = Running::start(&arguments, &[])?;
+        // The screen is whole: its last line was read.
+        let named = local.printed.iter().any(|line| line.contains("  console "));
+        assert_eq!(named, !without, "{:#?}", local.printed);
+        assert_eq!(TcpStream::connect(free).is_ok(), !without);
+        // The account and the proxy; with a console, that and what receives spans.
+        assert_eq!(local.listening()?, if without { 2 } else { 4 });
+        assert!(local.stop()?.success());
     }
     Ok(())
 }

@@ -30,6 +30,7 @@ use crate::{
     habits::{Habits, deliveries::Delivery},
     iam::Judge,
     ledger::Ledger,
+    proxy::Twice,
 };
 
 /// The most requests that the SNS library handles at a time. It rejects more, so they wait here.
@@ -52,6 +53,14 @@ pub struct Sns {
     slots: Arc<Semaphore>,
 }
 
+/// In which way SNS delivers.
+pub struct Manner {
+    /// The habits of AWS, if it has them.
+    pub habits: Option<Arc<Habits>>,
+    /// How many deliveries it makes twice, whatever its habits are.
+    pub twice: Twice,
+}
+
 /// SQS and SNS without queues and topics, at an endpoint that listens on `port`. SNS delivers what
 /// `judge` allows.
 pub fn services(
@@ -59,7 +68,7 @@ pub fn services(
     port: u16,
     judge: Judge,
     ledger: Ledger,
-    habits: Option<Arc<Habits>>,
+    manner: Manner,
 ) -> (Sqs, Sns) {
     let sqs = Arc::new(RustackSqs::new(SqsConfig {
         default_region: settings.region.clone(),
@@ -75,7 +84,7 @@ pub fn services(
         port,
         ..SnsConfig::default()
     };
-    let deliveries = Deliveries { judge, ledger: ledger.clone(), habits, sqs: Arc::clone(&sqs) };
+    let deliveries = Deliveries { judge, ledger: ledger.clone(), manner, sqs: Arc::clone(&sqs) };
     let deliveries = Arc::new(deliveries);
     let sns = RustackSnsHandler::new(Arc::new(RustackSns::new(config, deliveries)));
     let slots = Arc::new(Semaphore::new(MAX_CONCURRENT_REQUESTS));
@@ -129,7 +138,7 @@ impl Sns {
 struct Deliveries {
     judge: Judge,
     ledger: Ledger,
-    habits: Option<Arc<Habits>>,
+    manner: Manner,
     sqs: Arc<RustackSqs>,
 }
 
@@ -169,17 +178,22 @@ impl SqsPublisher for Deliveries {
             message_deduplication_id: message_deduplication_id.map(str::to_owned),
             ..SendMessageInput::default()
         };
-        match &self.habits {
-            Some(habits) if !queue_arn.ends_with(".fifo") => {
-                let (sqs, ledger) = (Arc::clone(&self.sqs), self.ledger.clone());
-                tokio::spawn(deliver(sqs, ledger, message, habits.deliveries.next()));
-                Ok(())
-            }
-            _ => {
-                let sent = send(&self.sqs, &self.ledger, message).await;
-                sent.map_err(|error| failed(queue_arn, error))
-            }
+        let Manner { habits, twice } = &self.manner;
+        let is_fifo = queue_arn.ends_with(".fifo");
+        let again = !is_fifo && twice.next();
+        if let Some(habits) = habits.as_ref().filter(|_| !is_fifo) {
+            let (sqs, ledger) = (Arc::clone(&self.sqs), self.ledger.clone());
+            let mut delivery = habits.deliveries.next();
+            delivery.times += usize::from(again);
+            tokio::spawn(deliver(sqs, ledger, message, delivery));
+            return Ok(());
         }
+        let copy = again.then(|| message.clone());
+        for message in [Some(message), copy].into_iter().flatten() {
+            let sent = send(&self.sqs, &self.ledger, message).await;
+            sent.map_err(|error| failed(queue_arn, error))?;
+        }
+        Ok(())
     }
 }
 

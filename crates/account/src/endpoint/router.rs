@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     dynamodb::DynamoDb,
     like_aws,
-    messaging::{self, Answer, Sns, Sqs},
+    messaging::{self, Answer, Manner, Sns, Sqs},
     s3::S3,
     settings::{ACCOUNT_ID, Settings},
 };
@@ -26,7 +26,7 @@ use crate::{
     habits::Habits,
     iam::{self, Asked, Caller, Judge, bucket_arn},
     ledger::{Ledger, Made},
-    proxy::{Call, Service, call, s3},
+    proxy::{Call, Service, Twice, call, s3},
     wiretap::WireTap,
 };
 
@@ -61,12 +61,13 @@ impl Router {
         judge: Judge,
         wiretap: WireTap,
         ledger: Ledger,
+        twice: Twice,
         ending: CancellationToken,
     ) -> anyhow::Result<Self> {
         let habits = settings.habits.map(|seed| Habits::new(seed, &settings.region)).transpose()?;
         let habits = habits.map(Arc::new);
-        let (sqs, sns) =
-            messaging::services(settings, port, judge.clone(), ledger.clone(), habits.clone());
+        let manner = Manner { habits: habits.clone(), twice };
+        let (sqs, sns) = messaging::services(settings, port, judge.clone(), ledger.clone(), manner);
         Ok(Self {
             s3: S3::new(settings, judge.clone()),
             judge,

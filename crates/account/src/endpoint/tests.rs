@@ -22,6 +22,8 @@ use super::{Endpoint, Settings, start};
 use crate::provision::{Account, ENVIRONMENT, provision_deployment};
 use deployment::{Deployment, copilot};
 
+mod twice;
+
 struct Fixture {
     endpoint: Endpoint,
     deployment: Deployment,

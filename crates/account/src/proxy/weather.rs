@@ -1,122 +1,128 @@
-//! The weather: an outage that another program on this machine asks for, until its time is over.
-//!
-//! A proxy that allows it answers `GET`, `PUT` and `DELETE` of one path itself. Only this machine
-//! can reach it, and no page in a browser: a browser asks before it sends `PUT` or `DELETE` to
-//! another site, and gets no permission here; and the name in `Host` has to be one of this machine.
+//! The weather: which parts of AWS fail now, each in its own way and for its own time.
 
-use std::{
-    fmt,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{cmp::Reverse, fmt};
 
-use hyper::{Method, StatusCode, header::HOST, http::request::Parts};
 use serde::{Deserialize, Serialize};
-use tokio::{sync::watch, task::AbortHandle};
+use tokio::time::Instant;
 
 use super::{
     outage::{Calls, Outage},
+    part::{DELIVERIES, EVERYTHING, is_call},
     way::Way,
 };
 
-/// Where a proxy answers requests about the weather.
-pub const PATH: &str = "/_weather";
-/// All calls.
-pub const EVERYTHING: &str = "everything";
-/// What the names of operations begin with.
-const SERVICES: [&str; 5] = ["DynamoDB", "S3", "SNS", "SQS", "Textract"];
+/// A day: longer than anybody watches.
+const MAX_SECONDS: u64 = 86_400;
 
-/// An outage and its length.
+/// What a part of AWS does, and for how long.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Weather {
-    /// What fails: `everything`; a service or an operation, such as `SQS.ReceiveMessage`; or the
-    /// name of a table, topic or queue, or a part of it.
+    /// The part: `everything`; a service or an operation, such as `SQS.ReceiveMessage`; the name of
+    /// a table, topic or queue, or a part of it; or `deliveries`, those of SNS.
     pub of: String,
-    /// In which way.
-    pub how: Way,
+    /// What it does.
+    pub how: How,
     /// For how long, in seconds.
     pub seconds: u64,
 }
 
-/// The weather at a proxy, `None` if it is fair.
-#[derive(Debug)]
-pub(super) struct Station {
-    now: watch::Sender<Option<Weather>>,
-    /// Ends the weather in time.
-    end: Mutex<Option<AbortHandle>>,
+/// What a part of AWS does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum How {
+    /// It fails in this way.
+    Fails(Way),
+    /// It makes this percentage of deliveries twice.
+    Twice(u8),
+}
+
+/// Weather that has begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// What it is.
+    pub weather: Weather,
+    /// When it ends.
+    pub until: Instant,
+}
+
+impl fmt::Display for How {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Fails(way) => way.fmt(f),
+            Self::Twice(percent) => write!(f, "made twice in {percent} % of cases"),
+        }
+    }
 }
 
 impl fmt::Display for Weather {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} is {} for {} s", self.of, self.how, self.seconds)
+        let is = if self.of == DELIVERIES { "are" } else { "is" };
+        write!(f, "{} {is} {} for {} s", self.of, self.how, self.seconds)
     }
 }
 
 impl Weather {
-    fn outage(&self) -> Outage {
+    /// Deliveries of SNS that are made twice.
+    pub fn twice(percent: u8, seconds: u64) -> Self {
+        Self { of: DELIVERIES.to_owned(), how: How::Twice(percent), seconds }
+    }
+
+    /// Whether it can be.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn check(&self) -> Result<(), String> {
+        if !(1..=MAX_SECONDS).contains(&self.seconds) {
+            return Err(format!(
+                "weather lasts from 1 to {MAX_SECONDS} s, and not {}",
+                self.seconds
+            ));
+        }
+        match self.how {
+            How::Twice(percent) if !(1..=100).contains(&percent) => {
+                Err(format!("{percent} is no percentage from 1 to 100"))
+            }
+            How::Twice(_) if self.of != DELIVERIES => {
+                Err(format!("{} is not delivered; only {DELIVERIES} are made twice", self.of))
+            }
+            How::Fails(way) if self.of == DELIVERIES => {
+                Err(format!("{DELIVERIES} can be made twice, and not be {way}"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The outage that it is for calls.
+    pub(super) fn outage(&self) -> Option<Outage> {
+        let How::Fails(way) = self.how else { return None };
         let mut calls = Calls::default();
-        if SERVICES.iter().any(|service| self.of.starts_with(service)) {
+        if is_call(&self.of) {
             calls.operation.clone_from(&self.of);
         } else if self.of != EVERYTHING {
             calls.mentions.clone_from(&self.of);
         }
-        self.how.of_calls(vec![calls])
+        Some(way.of_calls(vec![calls]))
+    }
+
+    /// Orders parts from the narrow to the wide: a resource, an operation, a service, everything.
+    /// What is said of a narrow part holds for it, whatever is said of a wider one.
+    pub(super) fn breadth(&self) -> (u8, Reverse<usize>) {
+        let kind = match self.of.as_str() {
+            EVERYTHING => 3,
+            of if is_call(of) => 2,
+            _ => 0,
+        };
+        let is_operation = kind == 2 && self.of.contains('.');
+        (kind - u8::from(is_operation), Reverse(self.of.len()))
     }
 }
 
-impl Station {
-    pub(super) fn new() -> Self {
-        Self { now: watch::Sender::new(None), end: Mutex::default() }
+impl Begun {
+    /// The weather, with the time that is left.
+    pub fn rest(&self) -> Weather {
+        let left = self.until.saturating_duration_since(Instant::now());
+        let seconds = left.as_millis().div_ceil(1_000).try_into().unwrap_or(MAX_SECONDS);
+        Weather { seconds, ..self.weather.clone() }
     }
-
-    /// The outage that it is now.
-    pub(super) fn outage(&self) -> Option<Outage> {
-        self.now.borrow().as_ref().map(Weather::outage)
-    }
-
-    pub(super) fn changes(&self) -> watch::Receiver<Option<Weather>> {
-        self.now.subscribe()
-    }
-
-    /// Begins this weather, in place of the former.
-    fn set(&self, weather: Option<Weather>) {
-        let mut end = self.end.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(end) = end.take() {
-            end.abort();
-        }
-        if let Some(Weather { seconds, .. }) = weather {
-            let now = self.now.clone();
-            let over = tokio::spawn(async move {
-                tokio::time::sleep(Duration::from_secs(seconds)).await;
-                now.send_replace(None);
-            });
-            *end = Some(over.abort_handle());
-        }
-        self.now.send_replace(weather);
-    }
-
-    /// The status and the text that answer a request to [`PATH`].
-    pub(super) fn answer(&self, head: &Parts, body: &[u8]) -> (StatusCode, String) {
-        if !is_of_this_machine(head) {
-            return (StatusCode::FORBIDDEN, "the host is not this machine".to_owned());
-        }
-        match head.method {
-            Method::GET => {}
-            Method::PUT => match serde_json::from_slice(body) {
-                Ok(weather) => self.set(Some(weather)),
-                Err(error) => return (StatusCode::BAD_REQUEST, error.to_string()),
-            },
-            Method::DELETE => self.set(None),
-            _ => return (StatusCode::METHOD_NOT_ALLOWED, String::new()),
-        }
-        let now = serde_json::to_string(&*self.now.borrow()).unwrap_or_default();
-        (StatusCode::OK, now)
-    }
-}
-
-/// Whether the request names this machine. A page whose own name leads to this machine does not.
-fn is_of_this_machine(head: &Parts) -> bool {
-    let host = head.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    ["127.0.0.1", "localhost", "[::1]"].contains(&name)
 }

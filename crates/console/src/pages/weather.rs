@@ -2,28 +2,19 @@
 
 use std::collections::BTreeSet;
 
-use account::proxy::{
-    Way,
-    weather::{EVERYTHING, Weather},
+use account::{
+    proxy::{
+        Way,
+        part::{DELIVERIES, EVERYTHING, OPERATIONS, SERVICES},
+        weather::Weather,
+    },
+    resources,
 };
 use askama::Template;
 
 use super::part::{Main, made};
-use crate::{app::App, sky};
+use crate::app::App;
 
-/// Services and operations that can fail, from the whole to its parts.
-const CALLS: [&str; 10] = [
-    "DynamoDB",
-    "DynamoDB.PutItem",
-    "DynamoDB.UpdateItem",
-    "DynamoDB.Query",
-    "SNS",
-    "SNS.Publish",
-    "SQS",
-    "SQS.ReceiveMessage",
-    "SQS.DeleteMessage",
-    "SQS.ChangeMessageVisibility",
-];
 /// A call cannot be refused by a connection that others share.
 const NOT_FOR_CALLS: Way = Way::Refused;
 
@@ -32,20 +23,27 @@ const NOT_FOR_CALLS: Way = Way::Refused;
 struct Page<'a> {
     token: &'a str,
     can_change: bool,
-    now: Option<Weather>,
+    now: Vec<Weather>,
     calls: Vec<&'a str>,
     resources: BTreeSet<String>,
     ways: Vec<(String, &'static str)>,
 }
 
 pub async fn main(app: &App) -> anyhow::Result<Main> {
-    let can_change = app.sources.weather.is_some();
+    let sky = app.sky();
+    // From the whole to its parts.
+    let mut calls: Vec<_> = SERVICES.into_iter().chain(OPERATIONS).collect();
+    calls.sort_unstable();
+    calls.insert(0, EVERYTHING);
     let page = Page {
         token: &app.token,
-        can_change,
-        now: if can_change { sky::now(app).await? } else { None },
-        calls: [EVERYTHING].into_iter().chain(CALLS).collect(),
-        resources: resources(app).await?,
+        can_change: sky.is_some(),
+        now: match sky {
+            Some(sky) => sky.now().await?,
+            None => Vec::new(),
+        },
+        calls,
+        resources: resources::names(&app.dynamodb, &app.sns, &app.sqs).await?,
         ways: ways(),
     };
     made("Weather", &page)
@@ -65,22 +63,4 @@ fn ways() -> Vec<(String, &'static str)> {
         Way::Slow => "answers two seconds late",
     };
     all.map(|(way, name)| (name.to_owned(), meaning(way))).collect()
-}
-
-/// The names of all tables, topics and queues.
-async fn resources(app: &App) -> anyhow::Result<BTreeSet<String>> {
-    let (tables, topics, queues) = tokio::join!(
-        app.dynamodb.list_tables().send(),
-        app.sns.list_topics().send(),
-        app.sqs.list_queues().send()
-    );
-    let mut names: BTreeSet<_> = tables?.table_names.unwrap_or_default().into_iter().collect();
-    let topics = topics?.topics.unwrap_or_default().into_iter().filter_map(|it| it.topic_arn);
-    names.extend(topics.map(|arn| last(&arn, ':')));
-    names.extend(queues?.queue_urls.unwrap_or_default().iter().map(|url| last(url, '/')));
-    Ok(names)
-}
-
-fn last(text: &str, separator: char) -> String {
-    text.rsplit(separator).next().unwrap_or_default().to_owned()
 }

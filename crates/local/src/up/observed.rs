@@ -5,14 +5,14 @@ use std::{
     net::{IpAddr, Ipv4Addr},
 };
 
-use account::proxy::weather;
+use account::proxy::WEATHER_PATH;
 use console::{
     Console, Port, Sources,
     logs::Logs,
     otlp::Receiver,
     processes::{self, Supervisor},
 };
-use local::system::System;
+use local::{port, system::System};
 
 /// The port of the console unless another is asked for.
 const PORT: u16 = 5050;
@@ -68,7 +68,7 @@ impl Args {
         }
         let host = IpAddr::from(Ipv4Addr::LOCALHOST);
         let port = match self.console_port {
-            Some(port) => Port::take(host, port).await?,
+            Some(port) => Port::take(host, port::free(port, host)?).await?,
             None => match Port::take(host, PORT).await {
                 Ok(port) => port,
                 Err(_) => Port::take(host, 0).await?,
@@ -99,7 +99,7 @@ impl Prepared {
             account: system.account.clone(),
             target: system.target.clone(),
             ledger: system.ledger(),
-            weather: system.proxy().map(|proxy| format!("{}{}", proxy.url, weather::PATH)),
+            weather: system.proxy().map(|proxy| format!("{}{WEATHER_PATH}", proxy.url)),
             page: Some(system.url.clone()),
             processes: Some(processes),
             logs: Some(logs),

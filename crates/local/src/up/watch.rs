@@ -3,16 +3,14 @@
 
 use std::process::ExitStatus;
 
-use account::proxy::{
-    Proxy,
-    weather::{self, Weather},
-};
+use account::proxy::{Proxy, WEATHER_PATH, weather::Begun};
 use console::processes::Wish;
 use local::{running::Running, system::System};
 use tokio::sync::watch;
 
 use super::{
     edits::{Edited, Edits},
+    forecast::Forecast,
     observed::Observed,
     supervise::Tasks,
 };
@@ -56,10 +54,10 @@ pub async fn watch(
         page: system.url.clone(),
         aws: system.target.endpoint_url.clone(),
         secrets: system.secrets().clone(),
-        weather: system.proxy().map(|proxy| format!("{}{}", proxy.url, weather::PATH)),
+        weather: system.proxy().map(|proxy| format!("{}{WEATHER_PATH}", proxy.url)),
     };
     let mut weather = system.proxy().and_then(Proxy::weather);
-    let mut met = 0;
+    let mut forecast = Forecast::default();
     // Without it, other commands need the ports as options.
     let _announcement = running.announce().inspect_err(|error| lines.warn(format!("{error:#}")));
     let mut tasks = Tasks::of(system);
@@ -89,10 +87,9 @@ pub async fn watch(
             }
             () = changed(&mut weather) => {
                 let faults = |proxy: &Proxy| proxy.counts().faults.values().sum();
-                let so_far: u64 = system.proxy().map(faults).unwrap_or_default();
-                let now = weather.as_mut().and_then(|it| it.borrow_and_update().clone());
-                lines.say(forecast(now, so_far - met));
-                met = so_far;
+                let met: u64 = system.proxy().map(faults).unwrap_or_default();
+                let now = weather.as_mut().map(|it| it.borrow_and_update().clone());
+                forecast.news(now.unwrap_or_default(), met).iter().for_each(|it| lines.say(it));
             }
             edited = next => {
                 if let Err(error) = apply(system, &mut tasks, edited, lines).await {
@@ -112,19 +109,11 @@ async fn wished(observed: Option<&mut Observed>) -> Wish {
     std::future::pending().await
 }
 
-async fn changed(weather: &mut Option<watch::Receiver<Option<Weather>>>) {
+async fn changed(weather: &mut Option<watch::Receiver<Vec<Begun>>>) {
     match weather {
         // The proxy lives as long as the system.
         Some(weather) => drop(weather.changed().await),
         None => std::future::pending().await,
-    }
-}
-
-/// What the weather is now, and how many calls the former one met.
-fn forecast(now: Option<Weather>, met: u64) -> String {
-    match now {
-        Some(weather) => format!("AWS: {weather}"),
-        None => format!("AWS: fair weather again; the outage met {met} calls"),
     }
 }
 

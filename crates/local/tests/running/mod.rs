@@ -147,6 +147,13 @@ impl Running {
         self.wait()
     }
 
+    /// How many ports its own process listens on.
+    pub fn listening(&self) -> anyhow::Result<usize> {
+        let all = listeners::get_all().map_err(|error| anyhow::anyhow!("{error}"))?;
+        let own = all.iter().filter(|it| it.process.pid == self.child.id());
+        Ok(own.filter(|it| it.state == listeners::SocketState::Listen).count())
+    }
+
     /// The lines of a service.
     pub fn of_service(&self, name: &str) -> Vec<&String> {
         let is_its = |line: &&String| line.split_whitespace().nth(1) == Some(name);

@@ -83,6 +83,8 @@ async fn check_all() -> anyhow::Result<ExitCode> {
         On traffic::orders_below_and_above_80_a_duplicate_and_an_unknown_type_have_their_effects;
         On traffic::a_burst_is_stored_and_a_rate_goes_on_until_it_is_set_to_0;
         On weather::a_throttled_table_delays_the_coupon_until_the_weather_is_fair;
+        On weather::several_parts_fail_at_once_and_each_is_ended_by_its_own_button;
+        On weather::messages_come_twice_until_that_is_ended;
         On messages::messages_are_seen_and_followed_without_touching_them;
         On messages::a_poison_message_is_a_dead_letter_with_its_reason_and_is_redriven_and_purged;
         On traces::an_order_is_a_waterfall_over_services_calls_and_messages;
