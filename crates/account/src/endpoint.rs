@@ -1,4 +1,5 @@
-//! An AWS endpoint in this process: DynamoDB, S3, SNS and SQS behind one HTTP port.
+//! An AWS endpoint in this process: DynamoDB, S3, SNS, SQS and Textract behind
+//! one HTTP port.
 //!
 //! The services reach it through `AWS_ENDPOINT_URL`, exactly as they reach AWS. It uses the
 //! `rustack` crates and `dynoxide`, and keeps everything in memory, except objects of S3, which are
@@ -13,6 +14,7 @@
 //!   `StartMessageMoveTask`.
 //! - S3 has the operations that [`s3`] lists, no address without a signature in the header
 //!   `Authorization`, and no encryption. Objects do not expire.
+//! - [`textract`] reads text, and understands nothing.
 //! - It handles 128 requests to SNS at a time, and the others wait.
 //! - It has the [`habits`](crate::habits) of AWS only if it is asked to.
 //! - A filter policy applies immediately; on AWS it takes up to 15 minutes.
@@ -34,11 +36,14 @@ pub(crate) mod like_aws;
 pub(crate) mod messaging;
 mod router;
 mod s3;
+mod script;
 mod settings;
+mod textract;
 
 #[cfg(test)]
 mod tests;
 
+pub use script::{Script, Scripted};
 pub use settings::{ACCOUNT_ID, DEFAULT_REGION, Settings, region};
 
 use router::Router;

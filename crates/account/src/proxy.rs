@@ -235,12 +235,17 @@ async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<R
         Some(Fault::Stall(time)) => time,
         _ => Duration::ZERO,
     };
-    // A task of its own continues when the caller disconnects and this future is dropped.
-    let passed_on = tokio::spawn(async move {
+    let is_pure = call.service == Service::Textract;
+    let pass_on = async move {
         tokio::time::sleep(stall).await;
         shared.upstream.call(head, body).await
-    });
-    let (head, body) = passed_on.await.map_err(io::Error::other)??;
+    };
+    // A task of its own continues when the caller disconnects and this future is dropped. Reading a
+    // document has no effect, and would only keep a core busy.
+    let (head, body) = match is_pure {
+        true => pass_on.await?,
+        false => tokio::spawn(pass_on).await.map_err(io::Error::other)??,
+    };
     match fault {
         Some(Fault::AnswerLost) => Err(io::ErrorKind::ConnectionReset.into()),
         Some(Fault::SlowLink(time)) => Ok(reply::trickled(head, body, time)),

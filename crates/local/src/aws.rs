@@ -67,6 +67,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         public_host: args.public_host,
         region: endpoint::region(),
         habits: args.habits.like_aws,
+        textract: None,
     };
     let EmbeddedAccount { endpoint, target, account } =
         EmbeddedAccount::start(&deployment, &settings).await?;

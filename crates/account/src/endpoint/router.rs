@@ -21,10 +21,11 @@ use super::{
     messaging::{self, Answer, Manner, Sns, Sqs},
     s3::S3,
     settings::{ACCOUNT_ID, Settings},
+    textract::{self, Textract},
 };
 use crate::{
     habits::Habits,
-    iam::{self, Asked, Caller, Judge, bucket_arn},
+    iam::{self, Asked, Caller, Judge, bucket_arn, object_arn},
     ledger::{Ledger, Made},
     proxy::{Call, Service, Twice, call, s3},
     wiretap::WireTap,
@@ -44,6 +45,7 @@ pub struct Router {
     s3: S3,
     sns: Sns,
     sqs: Sqs,
+    textract: Textract,
     place: Arc<str>,
     ending: CancellationToken,
 }
@@ -68,8 +70,10 @@ impl Router {
         let habits = habits.map(Arc::new);
         let manner = Manner { habits: habits.clone(), twice };
         let (sqs, sns) = messaging::services(settings, port, judge.clone(), ledger.clone(), manner);
+        let s3 = S3::new(settings, judge.clone());
         Ok(Self {
-            s3: S3::new(settings, judge.clone()),
+            textract: Textract::new(settings, s3.clone()),
+            s3,
             judge,
             wiretap,
             ledger,
@@ -167,7 +171,8 @@ impl Router {
                 Some(object) => self.s3(head, call, object).await,
                 None => failure("MissingRequestBodyError", "The request has no body"),
             },
-            Service::Textract | Service::Other => {
+            Service::Textract => self.textract(&head, call, &body).await,
+            Service::Other => {
                 const WHY: &str = "Neither X-Amz-Target nor a form names an operation that exists";
                 failure("UnknownOperationException", WHY)
             }
@@ -187,6 +192,17 @@ impl Router {
             Ok(()) => answer,
             Err(refusal) => refusal.answer(),
         }
+    }
+
+    /// Textract reads an object with the permissions of who asks.
+    async fn textract(&self, head: &Parts, call: &Call, body: &[u8]) -> Answer {
+        let may_read = textract::object(body).is_none_or(|object| {
+            let resource = object_arn(&object.bucket, &object.name);
+            let read = Asked { action: "s3:GetObject".to_owned(), resource };
+            self.judge.may(&head.headers, call, read).is_ok()
+        });
+        let (status, answer) = self.textract.answer(&call.operation, body, may_read).await;
+        json(status, answer.to_string().into())
     }
 
     async fn sqs(&self, habits: Option<&Habits>, call: &Call, body: Bytes) -> Answer {

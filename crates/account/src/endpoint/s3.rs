@@ -31,10 +31,14 @@ use crate::{
 };
 
 /// S3. Its clones share the buckets.
-#[derive(Clone)]
-pub struct S3(S3HttpService<Operations>);
+#[derive(Clone, Debug)]
+pub struct S3 {
+    s3: Arc<RustackS3>,
+    http: S3HttpService<Operations>,
+}
 
 /// The operations that the product uses.
+#[derive(Debug)]
 struct Operations {
     s3: Arc<RustackS3>,
     judge: Judge,
@@ -55,14 +59,15 @@ impl S3 {
     pub fn new(settings: &Settings, judge: Judge) -> Self {
         let region = settings.region.clone();
         let config = S3Config { default_region: region.clone(), ..S3Config::default() };
-        let operations = Operations { s3: Arc::new(RustackS3::new(config)), judge };
+        let s3 = Arc::new(RustackS3::new(config));
+        let operations = Operations { s3: Arc::clone(&s3), judge };
         let http = S3HttpConfig { domain: DOMAIN.to_owned(), region, ..S3HttpConfig::default() };
-        Self(S3HttpService::new(operations, http))
+        Self { s3, http: S3HttpService::new(operations, http) }
     }
 
     /// The answer to a request, whose body is read as it comes.
     pub async fn answer(&self, request: Request<Incoming>) -> Answer {
-        let mut answer = match self.0.call(request).await {
+        let mut answer = match self.http.call(request).await {
             Ok(answer) => answer.map(BodyExt::boxed),
             Err(never) => match never {},
         };
@@ -71,6 +76,30 @@ impl S3 {
             answer.headers_mut().remove(name);
         }
         answer
+    }
+
+    /// The bytes of an object; `None` if they are more than `limit`.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such object.
+    pub async fn object(
+        &self,
+        bucket: &str,
+        key: &str,
+        limit: u64,
+    ) -> Result<Option<Bytes>, S3Error> {
+        let (bucket, key) = (bucket.to_owned(), key.to_owned());
+        let input = GetObjectInput { bucket, key, ..GetObjectInput::default() };
+        let (output, staged) = self.s3.handle_get_object_streaming(input).await?;
+        match staged {
+            Some(staged) if staged.length > limit => Ok(None),
+            Some(staged) => {
+                let bytes = staged.collect_bounded(limit).await;
+                bytes.map(Some).map_err(|error| S3Error::internal_error(error.to_string()))
+            }
+            None => Ok(Some(output.body.map(|body| body.data).unwrap_or_default())),
+        }
     }
 }
 

@@ -4,6 +4,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use pubsub::env;
 
+use super::script::Script;
+
 /// The account that every embedded resource belongs to.
 pub const ACCOUNT_ID: &str = "000000000000";
 /// The region if the environment variables name none.
@@ -20,6 +22,8 @@ pub struct Settings {
     pub region: String,
     /// The seed of the [habits](crate::habits) of AWS, if it has any.
     pub habits: Option<u64>,
+    /// What Textract answers, instead of reading documents.
+    pub textract: Option<Script>,
 }
 
 impl Settings {
@@ -30,7 +34,13 @@ impl Settings {
             public_host: IpAddr::from([127, 0, 0, 1]).to_string(),
             region: region(),
             habits: None,
+            textract: None,
         }
+    }
+
+    /// The same with a Textract that answers by a script.
+    pub fn scripted(self, textract: Script) -> Self {
+        Self { textract: Some(textract), ..self }
     }
 
     /// The same with the [habits](crate::habits) of AWS, drawn from a seed.

@@ -17,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 mod s3;
+mod textract;
 
 use super::{Endpoint, Settings, start};
 use crate::provision::{Account, ENVIRONMENT, provision_deployment};

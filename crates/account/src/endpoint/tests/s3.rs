@@ -23,19 +23,24 @@ const SIZE: usize = 3 << 20;
 const SHA256: &str = "6HdiA9PslYgEcJUyuicSkLQlhq/nXMxMiYoc8BRVwrQ=";
 
 /// The account of the second sample, and clients that sign as its services.
-struct Receipts {
-    endpoint: Endpoint,
+pub(super) struct Receipts {
+    pub(super) endpoint: Endpoint,
+    pub(super) account: Account,
     service: Service,
-    bucket: String,
+    pub(super) bucket: String,
     url: String,
     web: Client,
     scanner: Client,
-    administrator: Client,
+    pub(super) administrator: Client,
 }
 
 impl Receipts {
     async fn new() -> Self {
-        let endpoint = start(&Settings::loopback(0)).await.unwrap();
+        Self::with(&Settings::loopback(0)).await
+    }
+
+    pub(super) async fn with(settings: &Settings) -> Self {
+        let endpoint = start(settings).await.unwrap();
         let target = endpoint.target();
         let directory =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/receipts/copilot");
@@ -55,6 +60,7 @@ impl Receipts {
             scanner: of("scanner").await,
             administrator: Client::new(&target.config().await),
             service: account.service("web").unwrap().clone(),
+            account,
             endpoint,
         }
     }
