@@ -9,6 +9,8 @@ pub mod client;
 
 pub mod body;
 
+pub mod upload;
+
 pub mod gate;
 
 pub mod watch;

@@ -31,7 +31,7 @@ async fn the_receipt_of_a_killed_scanner_is_scanned_by_another() -> Outcome {
     let id = sample.send(picture("slow")).await?;
     sample.see_until(id, |receipt| receipt["state"] == "being scanned").await?;
     sample.system.process("scanner")?.kill();
-    sample.system.exited().await;
+    let _ = sample.system.exited().await;
     sample.system.start_service("scanner")?;
     assert!(sample.verdict(id).await?["verdict"]["accepted"].is_object());
     assert_eq!(sample.drained().await?, 0, "dead letters");

@@ -70,7 +70,7 @@ impl Sample {
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let settings = system::Settings {
             files: files.join("copilot"),
-            binaries: build::binaries().await?,
+            binaries: "/tmp/rbin".into(),
             environment: ENVIRONMENT.to_owned(),
             endpoint: Some(account.target_through(&proxy.url)),
             aws_port: 0,

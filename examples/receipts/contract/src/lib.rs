@@ -40,7 +40,7 @@ pub struct Picture {
     pub media_type: String,
     /// How large it is.
     pub bytes: u64,
-    /// The SHA-256 of it, as S3 gives it: Base64.
+    /// Its SHA-256, in Base64.
     pub sha256: String,
 }
 

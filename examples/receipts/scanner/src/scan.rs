@@ -59,11 +59,9 @@ impl Scanner {
         attempt.reached("reading", 20).await;
         let document = self.pictures.document(picture).await?;
         let reading = self.textract.read(document).await?;
-        let lines = match reading.lines.len() {
-            1 => "found 1 line".to_owned(),
-            count => format!("found {count} lines"),
-        };
-        attempt.reached(&lines, 70).await;
+        let (count, plural) =
+            (reading.lines.len(), if reading.lines.len() == 1 { "" } else { "s" });
+        attempt.reached(&format!("found {count} line{plural}"), 70).await;
         let verdict = verdict(reading, Offset::UTC.to_datetime(Timestamp::now()).date());
         attempt.reached("checked", 90).await;
         Ok(verdict)

@@ -50,6 +50,10 @@ file.addEventListener("change", () => show(chosen()));
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
+  if (chosen().size > 10_000_000) {
+    say("The file has more than 10 MB. Send a smaller one.");
+    return;
+  }
   const request = new XMLHttpRequest();
   request.open("PUT", `/receipts/${id}`);
   request.setRequestHeader("Accept", "application/json");

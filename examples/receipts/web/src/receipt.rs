@@ -58,7 +58,6 @@ impl Receipt {
         View {
             id: self.stored.id.to_string(),
             media_type: self.stored.picture.media_type.clone(),
-            version: self.version,
             percent: if self.verdict.is_some() {
                 100
             } else {
@@ -98,7 +97,6 @@ impl Watched for Receipt {
 pub struct View {
     pub id: String,
     pub media_type: String,
-    pub version: u64,
     pub percent: u8,
     pub state: &'static str,
     pub steps: Vec<Step>,
