@@ -55,6 +55,8 @@ pub struct Account {
 pub struct Service {
     /// Its name.
     pub name: String,
+    /// The name of its application.
+    pub application: String,
     /// Its kind.
     pub kind: Kind,
     /// The complete environment of its process: the variables of its deployment, and those by
@@ -241,7 +243,7 @@ pub async fn provision_deployment(
         judge.set_roles(deployment.services.iter().map(|it| role(it, &policies)).collect())?;
     }
     let services = (deployment.services.iter())
-        .map(|service| provisioned(service, &known, target))
+        .map(|service| provisioned(&deployment.application, service, &known, target))
         .collect::<anyhow::Result<_>>()?;
     Ok(Account { application: deployment.application.clone(), services })
 }
@@ -268,6 +270,7 @@ async fn send_all(clients: &Clients, ready: &[Ready<'_>]) -> anyhow::Result<Vec<
 }
 
 fn provisioned(
+    application: &str,
     description: &Description,
     known: &Known<'_>,
     target: &Target,
@@ -289,6 +292,7 @@ fn provisioned(
         Ok((topic.clone(), made.reference.clone()))
     });
     Ok(Service {
+        application: application.to_owned(),
         kind: description.kind,
         topics: topics.collect::<anyhow::Result<_>>()?,
         queue: description.queue.as_ref().and_then(|queue| Queue::known(queue, known)),

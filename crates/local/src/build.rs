@@ -1,6 +1,7 @@
 //! Finds the services' binaries, and builds them under cargo.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     env,
     io::IsTerminal as _,
     path::{Path, PathBuf},
@@ -11,10 +12,23 @@ use pubsub::env::Misconfigured;
 use serde::Deserialize;
 use tokio::process::Command;
 
+/// The package that no service needs.
+const TRIALS: &str = "trials";
 /// The packages that no service of the order system needs.
-const OTHERS: [&str; 4] = ["trials", "receipts", "receipts-scanner", "receipts-web"];
+const OTHERS: [&str; 4] = [TRIALS, "receipts", "receipts-scanner", "receipts-web"];
+/// This package.
+const LOCAL: &str = "local";
 
-/// The directory of the services' binaries, which is that of this executable.
+/// What is built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// All services of the order system.
+    Orders,
+    /// These binaries.
+    Binaries(Vec<String>),
+}
+
+/// The directory of the order system's binaries, which is that of this executable.
 ///
 /// Under cargo they are built first, with the profile of this executable; a container has them.
 ///
@@ -22,17 +36,47 @@ const OTHERS: [&str; 4] = ["trials", "receipts", "receipts-scanner", "receipts-w
 ///
 /// If they do not build.
 pub async fn binaries() -> anyhow::Result<PathBuf> {
+    binaries_of(&Which::Orders).await
+}
+
+/// The directory of these binaries, as [`binaries`].
+///
+/// # Errors
+///
+/// If they do not build.
+pub async fn binaries_of(which: &Which) -> anyhow::Result<PathBuf> {
     let executable = env::current_exe().context("finding this executable")?;
     let mut directory = executable.parent().context("the executable has no directory")?;
     // Test executables are one directory deeper.
     if directory.ends_with("deps") {
         directory = directory.parent().context("no target directory")?;
     }
-    build(directory).await?;
+    build(directory, which).await?;
     Ok(directory.to_owned())
 }
 
-/// The binary of the service `name` in `directory`.
+/// What the binary of a service may be called: a build may have those of several applications, of
+/// which all but one add their names.
+fn names(application: &str, service: &str) -> [String; 2] {
+    [format!("{application}-{service}"), service.to_owned()]
+}
+
+/// The binary of a service in `directory`: `receipts-web`, or else `web`.
+///
+/// # Errors
+///
+/// [`Misconfigured`] if there is none.
+pub fn binary_of(
+    directory: &Path,
+    application: &str,
+    service: &str,
+) -> Result<PathBuf, Misconfigured> {
+    let names = names(application, service);
+    let found = names.iter().map(|name| directory.join(name)).find(|path| path.is_file());
+    found.map_or_else(|| binary(directory, service), Ok)
+}
+
+/// The binary called `name` in `directory`.
 ///
 /// # Errors
 ///
@@ -74,13 +118,13 @@ fn workspace_directory() -> Option<PathBuf> {
 /// What became of a build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rebuilt {
-    /// These services have new binaries.
-    Services(Vec<String>),
+    /// These are new.
+    Binaries(Vec<String>),
     /// It failed, with what the compiler says.
     Failed(String),
 }
 
-/// Builds these services again, whose binaries are in `directory`. What the compiler says is in
+/// Builds these binaries again, which are in `directory`. What the compiler says is in
 /// colour if `in_colour`.
 ///
 /// # Errors
@@ -88,19 +132,20 @@ pub enum Rebuilt {
 /// If cargo is not found.
 pub async fn rebuild(
     directory: &Path,
-    services: &[String],
+    which: &Which,
+    binaries: &[&String],
     in_colour: bool,
 ) -> anyhow::Result<Rebuilt> {
-    let mut command = cargo(directory).context("this does not run under cargo")?;
+    let mut command = cargo(directory, which).context("this does not run under cargo")?;
     command.args(["--quiet", "--message-format"]);
     command.arg(if in_colour { "json-diagnostic-rendered-ansi" } else { "json" });
-    command.args(services.iter().flat_map(|service| ["--bin", service]));
+    command.args(binaries.iter().flat_map(|binary| ["--bin", binary]));
     let output = command.output().await.context("starting cargo")?;
     let printed = String::from_utf8_lossy(&output.stdout);
     let messages: Vec<Message> =
         printed.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
     if output.status.success() {
-        return Ok(Rebuilt::Services(messages.into_iter().filter_map(Message::built).collect()));
+        return Ok(Rebuilt::Binaries(messages.into_iter().filter_map(Message::built).collect()));
     }
     let errors: String = messages.into_iter().filter_map(Message::error).collect();
     // A mistake in a Cargo.toml is not a message of the compiler.
@@ -108,30 +153,70 @@ pub async fn rebuild(
     Ok(Rebuilt::Failed(Some(errors).filter(|it| !it.is_empty()).unwrap_or_else(or_else)))
 }
 
-/// The folders whose changes may change a service, and the workspace itself.
+/// The packages of the workspace.
 ///
 /// # Errors
 ///
 /// If this does not run under cargo.
-pub async fn sources() -> anyhow::Result<Sources> {
+pub async fn packages() -> anyhow::Result<Packages> {
     let workspace = workspace_directory().context("this does not run under cargo")?;
     let mut command = Command::new(env::var_os("CARGO").context("this does not run under cargo")?);
     command.args(["metadata", "--no-deps", "--format-version", "1"]).current_dir(&workspace);
     let output = command.kill_on_drop(true).output().await.context("starting cargo")?;
     let metadata: Metadata = serde_json::from_slice(&output.stdout).context("cargo metadata")?;
-    let packages =
-        metadata.packages.into_iter().filter(|package| !OTHERS.contains(&&*package.name));
-    let folders = packages.filter_map(|it| it.manifest_path.parent().map(Path::to_owned));
-    Ok(Sources { folders: folders.collect(), workspace })
+    let packages = metadata.packages.into_iter().map(|it| (it.name.clone(), it));
+    Ok(Packages { packages: packages.collect(), workspace })
 }
 
-/// Where the sources are.
+/// The packages of the workspace, by name.
 #[derive(Clone, Debug)]
-pub struct Sources {
-    /// The folder of each package.
-    pub folders: Vec<PathBuf>,
+pub struct Packages {
     /// The folder with `Cargo.toml` and `Cargo.lock`.
     pub workspace: PathBuf,
+    packages: BTreeMap<String, Package>,
+}
+
+impl Packages {
+    /// The binaries of these services of an application, by service. Each is called as its package.
+    ///
+    /// # Errors
+    ///
+    /// [`Misconfigured`] if a service has no package.
+    pub fn binaries(
+        &self,
+        application: &str,
+        services: &[String],
+    ) -> Result<BTreeMap<String, String>, Misconfigured> {
+        let binary = |service: &String| {
+            let names = names(application, service);
+            let found = names.iter().find(|name| self.packages.contains_key(*name));
+            let found = found.cloned().ok_or_else(|| {
+                Misconfigured(format!(
+                    "the service {service} has no package: it should be called {}, in the \
+                     workspace {}",
+                    names.join(" or "),
+                    self.workspace.display()
+                ))
+            })?;
+            Ok((service.clone(), found))
+        };
+        services.iter().map(binary).collect()
+    }
+
+    /// The folders whose changes may change these packages, or this program.
+    pub fn sources(&self, packages: impl IntoIterator<Item = String>) -> Vec<PathBuf> {
+        let mut needed = BTreeSet::new();
+        let mut left: Vec<String> = packages.into_iter().chain([LOCAL.to_owned()]).collect();
+        while let Some(name) = left.pop() {
+            if let Some(package) = self.packages.get(&name)
+                && needed.insert(name)
+            {
+                left.extend(package.dependencies.iter().map(|it| it.name.clone()));
+            }
+        }
+        let folders = needed.iter().filter_map(|name| self.packages[name].manifest_path.parent());
+        folders.map(Path::to_owned).collect()
+    }
 }
 
 #[derive(Deserialize)]
@@ -139,10 +224,17 @@ struct Metadata {
     packages: Vec<Package>,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 struct Package {
     name: String,
     manifest_path: PathBuf,
+    #[serde(default)]
+    dependencies: Vec<Dependency>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Dependency {
+    name: String,
 }
 
 /// A message of cargo, as far as it is of interest.
@@ -175,9 +267,12 @@ impl Message {
     }
 }
 
-async fn build(directory: &Path) -> anyhow::Result<()> {
-    let Some(mut command) = cargo(directory) else { return Ok(()) };
-    command.arg("--bins");
+async fn build(directory: &Path, which: &Which) -> anyhow::Result<()> {
+    let Some(mut command) = cargo(directory, which) else { return Ok(()) };
+    match which {
+        Which::Orders => command.arg("--bins"),
+        Which::Binaries(names) => command.args(names.iter().flat_map(|name| ["--bin", name])),
+    };
     if !std::io::stderr().is_terminal() {
         command.arg("--quiet");
     }
@@ -190,10 +285,14 @@ async fn build(directory: &Path) -> anyhow::Result<()> {
 ///
 /// The features of dependencies are those that all of these packages enable, so that nothing is
 /// compiled again when only some of the binaries are built.
-fn cargo(directory: &Path) -> Option<Command> {
+fn cargo(directory: &Path, which: &Which) -> Option<Command> {
     let mut command = Command::new(env::var_os("CARGO")?);
     command.args(["build", "--workspace"]).kill_on_drop(true);
-    command.args(OTHERS.iter().flat_map(|package| ["--exclude", package]));
+    let others = match which {
+        Which::Orders => &OTHERS[..],
+        Which::Binaries(_) => &[TRIALS],
+    };
+    command.args(others.iter().flat_map(|package| ["--exclude", package]));
     let profile = directory.file_name().and_then(|name| name.to_str());
     if let Some(profile) = profile.filter(|profile| *profile != "debug") {
         command.args(["--profile", profile]);

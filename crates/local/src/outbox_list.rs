@@ -37,7 +37,7 @@ pub struct Args {
 
 /// Lists the outbox, the oldest first.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let deployment = args.files.read()?;
+    let deployment = args.files.read_running()?;
     let aws = account().await?;
     let prefix = format!("{}-{}-", deployment.application, deployment.environment);
     let tables = tables::with_index(&aws, &prefix, INDEX).await?;

@@ -11,9 +11,10 @@ use std::{
 };
 
 use anyhow::Context as _;
+use pubsub::env::Misconfigured;
 use serde::{Deserialize, Serialize};
 
-use crate::secrets::Secrets;
+use crate::{build, secrets::Secrets};
 
 const FILE: &str = "local.json";
 /// What runs on this machine answers at once.
@@ -22,6 +23,12 @@ const ANSWER_TIMEOUT: Duration = Duration::from_millis(500);
 /// A running `local`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Running {
+    /// The name of its application.
+    pub application: String,
+    /// Whether it takes orders.
+    pub takes_orders: bool,
+    /// The directory with the files that describe it.
+    pub files: PathBuf,
     /// The URL of its page.
     pub page: String,
     /// The URL of its AWS endpoint.
@@ -40,6 +47,22 @@ pub struct Announcement {
 }
 
 impl Running {
+    /// Refuses what is about orders to a system that takes none.
+    ///
+    /// # Errors
+    ///
+    /// [`Misconfigured`] with a sentence that names it.
+    pub fn with_orders(self) -> Result<Self, Misconfigured> {
+        if self.takes_orders {
+            return Ok(self);
+        }
+        Err(Misconfigured(format!(
+            "the system that runs is {}, which takes no orders: start `cargo run -p local` \
+             without --app",
+            self.application
+        )))
+    }
+
     /// The one that was started last with this build, if it still runs.
     pub fn find() -> Option<Self> {
         let text = fs::read_to_string(file().ok()?).ok()?;
@@ -56,6 +79,14 @@ impl Running {
         let (file, text) = (file()?, serde_json::to_string(self)?);
         write(&file, &text).with_context(|| format!("writing {}", file.display()))?;
         Ok(Announcement { file, text })
+    }
+}
+
+/// The directory `from`; without it that of the system that runs, or else the workspace's.
+pub fn files_directory(from: Option<&Path>) -> PathBuf {
+    match (from, Running::find()) {
+        (None, Some(running)) => running.files,
+        _ => build::files_directory(from),
     }
 }
 

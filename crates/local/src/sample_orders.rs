@@ -67,7 +67,7 @@ struct Count {
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let url = match (args.port, Running::find()) {
         (Some(port), _) => format!("http://127.0.0.1:{port}"),
-        (None, Some(Running { page, .. })) => page,
+        (None, Some(running)) => running.with_orders()?.page,
         (None, None) => DEFAULT_PAGE.to_owned(),
     };
     let client = client();

@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     future::{Future, poll_fn},
     net::{IpAddr, Ipv4Addr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitStatus,
     task::Poll,
     time::Duration,
@@ -19,6 +19,7 @@ use account::{
 };
 use anyhow::Context as _;
 use deployment::{Deployment, description::Kind};
+use orders::event::ORDERS_TOPIC;
 use pubsub::env::Misconfigured;
 use tokio::{
     sync::mpsc::UnboundedSender,
@@ -154,6 +155,11 @@ impl System {
         self.endpoint.is_some()
     }
 
+    /// Whether it takes orders, as the system of this workspace does.
+    pub fn takes_orders(&self) -> bool {
+        self.account.services.iter().any(|service| service.topics.contains_key(ORDERS_TOPIC))
+    }
+
     /// The values of the services' secrets.
     pub fn secrets(&self) -> &Secrets {
         &self.settings.secrets
@@ -162,6 +168,11 @@ impl System {
     /// The proxy at which the weather changes, if there is one.
     pub fn proxy(&self) -> Option<&Proxy> {
         self.proxy.as_ref()
+    }
+
+    /// The directory with the files that describe the account.
+    pub fn files(&self) -> &Path {
+        &self.settings.files
     }
 
     /// The names of the services.

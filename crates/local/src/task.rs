@@ -66,7 +66,7 @@ impl Task {
         binaries: &Path,
         lines: &UnboundedSender<Line>,
     ) -> anyhow::Result<Self> {
-        let binary = build::binary(binaries, &service.name)?;
+        let binary = build::binary_of(binaries, &service.application, &service.name)?;
         let process = Process::spawn(name, &binary, &variables(service, port), lines)?;
         Ok(Self { process, port, kind: service.kind, health_path: service.health_path.clone() })
     }

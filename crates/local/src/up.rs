@@ -16,6 +16,7 @@ use console::logs::Logs;
 use deployment::{Deployment, Mistake};
 use local::{
     build, guard, port,
+    running::files_directory,
     secrets::Secrets,
     system::{DEFAULT_AWS_PORT, Settings, System},
 };
@@ -23,6 +24,8 @@ use pubsub::{
     env::Misconfigured,
     shutdown::{self, Signals},
 };
+mod built;
+
 mod edits;
 
 mod endpoint;
@@ -40,9 +43,13 @@ mod variables;
 mod watch;
 
 use crate::terminal::{Lines, READY, Ready, Style, Terminal};
+use built::Built;
 use edits::Edits;
 use observed::Observed;
 use watch::{Shown, watch};
+
+/// The folder of an application with the files of AWS Copilot.
+const COPILOT: &str = "copilot";
 
 /// The options of `up`.
 #[derive(clap::Args, Clone, Debug)]
@@ -56,6 +63,10 @@ pub struct Args {
     /// The port of the AWS endpoint; 0 takes a free one [default: 4566, or a free one if in use]
     #[arg(long)]
     aws_port: Option<u16>,
+    /// The directory of another system of this workspace, such as examples/receipts, whose files
+    /// are in its copilot [default: the order system]
+    #[arg(long, value_name = "DIR", conflicts_with = "from")]
+    app: Option<PathBuf>,
     #[command(flatten)]
     console: observed::Args,
     #[command(flatten)]
@@ -103,6 +114,15 @@ impl Files {
     /// The directory with the files.
     pub fn directory(&self) -> PathBuf {
         build::files_directory(self.from.as_deref())
+    }
+
+    /// What they describe, or without them, what describes the system that runs.
+    ///
+    /// # Errors
+    ///
+    /// The first [`Mistake`] in them.
+    pub fn read_running(&self) -> Result<Deployment, Mistake> {
+        deployment::read(&files_directory(self.from.as_deref()), &self.environment)
     }
 
     /// What they describe.
@@ -177,8 +197,13 @@ async fn start(
         }
         endpoint::answers(url).await?;
     }
-    let binaries = build::binaries().await?;
-    let files = args.files.directory();
+    let files = match &args.app {
+        Some(app) => build::files_directory(Some(&app.join(COPILOT))),
+        None => args.files.directory(),
+    };
+    let (environment, is_other) = (&args.files.environment, args.app.is_some());
+    let built = Built::of(&files, environment, &args.without, is_other).await?;
+    let binaries = build::binaries_of(&built.which).await?;
     let mut variables = variables::of_every_service();
     let prepared = args.console.prepare(&mut variables).await?;
     let settings = Settings {
@@ -207,10 +232,8 @@ async fn start(
     if args.no_watch || env::var_os("CARGO").is_none() {
         return Ok((system, None, observed));
     }
-    let services = system.names().into_iter().filter(|name| !args.without.contains(name));
-    let services = services.collect();
     let files = files.canonicalize().context("finding the files of the account")?;
-    let edits = Edits::watch(&binaries, &files, services, lines.clone(), !args.json).await;
+    let edits = Edits::watch(&binaries, &files, built, lines.clone(), !args.json).await;
     // The system is worth having without this, as when the limit of watched files is reached.
     let edits = edits.inspect_err(|error| lines.warn(format!("edits are not noticed: {error:#}")));
     Ok((system, edits.ok(), observed))
@@ -238,6 +261,8 @@ fn ready(
     let outside = outside.collect::<anyhow::Result<_>>()?;
     let screen = Ready {
         message: READY.to_owned(),
+        application: system.account.application.clone(),
+        takes_orders: system.takes_orders(),
         page: system.url.clone(),
         aws: system.target.endpoint_url.clone(),
         console: observed.map(|it| it.console.url.clone()),

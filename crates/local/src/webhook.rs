@@ -58,7 +58,10 @@ struct Send {
 ///
 /// [`Misconfigured`] if there is nobody to send it to, or no secret to sign it with.
 pub async fn run(Args { command: Command::Send(args) }: Args) -> anyhow::Result<ExitCode> {
-    let running = Running::find();
+    let running = match (Running::find(), &args.url) {
+        (Some(running), None) => Some(running.with_orders()?),
+        (running, _) => running,
+    };
     let secrets = Secrets::from_environment().or(running.as_ref().map(|it| it.secrets.clone()));
     let url = args.url.clone().or(running.map(|it| it.page)).ok_or_else(|| {
         Misconfigured("nothing runs here: start `cargo run -p local`, or name a --url".to_owned())

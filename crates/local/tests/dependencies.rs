@@ -28,7 +28,9 @@ fn the_same_features_are_enabled_everywhere() -> Outcome {
     let others = others.iter().flat_map(|package| ["--exclude", package]);
     let services = ["--workspace", "--edges", "normal,build"].into_iter().chain(others);
     let services: Vec<_> = services.collect();
-    for compiled in [local, compiled(&services)?] {
+    // As `local --app` builds.
+    let app = ["--workspace", "--exclude", "trials", "--edges", "normal,build"];
+    for compiled in [local, compiled(&services)?, compiled(&app)?] {
         let again: Vec<_> = compiled.difference(&tests).collect();
         let advice = "add their features to crates/local/Cargo.toml, or see `cargo tree`";
         anyhow::ensure!(again.is_empty(), "compiled more than once: {again:#?}\n{advice}");

@@ -16,7 +16,7 @@ use pubsub::env::Misconfigured;
 use serde_json::json;
 
 use super::{DeadLetters, Redriven, age};
-use crate::{build, inspect::account};
+use crate::{inspect::account, running::files_directory};
 
 /// The options of `dead-letters`.
 #[derive(clap::Args, Debug)]
@@ -70,8 +70,7 @@ enum Action {
 ///
 /// [`Misconfigured`] for what a person has to fix; otherwise what the endpoint refused.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let deployment =
-        deployment::read(&build::files_directory(args.from.as_deref()), &args.environment)?;
+    let deployment = deployment::read(&files_directory(args.from.as_deref()), &args.environment)?;
     let sqs = Client::new(&account().await?);
     let mut code = ExitCode::SUCCESS;
     let text = match &args.action {

@@ -25,7 +25,7 @@ use super::{
     selection::{Moment, Selected, Selection, no_such_event},
     shown,
 };
-use crate::{build, dead_letters::command::find, inspect::account, tables};
+use crate::{dead_letters::command::find, inspect::account, running::files_directory, tables};
 
 /// The exit code of a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
@@ -99,7 +99,7 @@ struct ReplayArgs {
 ///
 /// [`Misconfigured`] for what a person has to fix; otherwise what the endpoint refused.
 pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let files = build::files_directory(args.files.as_deref());
+    let files = files_directory(args.files.as_deref());
     let deployment = deployment::read(&files, &args.environment)?;
     let aws = account().await?;
     let archive = archive(&aws, &deployment).await?;

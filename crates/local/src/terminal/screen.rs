@@ -16,6 +16,10 @@ pub const READY: &str = "ready";
 pub struct Ready {
     /// Always [`READY`].
     pub message: String,
+    /// The name of the application.
+    pub application: String,
+    /// Whether it takes orders.
+    pub takes_orders: bool,
     /// The URL of the page.
     pub page: String,
     /// The URL of the AWS endpoint.
@@ -53,8 +57,10 @@ impl fmt::Display for Ready {
         let account = if self.is_embedded { "an account in memory" } else { "AWS_ENDPOINT_URL" };
         writeln!(f)?;
         writeln!(f, "  {bold}page{bold:#}      {bold}{page}{bold:#}")?;
-        writeln!(f, "  {bold}orders{bold:#}    {page}/orders")?;
-        writeln!(f, "  {bold}flow{bold:#}      {page}/flow")?;
+        if self.takes_orders {
+            writeln!(f, "  {bold}orders{bold:#}    {page}/orders")?;
+            writeln!(f, "  {bold}flow{bold:#}      {page}/flow")?;
+        }
         if let Some(console) = &self.console {
             let what = format!("{dimmed}see it, steer it, break it{dimmed:#}");
             writeln!(f, "  {bold}console{bold:#}   {bold}{console}{bold:#}  {what}")?;
@@ -65,8 +71,10 @@ impl fmt::Display for Ready {
             writeln!(f, "  {bold}without{bold:#}   {}", self.without.join(", "))?;
         }
         writeln!(f)?;
-        writeln!(f, "  Send the order that the page suggests, or let this send some:")?;
-        writeln!(f, "    {command}orders --rate 5 --for 1m")?;
+        if self.takes_orders {
+            writeln!(f, "  Send the order that the page suggests, or let this send some:")?;
+            writeln!(f, "    {command}orders --rate 5 --for 1m")?;
+        }
         if self.watches {
             writeln!(f, "  Save a source file or a manifest, and it takes effect.")?;
         }

@@ -119,6 +119,8 @@ fn json_keeps_the_facts_and_names_the_service() {
 fn the_screen_says_what_runs_where_to_look_and_what_to_try() {
     let ready = json!({
         "message": READY,
+        "application": "pubsub",
+        "takes_orders": true,
         "page": "http://localhost:5000",
         "aws": "http://127.0.0.1:4566",
         "is_embedded": true,

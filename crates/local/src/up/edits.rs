@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use local::build::{self, Rebuilt, Sources};
+use local::build::{self, Rebuilt};
 use notify::{
     EventKind, RecommendedWatcher, RecursiveMode, Watcher as _,
     event::{AccessKind, AccessMode},
@@ -20,6 +20,7 @@ use tokio::{
     time::timeout,
 };
 
+use super::built::Built;
 use crate::terminal::Lines;
 
 /// An editor writes a file in several steps, and a person may save several files.
@@ -44,8 +45,7 @@ pub enum Edited {
 }
 
 impl Edits {
-    /// Watches the sources of these services, whose binaries are in `binaries`, and the files in
-    /// `files`.
+    /// Watches the sources of what is built into `binaries`, and the files in `files`.
     ///
     /// # Errors
     ///
@@ -53,19 +53,17 @@ impl Edits {
     pub async fn watch(
         binaries: &Path,
         files: &Path,
-        services: Vec<String>,
+        built: Built,
         lines: Lines,
         in_colour: bool,
     ) -> anyhow::Result<Self> {
-        let sources = build::sources().await?;
         let (changed, changes) = unbounded_channel();
-        let watcher = watcher(&sources, files, changed)?;
+        let watcher = watcher(&built, files, changed)?;
         let (sender, results) = unbounded_channel();
         let builder = Builder {
             binaries: binaries.to_owned(),
             files: files.to_owned(),
-            workspace: sources.workspace,
-            services,
+            built,
             lines,
             in_colour,
         };
@@ -86,11 +84,11 @@ impl Drop for Edits {
 }
 
 fn watcher(
-    sources: &Sources,
+    built: &Built,
     files: &Path,
     changed: UnboundedSender<PathBuf>,
 ) -> anyhow::Result<RecommendedWatcher> {
-    let workspace = sources.workspace.clone();
+    let workspace = built.workspace.clone();
     let report = move |event: notify::Result<notify::Event>| {
         let Ok(event) = event else { return };
         let is_written = match event.kind {
@@ -103,9 +101,9 @@ fn watcher(
         }
     };
     let mut watcher = notify::recommended_watcher(report).context("watching the sources")?;
-    let recursive = sources.folders.iter().map(PathBuf::as_path).chain([files]);
+    let recursive = built.folders.iter().map(PathBuf::as_path).chain([files]);
     let folders = recursive.map(|folder| (folder, RecursiveMode::Recursive));
-    for (folder, mode) in folders.chain([(&*sources.workspace, RecursiveMode::NonRecursive)]) {
+    for (folder, mode) in folders.chain([(&*built.workspace, RecursiveMode::NonRecursive)]) {
         watcher.watch(folder, mode).with_context(|| format!("watching {}", folder.display()))?;
     }
     Ok(watcher)
@@ -126,8 +124,7 @@ fn is_source(path: &Path, workspace: &Path) -> bool {
 struct Builder {
     binaries: PathBuf,
     files: PathBuf,
-    workspace: PathBuf,
-    services: Vec<String>,
+    built: Built,
     lines: Lines,
     in_colour: bool,
 }
@@ -157,11 +154,13 @@ impl Builder {
             return self.lines.say(format!("{name} changed: start this again to use it"));
         }
         self.lines.say(format!("{name} changed: building"));
-        match build::rebuild(&self.binaries, &self.services, self.in_colour).await {
-            Ok(Rebuilt::Services(services)) if services.is_empty() => {
-                self.lines.say("no service has changed");
-            }
-            Ok(Rebuilt::Services(services)) => drop(edited.send(Edited::Services(services))),
+        let (which, binaries) = (&self.built.which, self.built.binaries.values());
+        let binaries: Vec<_> = binaries.collect();
+        match build::rebuild(&self.binaries, which, &binaries, self.in_colour).await {
+            Ok(Rebuilt::Binaries(new)) => match self.built.services(&new) {
+                none if none.is_empty() => self.lines.say("no service has changed"),
+                services => drop(edited.send(Edited::Services(services))),
+            },
             Ok(Rebuilt::Failed(why)) => {
                 self.lines.warn(format!("it does not build; the services stay\n{why}"));
             }
@@ -170,13 +169,13 @@ impl Builder {
     }
 
     fn name(&self, file: &Path) -> String {
-        file.strip_prefix(&self.workspace).unwrap_or(file).display().to_string()
+        file.strip_prefix(&self.built.workspace).unwrap_or(file).display().to_string()
     }
 
     /// Whether the file belongs to this program, which cannot replace itself.
     fn is_for_a_restart(&self, path: &Path) -> bool {
         let parts = ["crates/local", "crates/account", "crates/console", "crates/deployment"];
-        parts.iter().any(|part| path.starts_with(self.workspace.join(part)))
+        parts.iter().any(|part| path.starts_with(self.built.workspace.join(part)))
     }
 }
 

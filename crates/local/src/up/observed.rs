@@ -100,7 +100,8 @@ impl Prepared {
             target: system.target.clone(),
             ledger: system.ledger(),
             weather: system.proxy().map(|proxy| format!("{}{WEATHER_PATH}", proxy.url)),
-            page: Some(system.url.clone()),
+            // It sends orders there.
+            page: Some(system.url.clone()).filter(|_| system.takes_orders()),
             processes: Some(processes),
             logs: Some(logs),
             spans: self.receiver.as_ref().map(|receiver| receiver.spans.clone()),

@@ -4,6 +4,7 @@
 use std::process::ExitStatus;
 
 use account::proxy::{Proxy, WEATHER_PATH, weather::Begun};
+use anyhow::Context as _;
 use console::processes::Wish;
 use local::{running::Running, system::System};
 use tokio::sync::watch;
@@ -51,6 +52,9 @@ pub async fn watch(
     lines.event(&serde_json::to_value(&shown.screen)?);
     shown.outside.iter().for_each(|text| lines.say(text));
     let running = Running {
+        application: system.account.application.clone(),
+        takes_orders: system.takes_orders(),
+        files: system.files().canonicalize().context("finding the files of the account")?,
         page: system.url.clone(),
         aws: system.target.endpoint_url.clone(),
         secrets: system.secrets().clone(),
