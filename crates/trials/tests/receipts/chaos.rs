@@ -49,7 +49,12 @@ async fn every_receipt_ends_in_one_verdict_whatever_crashes() -> Outcome {
     let uploads = env::var("UPLOADS").map_or(Ok(UPLOADS), |uploads| uploads.parse())?;
     let conditions =
         Conditions { faults: Some(Plan { seed: 1, percent: 8 }), ..Conditions::default() };
-    let differences = Differences { like_aws: Some(7), visibility: Some(3), conditions };
+    let differences = Differences {
+        like_aws: Some(7),
+        visibility: Some(3),
+        conditions,
+        ..Differences::default()
+    };
     let mut sample = Sample::start(differences).await?;
     let places = Arc::new(Semaphore::new(AT_ONCE));
     let mut sending = JoinSet::new();

@@ -1,4 +1,5 @@
 //! The sample with its own account, for one test.
+#![allow(dead_code, reason = "each suite uses a part of it")]
 
 use std::{
     collections::BTreeMap,
@@ -39,6 +40,8 @@ pub struct Differences {
     pub like_aws: Option<u64>,
     /// The visibility timeout of the scanner's queue in seconds, in place of the manifest's.
     pub visibility: Option<u32>,
+    /// Whether pictures are read by a real reader, in place of the script.
+    pub reads: bool,
     /// What goes wrong between the services and the account.
     pub conditions: Conditions,
 }
@@ -58,19 +61,21 @@ pub struct Sample {
 impl Sample {
     pub async fn start(differences: Differences) -> anyhow::Result<Self> {
         let textract = Textract::default();
-        let settings = Settings::loopback(0).scripted(textract.script());
-        let settings = endpoint::Settings { habits: differences.like_aws, ..settings };
+        let script = (!differences.reads).then(|| textract.script());
+        let settings =
+            Settings { habits: differences.like_aws, textract: script, ..Settings::loopback(0) };
         let account = endpoint::start(&settings).await?;
         let proxy = Proxy::start(&account.url, differences.conditions).await?;
         let changed = differences.visibility.map(with_visibility).transpose()?;
         let app = build::files_directory(Some(Path::new("examples/receipts")));
         let files = changed.as_ref().map_or(app.clone(), |changed| changed.path().to_owned());
+        let names = ["receipts-web", "receipts-scanner"].map(str::to_owned);
         let (log, lines) = Log::new();
         let variables = [("RECEIVE_WAIT_SECONDS", "1"), ("LOG_FORMAT", "text")];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let settings = system::Settings {
             files: files.join("copilot"),
-            binaries: "/tmp/rbin".into(),
+            binaries: build::binaries_of(&build::Which::Binaries(names.into())).await?,
             environment: ENVIRONMENT.to_owned(),
             endpoint: Some(account.target_through(&proxy.url)),
             aws_port: 0,

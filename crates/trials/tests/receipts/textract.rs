@@ -1,4 +1,5 @@
 //! Pictures that say what Textract makes of them, and a Textract that does so.
+#![allow(dead_code, reason = "each suite uses a part of it")]
 
 use std::{
     collections::BTreeMap,
