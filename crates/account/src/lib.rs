@@ -19,3 +19,5 @@ pub mod proxy;
 pub mod filter;
 
 pub mod resources;
+
+pub mod dead_letters;

@@ -36,6 +36,8 @@ pub mod sky;
 
 mod traffic;
 
+pub mod sample;
+
 pub mod http;
 
 pub mod times;

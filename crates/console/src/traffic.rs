@@ -8,26 +8,21 @@ use std::{
     time::Duration,
 };
 
-use fake::{Fake as _, faker::name::en::FirstName};
-use hyper::StatusCode;
-use rand::RngExt as _;
-use serde_json::{Value, json};
 use tokio::{
     sync::Semaphore,
     time::{MissedTickBehavior, interval},
 };
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::http::Http;
+use crate::{
+    http::Http,
+    sample::{self, MAX_OPEN},
+};
 
 /// The most orders a second.
 pub const MAX_RATE: u32 = 1_000;
 /// The most orders at once.
 pub const MAX_BURST: usize = 1_000;
-/// The most orders that wait for an answer at a time.
-const MAX_OPEN: usize = 100;
-/// Half of the totals are above promotion's limit, and half are below.
-const TOTAL_CENTS: std::ops::Range<u32> = 100..16_000;
 
 /// Orders that are sent at a rate, until it is changed.
 #[derive(Debug, Default)]
@@ -87,7 +82,7 @@ impl Traffic {
             let (counts, open) = (self.counts.clone(), open.clone());
             tokio::spawn(async move {
                 let _place = open.acquire().await;
-                counts.add(order(&http, &page, &random_total()).await);
+                counts.add(sample::send(&http, &page, &sample::total()).await);
             });
         }
     }
@@ -119,33 +114,8 @@ async fn send_at(rate: u32, http: Http, page: String, counts: Arc<Counts>) {
         let Ok(place) = open.clone().acquire_owned().await else { return };
         let (http, page, counts) = (http.clone(), page.clone(), counts.clone());
         tokio::spawn(async move {
-            counts.add(order(&http, &page, &random_total()).await);
+            counts.add(sample::send(&http, &page, &sample::total()).await);
             drop(place);
         });
     }
-}
-
-fn random_total() -> String {
-    let cents = rand::rng().random_range(TOTAL_CENTS);
-    format!("{}.{:02}", cents / 100, cents % 100)
-}
-
-/// Sends an order with this total, and returns it as the publisher does: as JSON.
-///
-/// # Errors
-///
-/// If it was not stored.
-pub async fn order(http: &Http, page: &str, total: &str) -> anyhow::Result<String> {
-    let customer: String = FirstName().fake();
-    let body = json!({ "customer": customer, "amount": total }).to_string();
-    let url = format!("{page}/orders");
-    let (status, text) = http.ask("POST", &url, "application/json", body).await?;
-    anyhow::ensure!(status == StatusCode::CREATED, "{status}: {}", detail(&text));
-    Ok(text)
-}
-
-/// What a problem says.
-fn detail(text: &str) -> String {
-    let problem: Value = serde_json::from_str(text).unwrap_or_default();
-    problem["detail"].as_str().unwrap_or(text).to_owned()
 }

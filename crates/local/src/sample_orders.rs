@@ -8,31 +8,24 @@ use std::{
 
 use anyhow::Context as _;
 use clap::builder::RangedU64ValueParser;
-use console::http::{Client, ask, client};
-use fake::{Fake as _, faker::name::en::FirstName};
-use http_body_util::Full;
-use hyper::{Request, StatusCode, header::CONTENT_TYPE};
+use console::{
+    http::Http,
+    sample::{self, MAX_OPEN},
+};
 use jiff::SignedDuration;
 use local::running::Running;
 use pubsub::{
     env::Misconfigured,
     shutdown::{self, Signals},
 };
-use rand::RngExt as _;
-use serde_json::json;
 use tokio::{
     task::JoinSet,
     time::{MissedTickBehavior, interval},
 };
 
 const DEFAULT_PAGE: &str = "http://127.0.0.1:5000";
-/// The most orders that wait for an answer at a time.
-const MAX_OPEN: usize = 100;
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often progress is printed: on a terminal, where it replaces the line before, and elsewhere.
 const PROGRESS: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(5)];
-/// Half of the totals are above promotion's limit, and half are below.
-const TOTAL_CENTS: std::ops::Range<u32> = 100..16_000;
 
 /// The options of `orders`.
 #[derive(clap::Args, Debug)]
@@ -70,8 +63,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         (None, Some(running)) => running.with_orders()?.page,
         (None, None) => DEFAULT_PAGE.to_owned(),
     };
-    let client = client();
-    is_running(&client, &url).await?;
+    let http = Http::default();
+    is_running(&http, &url).await?;
     let Signals { asked, .. } = shutdown::signals()?;
     let started = Instant::now();
     let end = Duration::try_from(args.duration).context("--for is negative")?;
@@ -87,7 +80,7 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
             () = asked.cancelled() => {}
             _ = due.tick(), if open.len() < MAX_OPEN => {
                 count.sent += 1;
-                open.spawn(send(client.clone(), url.clone()));
+                open.spawn(send(http.clone(), url.clone()));
             }
             Some(answer) = open.join_next() => count.add(answer?),
             _ = progress.tick() => count.show(started.elapsed(), is_terminal)?,
@@ -101,11 +94,9 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     Ok(if count.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn is_running(client: &Client, url: &str) -> Result<(), Misconfigured> {
-    if let Ok(ping) = Request::get(format!("{url}/ping")).body(Full::default())
-        && let Ok((status, _)) = ask(client, ping, ANSWER_TIMEOUT).await
-        && status.is_success()
-    {
+async fn is_running(http: &Http, url: &str) -> Result<(), Misconfigured> {
+    let ping = format!("{url}/ping");
+    if http.ask("GET", &ping, "*/*", String::new()).await.is_ok_and(|(it, _)| it.is_success()) {
         return Ok(());
     }
     Err(Misconfigured(format!(
@@ -114,18 +105,9 @@ async fn is_running(client: &Client, url: &str) -> Result<(), Misconfigured> {
 }
 
 /// Sends an order, and returns how long the answer took.
-async fn send(client: Client, url: String) -> anyhow::Result<Duration> {
-    let customer: String = FirstName().fake();
-    let cents = rand::rng().random_range(TOTAL_CENTS);
-    let amount = format!("{}.{:02}", cents / 100, cents % 100);
-    let body = json!({ "customer": customer, "amount": amount }).to_string();
-    let request = Request::post(format!("{url}/orders"))
-        .header(CONTENT_TYPE, "application/json")
-        .body(Full::from(body))?;
+async fn send(http: Http, url: String) -> anyhow::Result<Duration> {
     let started = Instant::now();
-    let (status, body) = ask(&client, request, ANSWER_TIMEOUT).await?;
-    let text = String::from_utf8_lossy(&body);
-    anyhow::ensure!(status == StatusCode::CREATED, "{status}: {text}");
+    sample::send(&http, &url, &sample::total()).await?;
     Ok(started.elapsed())
 }
 

@@ -10,7 +10,8 @@ use serde_json::{Value, json};
 
 use crate::{
     app::App,
-    traffic::{self, MAX_BURST, MAX_RATE},
+    sample,
+    traffic::{MAX_BURST, MAX_RATE},
 };
 
 /// The type of an event that no subscriber knows.
@@ -63,7 +64,7 @@ pub async fn poison(app: &App, service: &str) -> anyhow::Result<String> {
 }
 
 async fn placed(app: &App, total: &str) -> anyhow::Result<Value> {
-    let order = traffic::order(&app.http, page(app)?, total).await?;
+    let order = sample::send(&app.http, page(app)?, total).await?;
     serde_json::from_str(&order).context("reading the order")
 }
 

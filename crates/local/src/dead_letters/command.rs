@@ -6,7 +6,10 @@ use std::{
     process::ExitCode,
 };
 
-use account::provision::ENVIRONMENT;
+use account::{
+    dead_letters::{DeadLetters, Redriven},
+    provision::ENVIRONMENT,
+};
 use anyhow::Context as _;
 use aws_sdk_sqs::Client;
 use clap::Subcommand;
@@ -15,7 +18,7 @@ use deployment::{Deployment, description::ServiceQueue};
 use pubsub::env::Misconfigured;
 use serde_json::json;
 
-use super::{DeadLetters, Redriven, age};
+use super::{age, look};
 use crate::{inspect::account, running::files_directory};
 
 /// The options of `dead-letters`.
@@ -150,7 +153,7 @@ async fn list(
 }
 
 async fn show(letters: &DeadLetters, bodies: bool, json: bool) -> anyhow::Result<String> {
-    let mut found = letters.look().await?;
+    let mut found = look(letters).await?;
     if !bodies {
         found.iter_mut().for_each(|letter| letter.body = None);
     }

@@ -68,3 +68,31 @@ fn subject(message: &Message, attempt: u32) -> String {
         Err(why) => format!("unreadable: {why:#}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const ID: &str = "0190a6e2-5b7c-7cc0-98c4-dc0c0c07398f";
+
+    fn subject_of(body: impl Into<String>) -> String {
+        DeadLetter::read(&Message::builder().message_id("1").body(body).build()).subject
+    }
+
+    #[test]
+    fn a_letter_is_an_order_a_report_or_unreadable_and_is_not_quoted() {
+        let order = json!({ "id": ID, "customer": "Ada", "amount": "80" });
+        assert_eq!(subject_of(order.to_string()), format!("order {ID}"));
+        let report = json!({
+            "order_id": ID, "service": "promotion", "attempt": 1, "state": "done",
+            "steps": [{ "name": "started", "at": 1 }],
+        });
+        let about = format!("report of promotion about order {ID}");
+        assert_eq!(subject_of(report.to_string()), about);
+        let subject = subject_of("{ Ada's broken message");
+        assert!(subject.starts_with("unreadable: the message "), "{subject}");
+        assert!(!subject.contains("Ada"), "{subject}");
+    }
+}

@@ -9,6 +9,7 @@ use std::{
 };
 
 use account::{
+    dead_letters,
     embedded::EmbeddedAccount,
     endpoint,
     provision::{ENVIRONMENT, Service as Provisioned, Target},
@@ -18,7 +19,7 @@ use anyhow::{Context as _, ensure};
 use aws_config::SdkConfig;
 use deployment::{Deployment, copilot};
 use local::{
-    build, dead_letters, port,
+    build, port,
     process::{Line, Process},
     task::Task,
 };

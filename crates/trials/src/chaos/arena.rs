@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use account::{
+    dead_letters::DeadLetters,
     embedded::EmbeddedAccount,
     endpoint::{Endpoint, Settings},
     provision::{Account, ENVIRONMENT, Queue},
@@ -13,7 +14,7 @@ use anyhow::Context as _;
 use aws_config::SdkConfig;
 use aws_sdk_sqs::types::QueueAttributeName;
 use deployment::{Deployment, copilot};
-use local::{build, dead_letters::DeadLetters, log::Log, process::Line};
+use local::{build, log::Log, process::Line};
 use orders::{event::ORDERS_TOPIC, order::Amount};
 use serde_json::json;
 use tokio::sync::mpsc::UnboundedSender;

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use account::dead_letters::depth;
 use anyhow::ensure;
 use aws_sdk_dynamodb::types::Select;
-use local::dead_letters::depth;
 use tokio::time::sleep;
 
 use super::arena::Arena;

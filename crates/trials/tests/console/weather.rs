@@ -29,6 +29,7 @@ pub async fn a_throttled_table_delays_the_coupon_until_the_weather_is_fair(
     })
     .await?;
     ensure!(!laptop.see(&id).await?["stations"].to_string().contains("granted"));
+    browser.evaluate("scrollTo(0, 0)").await?;
     looks::keep_for_workshop(browser, "console-weather", 640).await?;
     browser.click("form[action='/act/fair'] button").await?;
     browser.see("#now[data-fair=true]").await?;

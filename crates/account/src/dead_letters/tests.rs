@@ -1,9 +1,11 @@
 //! Dead letters on the embedded endpoint: looking takes nothing away, moving loses nothing.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_sqs::{Client, types::MessageAttributeValue};
 
 use super::{DeadLetters, Redriven, depth};
-use account::{
+use crate::{
     endpoint::{self, Endpoint, Settings},
     provision::Target,
     proxy::{Conditions, Fault, Plan, Proxy},
@@ -12,7 +14,6 @@ use deployment::{
     cloudformation::stack::ResourceId,
     description::{NamedQueue, ServiceQueue},
 };
-use serde_json::json;
 
 /// A dead-letter queue, and the queue that its messages came from.
 struct TestQueues {
@@ -54,21 +55,14 @@ async fn client(url: &str) -> Client {
 #[tokio::test]
 async fn looking_shows_every_letter_once_and_takes_none_away() {
     let queues = TestQueues::start().await;
-    let id = "0190a6e2-5b7c-7cc0-98c4-dc0c0c07398f";
-    queues.add(&format!(r#"{{"id":"{id}","customer":"Ada","amount":"80"}}"#)).await;
-    for index in 0..24 {
-        queues.add(&format!("{{ Ada's broken message {index}")).await;
+    let bodies: BTreeSet<String> = (0..25).map(|index| format!("message {index}")).collect();
+    for body in &bodies {
+        queues.add(body).await;
     }
     for _ in 0..2 {
         let letters = queues.letters.look().await.unwrap();
         assert_eq!(letters.len(), 25);
-        let (read, unread): (Vec<_>, Vec<_>) =
-            letters.iter().map(|it| &it.subject).partition(|it| **it == format!("order {id}"));
-        assert_eq!((read.len(), unread.len()), (1, 24));
-        for subject in unread {
-            assert!(subject.starts_with("unreadable: the message "), "{subject}");
-            assert!(!subject.contains("Ada"), "{subject}");
-        }
+        assert_eq!(letters.into_iter().filter_map(|it| it.body).collect::<BTreeSet<_>>(), bodies);
         // All are visible again at once.
         assert_eq!(depth(&queues.sqs, &queues.letters.url).await.unwrap(), (25, 0));
     }
@@ -100,19 +94,6 @@ async fn a_redrive_waits_for_what_another_reader_looks_at() {
     let redriven = queues.letters.redrive().await.unwrap();
     assert_eq!(redriven, Redriven::Moved { moved: 1, left: 0 });
     assert_eq!(queues.counts().await, (1, 0));
-}
-
-#[tokio::test]
-async fn a_report_is_shown_as_one() {
-    let queues = TestQueues::start().await;
-    let id = "0190a6e2-5b7c-7cc0-98c4-dc0c0c07398f";
-    let report = json!({
-        "order_id": id, "service": "promotion", "attempt": 1, "state": "done",
-        "steps": [{ "name": "started", "at": 1 }],
-    });
-    queues.add(&report.to_string()).await;
-    let letters = queues.letters.look().await.unwrap();
-    assert_eq!(letters[0].subject, format!("report of promotion about order {id}"));
 }
 
 /// The first plan by which `operation` fails three times, as often as the SDK tries, and by which
