@@ -38,6 +38,8 @@ pub struct Process {
     pub name: String,
     child: Child,
     pid: Pid,
+    /// Whether it was sent SIGTERM.
+    stops: bool,
     readers: [JoinHandle<()>; 2],
 }
 
@@ -75,6 +77,7 @@ impl Process {
             name: name.to_owned(),
             child,
             pid: Pid::from_raw(pid.try_into().context("the process id is too large")?),
+            stops: false,
             readers,
         })
     }
@@ -84,9 +87,12 @@ impl Process {
         self.pid.as_raw()
     }
 
-    /// Sends SIGTERM, as ECS does first. It has no effect on a process that has exited.
+    /// Sends SIGTERM, as ECS does first. It has no effect on a process that has exited, or that
+    /// stops already: a service takes a second one for a person who insists.
     pub fn terminate(&mut self) {
-        self.signal(Signal::SIGTERM);
+        if !std::mem::replace(&mut self.stops, true) {
+            self.signal(Signal::SIGTERM);
+        }
         // One that is frozen would not notice.
         self.signal(Signal::SIGCONT);
     }

@@ -62,7 +62,7 @@ pub struct Settings {
     pub port: u16,
     /// The address of the page. Everything else listens on loopback.
     pub host: IpAddr,
-    /// The services that are not started here.
+    /// The services that are not started yet; [`System::start_service`] can do it later.
     pub without: Vec<String>,
     /// Variables that override those of every service.
     pub variables: BTreeMap<String, String>,

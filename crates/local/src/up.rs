@@ -5,6 +5,7 @@ use std::{
     net::{IpAddr, Ipv4Addr},
     path::PathBuf,
     process::{ExitCode, ExitStatus},
+    time::Duration,
 };
 
 use account::{
@@ -13,7 +14,8 @@ use account::{
 };
 use anyhow::Context as _;
 use console::logs::Logs;
-use deployment::{Deployment, Mistake};
+use deployment::{Deployment, Mistake, description::Kind};
+use jiff::SignedDuration;
 use local::{
     build, guard, port,
     running::files_directory,
@@ -36,6 +38,8 @@ mod observed;
 
 mod supervise;
 
+mod to_zero;
+
 mod outside;
 
 mod variables;
@@ -46,7 +50,8 @@ use crate::terminal::{Lines, READY, Ready, Style, Terminal};
 use built::Built;
 use edits::Edits;
 use observed::Observed;
-use watch::{Shown, watch};
+use to_zero::ToZero;
+use watch::{Shown, Watched, watch};
 
 /// The folder of an application with the files of AWS Copilot.
 const COPILOT: &str = "copilot";
@@ -80,6 +85,11 @@ pub struct Args {
     /// Do not build and replace a service when its sources change
     #[arg(long)]
     no_watch: bool,
+    /// Start a worker when something waits in its queue, and stop it after this time without a
+    /// message [default: 1m]
+    #[arg(long, value_name = "DURATION", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "1m")]
+    to_zero: Option<SignedDuration>,
     /// Show only warnings and errors of the services
     #[arg(long)]
     quiet: bool,
@@ -165,7 +175,15 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
         }
     };
     let ready = ready(&system, &args, edits.is_some(), observed.as_ref())?;
-    let watched = watch(&mut system, &ready, edits, observed.as_mut(), &lines);
+    let to_zero = match args.to_zero {
+        Some(idle) => {
+            let idle = Duration::try_from(idle).context("--to-zero is negative")?;
+            Some(ToZero::of(&system, &workers(&system, &args.without), idle).await)
+        }
+        None => None,
+    };
+    let watched = Watched { edits, observed: observed.as_mut(), to_zero };
+    let watched = watch(&mut system, &ready, watched, &lines);
     let outcome = asked.run_until_cancelled(watched).await;
     if asked.is_cancelled() && !system.is_embedded() {
         lines.say("stopping: workers let their long polls end");
@@ -202,6 +220,11 @@ async fn start(
         None => args.files.directory(),
     };
     let (environment, is_other) = (&args.files.environment, args.app.is_some());
+    let asleep = match args.to_zero {
+        Some(_) => deployment::read(&files, &args.files.environment)?.services,
+        None => Vec::new(),
+    };
+    let asleep = asleep.into_iter().filter(|it| it.kind == Kind::Worker).map(|it| it.name);
     let built = Built::of(&files, environment, &args.without, is_other).await?;
     let binaries = build::binaries_of(&built.which).await?;
     let mut variables = variables::of_every_service();
@@ -215,7 +238,7 @@ async fn start(
         like_aws: args.habits.like_aws,
         port: args.port,
         host: args.host,
-        without: args.without.clone(),
+        without: args.without.iter().cloned().chain(asleep).collect(),
         variables,
         secrets: Secrets::of_this_machine(),
         changing_weather: true,
@@ -245,6 +268,13 @@ fn default_aws_port() -> u16 {
     if port::free(DEFAULT_AWS_PORT, loopback).is_ok() { DEFAULT_AWS_PORT } else { 0 }
 }
 
+/// The workers that are not left out.
+fn workers(system: &System, without: &[String]) -> Vec<String> {
+    let services = system.account.services.iter().filter(|it| it.kind == Kind::Worker);
+    let names = services.map(|service| service.name.clone());
+    names.filter(|name| !without.contains(name)).collect()
+}
+
 fn ready(
     system: &System,
     args: &Args,
@@ -258,7 +288,10 @@ fn ready(
         Some(file) => Ok(format!("the variables of {name} are in {}", file.display())),
         None => outside::exports(system, name),
     });
-    let outside = outside.collect::<anyhow::Result<_>>()?;
+    let mut outside = outside.collect::<anyhow::Result<Vec<_>>>()?;
+    if args.to_zero.is_some() {
+        outside.push("the workers start when something waits in their queues".to_owned());
+    }
     let screen = Ready {
         message: READY.to_owned(),
         application: system.account.application.clone(),

@@ -24,18 +24,65 @@ struct Place {
     due: Option<Instant>,
     /// Whether it is not wanted any more once it has exited.
     leaves: bool,
+    /// Whether it is stopped, or stops, because it has nothing to do.
+    sleeps: bool,
+}
+
+/// Whether a service runs, for who starts and stops it by its queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// It runs.
+    Awake,
+    /// It has nothing to do.
+    Asleep,
+    /// It is neither, such as one that was stopped at the console.
+    Neither,
 }
 
 impl Default for Place {
     fn default() -> Self {
-        Self { state: State::Running, restarts: 0, due: None, leaves: false }
+        Self { state: State::Running, restarts: 0, due: None, leaves: false, sleeps: false }
     }
 }
 
 impl Tasks {
-    /// The tasks that run now.
-    pub fn of(system: &System) -> Self {
-        Self(system.running().into_keys().map(|name| (name, Place::default())).collect())
+    /// The tasks that run now, and those of services that sleep.
+    pub fn of(system: &System, asleep: impl IntoIterator<Item = String>) -> Self {
+        let running = system.running().into_keys().map(|name| (name, Place::default()));
+        let sleeping = Place { state: State::Stopped, sleeps: true, ..Place::default() };
+        let asleep = asleep.into_iter().map(|name| (name, sleeping));
+        Self(asleep.chain(running).collect())
+    }
+
+    /// Whether a service runs.
+    pub fn rest(&self, service: &str) -> Rest {
+        let tasks = self.0.iter().filter(|(name, _)| is_of(name, service));
+        let places: Vec<_> = tasks.map(|(_, place)| place).collect();
+        let is = |state| move |it: &&&Place| it.state == state;
+        if places.iter().any(|it| it.state == State::Running) {
+            Rest::Awake
+        } else if places.iter().filter(is(State::Stopped)).any(|it| it.sleeps) {
+            Rest::Asleep
+        } else {
+            Rest::Neither
+        }
+    }
+
+    /// Starts a service that sleeps.
+    pub fn wake(&mut self, system: &mut System, service: &str) -> anyhow::Result<()> {
+        self.start(system, service)
+    }
+
+    /// Stops all tasks of a service until it is woken.
+    pub fn sleep(&mut self, system: &mut System, service: &str) -> anyhow::Result<()> {
+        let running = self.0.iter().filter(|(_, place)| place.state == State::Running);
+        let names: Vec<_> =
+            running.map(|(name, _)| name.clone()).filter(|name| is_of(name, service)).collect();
+        for name in names {
+            self.stop(system, &name)?;
+            self.0.entry(name).or_default().sleeps = true;
+        }
+        Ok(())
     }
 
     /// The tasks of these services that run, or would if they had not just exited.
@@ -55,10 +102,11 @@ impl Tasks {
             return "restarting it";
         }
         place.state = State::Stopped;
+        let why = if place.sleeps { "it sleeps" } else { "it was stopped at the console" };
         if place.leaves {
             self.0.remove(name);
         }
-        "it was stopped at the console"
+        why
     }
 
     /// Takes note that these tasks were started.
@@ -177,4 +225,11 @@ impl Tasks {
         }
         Ok(format!("{service} is scaled to {count}."))
     }
+}
+
+/// Whether a task is of a service: it has its name, perhaps with a number.
+fn is_of(task: &str, service: &str) -> bool {
+    let rest = task.strip_prefix(service);
+    let number = |rest: &str| rest.strip_prefix('-').is_some_and(|it| it.parse::<u32>().is_ok());
+    rest.is_some_and(|rest| rest.is_empty() || number(rest))
 }

@@ -14,6 +14,7 @@ use super::{
     forecast::Forecast,
     observed::Observed,
     supervise::Tasks,
+    to_zero::{ToZero, Wanted},
 };
 use crate::terminal::{Lines, Ready};
 
@@ -23,6 +24,16 @@ pub struct Shown {
     pub screen: Ready,
     /// About the services that were left out.
     pub outside: Vec<String>,
+}
+
+/// What changes the services while they run.
+pub struct Watched<'a> {
+    /// A person edits.
+    pub edits: Option<Edits>,
+    /// A person steers at the console.
+    pub observed: Option<&'a mut Observed>,
+    /// Queues fill and run empty.
+    pub to_zero: Option<ToZero>,
 }
 
 /// Waits until the page answers, shows the screen, and then restarts services that exit, as ECS
@@ -36,8 +47,7 @@ pub struct Shown {
 pub async fn watch(
     system: &mut System,
     shown: &Shown,
-    mut edits: Option<Edits>,
-    mut observed: Option<&mut Observed>,
+    Watched { mut edits, mut observed, mut to_zero }: Watched<'_>,
     lines: &Lines,
 ) -> anyhow::Result<ExitStatus> {
     let healthy = system.healthy();
@@ -64,7 +74,8 @@ pub async fn watch(
     let mut forecast = Forecast::default();
     // Without it, other commands need the ports as options.
     let _announcement = running.announce().inspect_err(|error| lines.warn(format!("{error:#}")));
-    let mut tasks = Tasks::of(system);
+    let asleep = to_zero.as_ref().map(ToZero::workers).unwrap_or_default();
+    let mut tasks = Tasks::of(system, asleep);
     loop {
         if let Some(observed) = &observed {
             observed.supervisor.tasks.send_replace(tasks.shown(system));
@@ -89,6 +100,13 @@ pub async fn watch(
                 // Who asked may have gone.
                 let _ = answer.send(tasks.fulfil(system, &action));
             }
+            (wanted, said) = wanted(&mut to_zero, &tasks) => {
+                lines.say(said);
+                match wanted {
+                    Wanted::Start(name, _) => tasks.wake(system, &name)?,
+                    Wanted::Stop(name) => tasks.sleep(system, &name)?,
+                }
+            }
             () = changed(&mut weather) => {
                 let faults = |proxy: &Proxy| proxy.counts().faults.values().sum();
                 let met: u64 = system.proxy().map(faults).unwrap_or_default();
@@ -111,6 +129,13 @@ async fn wished(observed: Option<&mut Observed>) -> Wish {
         return wish;
     }
     std::future::pending().await
+}
+
+async fn wanted(to_zero: &mut Option<ToZero>, tasks: &Tasks) -> (Wanted, String) {
+    let Some(to_zero) = to_zero else { return std::future::pending().await };
+    let wanted = to_zero.next(tasks).await;
+    let said = to_zero.said(&wanted);
+    (wanted, said)
 }
 
 async fn changed(weather: &mut Option<watch::Receiver<Vec<Begun>>>) {
