@@ -52,6 +52,6 @@ impl Announce for Announcements {
     }
 
     fn noted(&self, placed: PlacedOrder) {
-        self.live.changed(&placed.order.id.clone(), placed);
+        self.live.changed(placed);
     }
 }

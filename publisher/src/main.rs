@@ -43,6 +43,7 @@ mod live;
 mod test_account;
 
 use announcements::Announcements;
+use live::Live;
 use orders_table::{OrdersTable, SHARDS};
 use projection::Projection;
 use routes::{App, MAX_ORDERS, MAX_REQUESTS};
@@ -113,7 +114,11 @@ async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Resul
     let table = settings.orders_table_name.clone();
     let keep = Keep::days(settings.keep_orders_days);
     let orders = OrdersTable::new(&quick, table, settings.done_when.clone().into(), keep);
-    let live = live::live(orders.clone(), shutdown.clone());
+    let topic_arn = settings.topics.arn(ORDERS_TOPIC)?.to_owned();
+    let flow = Flow::new(&aws, topic_arn, settings.queue_names, settings.events_table_name.clone());
+    let webhooks_arn = settings.topics.arn(WEBHOOKS_TOPIC)?.to_owned();
+    let flow = flow.with_payments(webhooks_arn, &settings.status_queue_url);
+    let live = Live::new(orders.clone(), flow, shutdown.clone());
     let outbox = outbox::Settings {
         table: settings.orders_table_name,
         shards: SHARDS,
@@ -123,7 +128,6 @@ async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Resul
     let announcements = Announcements { orders: orders.clone(), topic, live: live.clone() };
     let outbox = Outbox::new(&aws, outbox, announcements);
     let (fresh, waiting) = mpsc::channel(outbox::MAX_WAITING);
-    let topic_arn = settings.topics.arn(ORDERS_TOPIC)?.to_owned();
     let app = App {
         orders: orders.clone(),
         fresh,
@@ -131,11 +135,6 @@ async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Resul
         placing: Gate::new("orders", MAX_ORDERS),
         asking: Gate::new("requests", MAX_REQUESTS),
         live: live.clone(),
-        flow: Flow::new(&aws, topic_arn, settings.queue_names, settings.events_table_name.clone())
-            .with_payments(
-                settings.topics.arn(WEBHOOKS_TOPIC)?.to_owned(),
-                &settings.status_queue_url,
-            ),
         events: settings.events_table_name.map(|table| Archive::new(&aws, table)),
         offer: settings.offer,
         traces: settings.traces_url,

@@ -48,7 +48,7 @@ impl Projection {
         if !placed.in_outbox {
             self.outbox.reported(&id.to_string(), placed.sent_at);
         }
-        self.live.changed(&id, placed);
+        self.live.changed(placed);
         Ok(())
     }
 
@@ -66,7 +66,7 @@ impl Projection {
         let id = event.data.order_id;
         if let Some(placed) = self.orders.pay(&event).await? {
             tracing::debug!(order.id = %id, order.version = placed.version, "payment projected");
-            self.live.changed(&id, placed);
+            self.live.changed(placed);
         } else if self.orders.get(id).await?.is_none() {
             return Err(Failure::Retry(anyhow!("a payment for {id}, which is no order here")));
         }

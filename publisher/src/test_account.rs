@@ -27,7 +27,7 @@ use webhooks::Webhooks;
 
 use crate::{
     announcements::Announcements,
-    live::live,
+    live::Live,
     orders_table::{OrdersTable, PlacedOrder, SHARDS},
     projection::Projection,
     routes::{App, MAX_ORDERS, MAX_REQUESTS},
@@ -77,18 +77,16 @@ impl TestAccount {
     pub fn app(&self, aws: &SdkConfig) -> (App, mpsc::Receiver<PlacedOrder>) {
         let (fresh, waiting) = mpsc::channel(10);
         let orders = self.orders(aws);
+        let flow = Flow::new(aws, self.topic_arn(ORDERS_TOPIC), self.queue_names(), None);
+        let status = self.publisher_variable("STATUS_QUEUE_URL");
+        let flow = flow.with_payments(self.topic_arn(WEBHOOKS_TOPIC), &status);
         let app = App {
-            live: live(orders.clone(), CancellationToken::new()),
+            live: Live::new(orders.clone(), flow, CancellationToken::new()),
             orders,
             fresh,
             ping: Topic::new(aws, self.topic_arn(PING_TOPIC)),
             placing: Gate::new("orders", MAX_ORDERS),
             asking: Gate::new("requests", MAX_REQUESTS),
-            flow: Flow::new(aws, self.topic_arn(ORDERS_TOPIC), self.queue_names(), None)
-                .with_payments(
-                    self.topic_arn(WEBHOOKS_TOPIC),
-                    &self.publisher_variable("STATUS_QUEUE_URL"),
-                ),
             events: Some(Archive::new(aws, self.publisher_variable("EVENTS_TABLE_NAME"))),
             offer: "".into(),
             traces: Some("http://traces.example/{trace}".into()),

@@ -1,5 +1,8 @@
 //! Something that many ask for and that changes all the time: one attempt finds it out for all who
-//! ask meanwhile and shortly after, and if it fails, it fails for all of them.
+//! ask meanwhile and for a while after, and if it fails, it fails for all of them.
+//!
+//! An attempt costs requests to AWS. The more it needs, the longer its outcome is good, so what an
+//! open page costs does not depend on what there is to see.
 
 use std::{
     future::Future,
@@ -10,33 +13,43 @@ use std::{
 use anyhow::{Context as _, anyhow};
 use tokio::{sync::watch, time::Instant};
 
-/// How long an outcome is good, be it a success or a failure. Pages ask a second after the last
-/// answer, so that one page gets a new one each time, and many cost no more.
+/// How long a viewer waits for AWS. Without the subscriptions, the picture shows the orders alone.
+pub const PATIENCE: Duration = Duration::from_secs(3);
+/// How long an outcome is good at least, be it a success or a failure: as long as a page waits
+/// before it asks again.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// A value that is found out again when somebody asks. A clone is cheap, and shares the value.
 pub struct Fresh<T> {
     latest: Arc<Mutex<Option<Attempt<T>>>>,
+    /// How many requests a second it may cost.
+    rate: f64,
+}
+
+/// What an attempt found, and how many requests that took.
+pub struct Found<T> {
+    pub value: T,
+    pub requests: usize,
 }
 
 type Outcome<T> = Result<Arc<T>, Arc<anyhow::Error>>;
 
-/// An attempt: when it ended, and how. It goes on when nobody waits for it any more.
+/// An attempt: until when it is good, and how it ended. It goes on when nobody waits for it any
+/// more.
 type Attempt<T> = watch::Receiver<Option<(Instant, Outcome<T>)>>;
 
 impl<T> Clone for Fresh<T> {
     fn clone(&self) -> Self {
-        Self { latest: Arc::clone(&self.latest) }
-    }
-}
-
-impl<T> Default for Fresh<T> {
-    fn default() -> Self {
-        Self { latest: Arc::default() }
+        Self { latest: Arc::clone(&self.latest), rate: self.rate }
     }
 }
 
 impl<T: Send + Sync + 'static> Fresh<T> {
+    /// Something that may cost `rate` requests a second while somebody asks all the time.
+    pub fn at(rate: f64) -> Self {
+        Self { latest: Arc::default(), rate }
+    }
+
     /// The value of this moment, which `find` finds out unless another caller just did.
     ///
     /// # Errors
@@ -44,7 +57,7 @@ impl<T: Send + Sync + 'static> Fresh<T> {
     /// If `find` fails, or has just failed for another caller.
     pub async fn get<F>(&self, find: impl FnOnce() -> F) -> anyhow::Result<Arc<T>>
     where
-        F: Future<Output = anyhow::Result<T>> + Send + 'static,
+        F: Future<Output = anyhow::Result<Found<T>>> + Send + 'static,
     {
         let mut attempt = self.attempt(find);
         let ended = attempt.wait_for(Option::is_some).await.context("an attempt was aborted")?;
@@ -54,17 +67,20 @@ impl<T: Send + Sync + 'static> Fresh<T> {
 
     fn attempt<F>(&self, find: impl FnOnce() -> F) -> Attempt<T>
     where
-        F: Future<Output = anyhow::Result<T>> + Send + 'static,
+        F: Future<Output = anyhow::Result<Found<T>>> + Send + 'static,
     {
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
         match &*latest {
             Some(attempt) if is_good(attempt) => attempt.clone(),
             _ => {
                 let (ended, attempt) = watch::channel(None);
-                let find = find();
+                let (find, rate) = (find(), self.rate);
                 tokio::spawn(async move {
-                    let outcome = find.await.map(Arc::new).map_err(Arc::new);
-                    ended.send_replace(Some((Instant::now(), outcome)));
+                    let found = find.await;
+                    let requests = found.as_ref().map_or(0, |found| found.requests);
+                    let good_for = Duration::from_secs_f64(requests as f64 / rate).max(FRESH);
+                    let outcome = found.map(|found| Arc::new(found.value)).map_err(Arc::new);
+                    ended.send_replace(Some((Instant::now() + good_for, outcome)));
                 });
                 latest.insert(attempt).clone()
             }
@@ -72,10 +88,10 @@ impl<T: Send + Sync + 'static> Fresh<T> {
     }
 }
 
-/// Whether an attempt is under way, or ended just now.
+/// Whether an attempt is under way, or what it found is still good.
 fn is_good<T>(attempt: &Attempt<T>) -> bool {
     match &*attempt.borrow() {
-        Some((at, _)) => at.elapsed() < FRESH,
+        Some((until, _)) => Instant::now() < *until,
         // Without a sender, it panicked.
         None => attempt.has_changed().is_ok(),
     }
@@ -94,11 +110,21 @@ mod tests {
 
     const CALL: Duration = Duration::from_secs(9);
 
+    fn found<T>(value: T, requests: usize) -> Found<T> {
+        Found { value, requests }
+    }
+
     /// Counts the attempts, each of which takes nine seconds.
-    #[derive(Clone, Default)]
+    #[derive(Clone)]
     struct Slow {
         fresh: Fresh<usize>,
         attempts: Arc<AtomicUsize>,
+    }
+
+    impl Default for Slow {
+        fn default() -> Self {
+            Self { fresh: Fresh::at(1.0), attempts: Arc::default() }
+        }
     }
 
     impl Slow {
@@ -107,7 +133,7 @@ mod tests {
             let find = || async move {
                 let attempt = attempts.fetch_add(1, Ordering::SeqCst);
                 sleep(CALL).await;
-                succeeds.then_some(attempt).context("no answer")
+                succeeds.then_some(found(attempt, 1)).context("no answer")
             };
             self.fresh.get(find).await
         }
@@ -139,32 +165,21 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn five_pages_cost_what_one_costs() {
-        let cost = async |pages: usize| {
-            let fresh: Fresh<()> = Fresh::default();
+    async fn what_takes_more_requests_is_found_out_less_often() {
+        for (requests, expected) in [(0, 60), (1, 30), (5, 6), (40, 1)] {
+            let fresh: Fresh<()> = Fresh::at(0.5);
             let attempts = Arc::new(AtomicUsize::new(0));
-            let mut open = JoinSet::new();
-            for page in 0..pages {
-                let (fresh, attempts) = (fresh.clone(), Arc::clone(&attempts));
-                open.spawn(async move {
-                    sleep(Duration::from_millis(137) * page as u32).await;
-                    loop {
-                        let find = || async { anyhow::Ok(()) };
-                        let counted = || {
-                            attempts.fetch_add(1, Ordering::SeqCst);
-                            find()
-                        };
-                        fresh.get(counted).await.unwrap();
-                        sleep(Duration::from_secs(1)).await;
-                    }
-                });
+            for _ in 0..60 {
+                let attempts = Arc::clone(&attempts);
+                let find = || async move {
+                    attempts.fetch_add(1, Ordering::SeqCst);
+                    anyhow::Ok(found((), requests))
+                };
+                fresh.get(find).await.unwrap();
+                sleep(Duration::from_secs(1)).await;
             }
-            sleep(Duration::from_secs(60)).await;
-            attempts.load(Ordering::SeqCst)
-        };
-        let (one, five) = (cost(1).await, cost(5).await);
-        assert!((59..=61).contains(&one), "{one}");
-        assert!(five <= one, "five pages cost {five}, one {one}");
+            assert_eq!(attempts.load(Ordering::SeqCst), expected, "{requests} requests");
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -181,9 +196,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn after_a_panic_the_next_one_tries_again() {
-        let fresh = Fresh::default();
+        let fresh = Fresh::at(1.0);
         let panicking = fresh.get(|| async { panic!("as a test") }).await;
         assert!(panicking.is_err());
-        assert_eq!(*fresh.get(|| async { Ok(1) }).await.unwrap(), 1);
+        assert_eq!(*fresh.get(|| async { Ok(found(1, 1)) }).await.unwrap(), 1);
     }
 }

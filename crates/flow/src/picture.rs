@@ -7,7 +7,7 @@ use orders::timeline::{PAYMENT, Phase, Station};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::topology::{Depth, Lane};
+use crate::{queues::Depth, recent::Moving, topology::Subscriber};
 
 /// The places in the picture, from left to right, in its own units.
 const LANE_HEIGHT: usize = 170;
@@ -23,17 +23,13 @@ const DOT: usize = 16;
 /// How many characters of a filter fit into a line.
 const FILTER_CHARS: usize = 35;
 
-/// An order of the last minute.
-#[derive(Clone, Debug)]
-pub struct Moving {
-    /// Its id.
-    pub id: String,
-    /// Its total.
-    pub amount: String,
-    /// Whether it was announced.
-    pub announced: bool,
-    /// Its stations.
-    pub stations: Vec<Station>,
+/// A subscription, with what is in its queue.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Lane {
+    #[serde(flatten)]
+    pub subscriber: Subscriber,
+    /// The depth of its queue; `None` if that cannot be read.
+    pub depth: Option<Depth>,
 }
 
 /// The picture: an SVG element as text, and its content as JSON.
@@ -110,15 +106,18 @@ impl Drawn {
             ),
             None => ("queue".to_owned(), String::new()),
         };
-        Self { lines: lines(&lane.filter), lane, is_outside, y, queue, letters }
+        Self { lines: lines(&lane.subscriber.filter), lane, is_outside, y, queue, letters }
     }
 
     /// Who handles the messages, and where they are then: payments are on the order.
     fn ends(&self) -> [&str; 2] {
-        if self.is_outside && self.lane.service == PAYMENT {
+        if self.is_outside && self.lane.subscriber.service == PAYMENT {
             ["publisher", "on the order"]
         } else {
-            [&self.lane.service, if self.lane.keeps { "kept" } else { "done" }]
+            [
+                &self.lane.subscriber.service,
+                if self.lane.subscriber.keeps { "kept" } else { "done" },
+            ]
         }
     }
 }
@@ -149,7 +148,11 @@ fn reporting(moving: &[Moving]) -> Vec<Lane> {
     let attempted = |station: &&Station| !station.attempts.is_empty() && station.name != PAYMENT;
     let stations = moving.iter().flat_map(|order| order.stations.iter().filter(attempted));
     let services: BTreeSet<_> = stations.map(|station| station.name.clone()).collect();
-    services.into_iter().map(|service| Lane { service, ..Lane::default() }).collect()
+    services.into_iter().map(lane_of).collect()
+}
+
+fn lane_of(service: String) -> Lane {
+    Lane { subscriber: Subscriber { service, ..Subscriber::default() }, depth: None }
 }
 
 /// A dot for each order and each of its services.
@@ -158,7 +161,8 @@ fn dots(moving: &[Moving], lanes: &[Drawn]) -> Vec<Dot> {
     let mut dots = Vec::new();
     for order in moving {
         for station in &order.stations {
-            let Some(lane) = lanes.iter().find(|it| it.lane.service == station.name) else {
+            let Some(lane) = lanes.iter().find(|it| it.lane.subscriber.service == station.name)
+            else {
                 continue;
             };
             // What became of a payment is known, and on its order.
@@ -193,6 +197,8 @@ fn place(station: &Station, announced: bool) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
     use super::*;
 
     #[test]
@@ -225,8 +231,15 @@ mod tests {
             attachments: Vec::new(),
         };
         let stations = vec![station("fulfilment", Phase::Working), station(PAYMENT, Phase::Failed)];
-        let order = Moving { id: "1".into(), amount: "80".into(), announced: true, stations };
-        let lane = |service: &str| Lane { service: service.to_owned(), ..Lane::default() };
+        let order = Moving {
+            id: "1".into(),
+            placed_at: Timestamp::now(),
+            version: 1,
+            amount: "80".into(),
+            announced: true,
+            stations,
+        };
+        let lane = |service: &str| lane_of(service.to_owned());
         let picture = Picture::draw(
             std::slice::from_ref(&order),
             Ok(vec![lane("fulfilment")]),
@@ -237,7 +250,8 @@ mod tests {
         assert_eq!(picture.height(), 2 * LANE_HEIGHT + REPORTS_HEIGHT);
         // Without the subscriptions, a payment is no service that reports.
         let alone = Picture::draw(&[order], Err(anyhow::anyhow!("denied")), Vec::new());
-        let services: Vec<_> = alone.lanes.iter().map(|it| it.lane.service.as_str()).collect();
+        let services: Vec<_> =
+            alone.lanes.iter().map(|it| it.lane.subscriber.service.as_str()).collect();
         assert_eq!((services, alone.dots.len()), (vec!["fulfilment"], 1));
     }
 }

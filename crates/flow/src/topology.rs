@@ -1,28 +1,29 @@
-//! The subscriptions of the topic, their filter policies, and the depths of their queues.
+//! The subscriptions of a topic, with their filter policies.
 
 use std::str::FromStr;
 
 use anyhow::Context as _;
 use aws_config::SdkConfig;
 use aws_sdk_sns::{Client as Sns, error::SdkError, types::Subscription};
-use aws_sdk_sqs::{Client as Sqs, types::QueueAttributeName as Name};
 use futures_util::future::join_all;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use tokio::time::timeout;
 
-#[cfg(test)]
-mod tests;
+use crate::fresh::{Found, Fresh, PATIENCE};
 
 /// The filter of a subscription without one.
 pub const EVERY: &str = "every order";
+/// How many requests a second a topic may take: one lists its subscriptions, and one reads each.
+const RATE: f64 = 0.25;
 
-/// The topic of orders and what hangs on it.
+/// A topic and what hangs on it.
 #[derive(Clone)]
 pub struct Topology {
     sns: Sns,
-    sqs: Sqs,
     topic_arn: String,
     names: QueueNames,
     events_table: Option<String>,
+    subscribers: Fresh<Vec<Subscriber>>,
 }
 
 /// How queues are named after services: a pattern such as `shop-{service}-queue`. A deployer may
@@ -73,25 +74,18 @@ impl FromStr for QueueNames {
     }
 }
 
-/// A subscription, with its queue.
+/// A subscription of a queue.
 #[derive(Clone, Debug, Default, Serialize)]
-pub struct Lane {
+pub struct Subscriber {
     /// The service behind the queue.
     pub service: String,
     /// The filter policy, as JSON; `every order` without one, empty if it is unknown.
     pub filter: String,
-    /// The depth of its queue and of its dead-letter queue.
-    pub depth: Option<Depth>,
+    /// The name of the queue.
+    #[serde(skip)]
+    pub queue: String,
     /// Whether the service keeps events, and reports nothing.
     pub keeps: bool,
-}
-
-/// How many messages a queue holds, approximately.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Depth {
-    pub waiting: u64,
-    pub in_flight: u64,
-    pub dead: u64,
 }
 
 impl Topology {
@@ -102,41 +96,49 @@ impl Topology {
         names: QueueNames,
         events_table: Option<String>,
     ) -> Self {
-        Self { sns: Sns::new(aws), sqs: Sqs::new(aws), topic_arn, names, events_table }
+        let (sns, subscribers) = (Sns::new(aws), Fresh::at(RATE));
+        Self { sns, topic_arn, names, events_table, subscribers }
     }
 
     /// The topology around another topic.
     pub fn of(&self, topic_arn: String) -> Self {
-        Self { topic_arn, ..self.clone() }
+        Self { topic_arn, subscribers: Fresh::at(RATE), ..self.clone() }
     }
 
-    /// The topic's subscriptions of queues, by service.
+    /// The topic's subscriptions of queues, by service, as they were some seconds ago.
     ///
     /// # Errors
     ///
-    /// If the subscriptions cannot be listed. One that cannot be read has no filter, and a queue
-    /// that cannot be read has no depth.
-    pub async fn lanes(&self) -> anyhow::Result<Vec<Lane>> {
+    /// If the subscriptions cannot be listed. One that cannot be read has no filter.
+    pub async fn subscribers(&self) -> anyhow::Result<Vec<Subscriber>> {
+        let topology = self.clone();
+        let find = || async move {
+            let read = timeout(PATIENCE, topology.read()).await;
+            read.context("reading the subscriptions takes too long")?
+        };
+        self.subscribers.get(find).await.map(|read| read.to_vec())
+    }
+
+    async fn read(&self) -> anyhow::Result<Found<Vec<Subscriber>>> {
         let list = self.sns.list_subscriptions_by_topic().topic_arn(&self.topic_arn).send().await;
         let list = list.map_err(SdkError::into_service_error).context("listing subscriptions")?;
         // The picture is public, so nothing is shown of subscriptions by e-mail, HTTP and others.
         let queues = list.subscriptions().iter().filter(|it| it.protocol() == Some("sqs"));
-        let mut lanes = join_all(queues.map(|it| self.lane(it))).await;
-        lanes.sort_by(|one, other| one.service.cmp(&other.service));
-        Ok(lanes)
+        let mut subscribers = join_all(queues.map(|it| self.subscriber(it))).await;
+        subscribers.sort_by(|one, other| one.service.cmp(&other.service));
+        Ok(Found { requests: 1 + subscribers.len(), value: subscribers })
     }
 
-    async fn lane(&self, subscription: &Subscription) -> Lane {
+    async fn subscriber(&self, subscription: &Subscription) -> Subscriber {
         let queue = subscription.endpoint().and_then(|arn| arn.rsplit(':').next());
-        let queue = queue.unwrap_or_default();
-        let (filter, depth) = tokio::join!(self.filter(subscription), self.depth(queue));
-        let filter = filter.unwrap_or_else(|error| {
+        let queue = queue.unwrap_or_default().to_owned();
+        let filter = self.filter(subscription).await.unwrap_or_else(|error| {
             tracing::debug!(queue, error = format!("{error:#}"), "cannot read a subscription");
             String::new()
         });
-        let service = self.names.service(queue);
+        let service = self.names.service(&queue);
         let keeps = self.events_table.as_ref().is_some_and(|it| self.names.is_of(it, &service));
-        Lane { service, filter, depth: depth.ok(), keeps }
+        Subscriber { service, filter, queue, keeps }
     }
 
     async fn filter(&self, subscription: &Subscription) -> anyhow::Result<String> {
@@ -147,37 +149,34 @@ impl Topology {
         let policy = attributes.get("FilterPolicy").filter(|policy| *policy != "{}");
         Ok(policy.map_or(EVERY, String::as_str).to_owned())
     }
-
-    async fn depth(&self, queue: &str) -> anyhow::Result<Depth> {
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Redrive {
-            dead_letter_target_arn: String,
-        }
-        let [waiting, in_flight, redrive] = self.attributes(queue).await?;
-        let redrive = redrive.and_then(|json| serde_json::from_str::<Redrive>(&json).ok());
-        let mut dead = 0;
-        if let Some(Redrive { dead_letter_target_arn: arn }) = redrive {
-            let [letters, ..] = self.attributes(arn.rsplit(':').next().unwrap_or_default()).await?;
-            dead = count(letters);
-        }
-        Ok(Depth { waiting: count(waiting), in_flight: count(in_flight), dead })
-    }
-
-    async fn attributes(&self, queue: &str) -> anyhow::Result<[Option<String>; 3]> {
-        let url = self.sqs.get_queue_url().queue_name(queue).send().await?;
-        let names = [
-            Name::ApproximateNumberOfMessages,
-            Name::ApproximateNumberOfMessagesNotVisible,
-            Name::RedrivePolicy,
-        ];
-        let get = self.sqs.get_queue_attributes().set_queue_url(url.queue_url);
-        let got = get.set_attribute_names(Some(names.to_vec())).send().await?;
-        let mut attributes = got.attributes.unwrap_or_default();
-        Ok(names.map(|name| attributes.remove(&name)))
-    }
 }
 
-fn count(attribute: Option<String>) -> u64 {
-    attribute.and_then(|count| count.parse().ok()).unwrap_or_default()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_queue_is_named_after_its_service_or_shown_by_its_own_name() {
+        let names: QueueNames = "pubsub-test-{service}-EventsQueue".parse().unwrap();
+        for (queue, service) in [
+            ("pubsub-test-promotion-EventsQueue", "promotion"),
+            ("pubsub-test-data-lake-EventsQueue-1X2Y3Z", "data-lake"),
+            ("audit", "audit"),
+            ("pubsub-prod-promotion-EventsQueue", "pubsub-prod-promotion-EventsQueue"),
+        ] {
+            assert_eq!(names.service(queue), service);
+        }
+        assert_eq!(QueueNames::default().service("invoice"), "invoice");
+        assert!("no place".parse::<QueueNames>().is_err());
+    }
+
+    #[test]
+    fn the_service_that_keeps_events_is_known_by_the_name_of_its_table() {
+        let names: QueueNames = "shop-test-{service}-EventsQueue".parse().unwrap();
+        let table = "shop-test-history-eventsTable";
+        assert!(names.is_of(table, "history"));
+        for other in ["promotion", "histor", "history-events", ""] {
+            assert!(!names.is_of(table, other), "{other}");
+        }
+    }
 }

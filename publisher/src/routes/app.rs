@@ -4,14 +4,13 @@ use std::sync::Arc;
 
 use archive::Archive;
 use axum::http::StatusCode;
-use flow::Flow;
 use orders::{measure, order::Order};
 use pubsub::topic::Topic;
 use tokio::sync::mpsc;
 use web::{Problem, gate::Gate};
 
 use crate::{
-    live::Live,
+    live::{Live, moving},
     orders_table::{OrdersTable, PlacedOrder, Stored},
 };
 
@@ -33,8 +32,6 @@ pub struct App {
     pub ping: Topic,
     /// The orders that have viewers.
     pub live: Live,
-    /// The picture of how orders flow.
-    pub flow: Flow,
     /// The events of the past, if they may be shown.
     pub events: Option<Archive>,
     /// A line of text below the form's total.
@@ -60,6 +57,7 @@ impl App {
             Stored::New(placed) => {
                 measure::accepted();
                 tracing::info!(order.id = %order.id, amount = %order.amount, "order stored");
+                self.live.flow.changed(|| moving(&placed));
                 // If the channel is full, the sweep finds the order in the index.
                 let _ = self.fresh.try_send(placed.clone());
                 Ok((placed, Arrival::First))

@@ -38,7 +38,7 @@ pub async fn events(
     id: Id,
 ) -> Result<Response, Problem> {
     let Path(id) = id.map_err(|_| Problem::not_found())?;
-    live::events(&app.live, id, &headers, client, OrderView::of).await
+    live::events(&app.live.watchers, id, &headers, client, OrderView::of).await
 }
 
 /// An order as it is shown.

@@ -141,6 +141,11 @@ async fn the_picture_shows_the_orders_of_the_last_minute() {
     let picture = picture.to_string();
     assert!(picture.contains(&ids[1].to_string()), "{picture}");
     assert!(!picture.contains(&ids[0].to_string()), "{picture}");
+    // What this process takes meanwhile is there at once, although nothing is read again.
+    let created = site.post(None, &order("Ada")).await.body;
+    let created: Value = serde_json::from_str(&created).unwrap();
+    let picture = site.json("/flow").await.to_string();
+    assert!(picture.contains(created["id"].as_str().unwrap()), "{picture}");
     let page = site.page("/flow").await;
     assert!(page.body.contains("<svg") && page.body.contains("42.00"), "{}", page.body);
 }
