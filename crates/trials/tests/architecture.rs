@@ -39,6 +39,7 @@ const A_SUBSCRIBER_MAY_KNOW: &[&str] = &["archive", "orders", "pubsub"];
 
 /// The most lines of Rust that a reader of the sample has to read.
 const SAMPLE_MAX_LINES: usize = 1_500;
+const SECOND_SAMPLE_MAX_LINES: usize = 900;
 const MAX_COLUMNS: usize = 100;
 
 fn workspace() -> PathBuf {
@@ -170,18 +171,34 @@ fn lines_of_code(source: &Path) -> anyhow::Result<usize> {
     Ok(lines)
 }
 
+/// The lines of Rust in these folders, without tests, blank lines and comments.
+fn lines_in(folders: &[&str]) -> anyhow::Result<usize> {
+    let sources = folders.iter().map(|folder| workspace().join(folder).join("src"));
+    sources.map(|source| lines_of_code(&source)).sum()
+}
+
 #[test]
 fn the_sample_has_as_many_lines_as_the_readme_says() -> Outcome {
-    let folders = ["publisher", "subscribers/fulfilment", "subscribers/promotion"];
-    let lines: Vec<usize> = folders
-        .iter()
-        .map(|folder| lines_of_code(&workspace().join(folder).join("src")))
-        .collect::<Result<_, _>>()?;
-    let lines: usize = lines.iter().sum();
+    let lines = lines_in(&["publisher", "subscribers/fulfilment", "subscribers/promotion"])?;
     ensure!(lines < SAMPLE_MAX_LINES, "the sample has {lines} lines");
     let readme = fs::read_to_string(workspace().join("README.md"))?;
     let sentence = format!(": {lines} lines of Rust without tests, blank lines and comments.");
     ensure!(readme.contains(&sentence), "README.md should say \"{sentence}\"");
+    Ok(())
+}
+
+#[test]
+fn the_second_sample_has_as_many_lines_as_its_readme_says() -> Outcome {
+    let services = lines_in(&["examples/receipts/web", "examples/receipts/scanner"])?;
+    ensure!(services < SECOND_SAMPLE_MAX_LINES, "the second sample has {services} lines");
+    let contract = lines_in(&["examples/receipts/contract"])?;
+    let readme = fs::read_to_string(workspace().join("examples/receipts/README.md"))?;
+    for sentence in [
+        format!("Both services together have {services} lines of Rust without tests, blank lines"),
+        format!("[`contract`](contract) has {contract},"),
+    ] {
+        ensure!(readme.contains(&sentence), "examples/receipts/README.md should say {sentence:?}");
+    }
     Ok(())
 }
 

@@ -1,4 +1,5 @@
-//! The second sample, `examples/receipts`, with the real binaries and a Textract that a script plays.
+//! The second sample, `examples/receipts`, with the real binaries and a Textract that a script
+//! plays.
 
 type Outcome = anyhow::Result<()>;
 

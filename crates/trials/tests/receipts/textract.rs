@@ -94,8 +94,14 @@ fn today() -> String {
 }
 
 fn expense(total: &str) -> Value {
-    let field = |name, text: &str| json!({"Type": {"Text": name, "Confidence": 99}, "ValueDetection": {"Text": text}});
-    let line = |item, price| json!({"LineItemExpenseFields": [field("ITEM", item), field("PRICE", price)]});
+    let field = |name, text: &str| {
+        let (kind, value) = (json!({"Text": name, "Confidence": 99}), json!({"Text": text}));
+        json!({"Type": kind, "ValueDetection": value})
+    };
+    let line = |item, price| {
+        let fields = [field("ITEM", item), field("PRICE", price)];
+        json!({"LineItemExpenseFields": fields})
+    };
     json!({"DocumentMetadata": {"Pages": 1}, "ExpenseDocuments": [{
         "ExpenseIndex": 1,
         "SummaryFields": [
