@@ -205,16 +205,20 @@ fn the_filter_policies_of_a_service_are_those_of_its_queue() {
 
 #[test]
 fn every_image_is_made_from_the_folder_of_its_service() {
-    for service in Workspace::read(&real(), "test").unwrap().services {
-        let manifest = fs::read_to_string(&service.file).unwrap();
-        let named = |key| manifest.lines().find_map(|it| it.trim().strip_prefix(key));
-        let Some(folder) = named("FOLDER: ") else {
-            continue;
-        };
-        let root = real().join("..");
-        let package = fs::read_to_string(root.join(folder).join("Cargo.toml")).unwrap_or_default();
-        assert!(package.contains(&format!("name = {:?}", service.name)), "{folder}");
-        assert!(root.join(named("dockerfile: ").unwrap()).is_file());
+    // The second sample's packages have the name of the application in front.
+    for (files, prefix) in [(real(), ""), (receipts(), "receipts-")] {
+        for service in Workspace::read(&files, "test").unwrap().services {
+            let manifest = fs::read_to_string(&service.file).unwrap();
+            let named = |key| manifest.lines().find_map(|it| it.trim().strip_prefix(key));
+            let Some(folder) = named("FOLDER: ") else {
+                continue;
+            };
+            let package = real().join("..").join(folder).join("Cargo.toml");
+            let package = fs::read_to_string(package).unwrap_or_default();
+            assert!(package.contains(&format!("name = \"{prefix}{}\"", service.name)), "{folder}");
+            assert!(files.join("..").join(named("dockerfile: ").unwrap()).is_file());
+            assert_eq!(named("SYSTEM: "), (!prefix.is_empty()).then_some("receipts"));
+        }
     }
 }
 
