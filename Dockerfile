@@ -5,8 +5,8 @@
 #     docker build --build-arg FOLDER=examples/receipts/web --build-arg SYSTEM=receipts .
 #
 # All services of a system have the same stages down to `library`, so these are built once for all of
-# them, and a change to one service builds only that one. The compiler runs on the processor of the machine that
-# builds, whatever the image is for: an emulated one takes ten times as long.
+# them, and a change to one service builds only that one. The compiler runs on the processor of the
+# machine that builds, whatever the image is for: an emulated one takes ten times as long.
 
 FROM --platform=$BUILDPLATFORM rust:1.95-slim-bookworm AS compiler
 WORKDIR /workspace
@@ -87,6 +87,21 @@ LABEL org.opencontainers.image.title="local" \
       org.opencontainers.image.licenses="MIT-0" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.revision="$REVISION"
+
+# The same for the second sample, with what reads its pictures: `--target aws-receipts`.
+
+FROM debian:bookworm-slim AS aws-receipts
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends tesseract-ocr poppler-utils \
+ && rm -rf /var/lib/apt/lists/*
+WORKDIR /workspace
+COPY --from=aws-build /local /usr/local/bin/local
+COPY examples/receipts/copilot copilot
+USER 65532:65532
+HEALTHCHECK --interval=1s --timeout=5s --retries=30 \
+    CMD ["/usr/local/bin/local", "aws", "--health-port", "8080", "--healthcheck"]
+ENTRYPOINT ["/usr/local/bin/local"]
+CMD ["aws", "--host", "0.0.0.0", "--public-host", "aws", "--health-port", "8080"]
 
 # The services.
 

@@ -27,7 +27,7 @@ use rustack_s3_model::{
 use super::{messaging::Answer, settings::Settings};
 use crate::{
     iam::{Judge, bucket_arn},
-    proxy::s3::DOMAIN,
+    proxy::s3::domain,
 };
 
 /// S3. Its clones share the buckets.
@@ -61,7 +61,11 @@ impl S3 {
         let config = S3Config { default_region: region.clone(), ..S3Config::default() };
         let s3 = Arc::new(RustackS3::new(config));
         let operations = Operations { s3: Arc::clone(&s3), judge };
-        let http = S3HttpConfig { domain: DOMAIN.to_owned(), region, ..S3HttpConfig::default() };
+        let http = S3HttpConfig {
+            domain: domain(&settings.public_host).to_owned(),
+            region,
+            ..S3HttpConfig::default()
+        };
         Self { s3, http: S3HttpService::new(operations, http) }
     }
 
