@@ -33,6 +33,7 @@ struct Known {
 impl<A: Announce> Outbox<A> {
     /// Announces a new item, unless its lease is over by the time there is a slot.
     pub(crate) async fn announce_fresh(&self, entry: A::Entry) {
+        self.state.stored.notify_one();
         let Key { id, shard, stored_at } = self.announce.key(&entry);
         let slot = self.slot().await;
         let age = Timestamp::now().duration_since(stored_at).try_into().unwrap_or_default();

@@ -150,6 +150,8 @@ struct State {
     unavailable: AtomicBool,
     /// Notified when the topic is available again.
     available: Notify,
+    /// Notified when this process stored an item.
+    stored: Notify,
     /// When the oldest item was stored that the last sweep found due, by part of the index:
     /// milliseconds; 0 without one.
     oldest_due: [AtomicI64; 2],
@@ -173,6 +175,7 @@ impl<A: Announce> Outbox<A> {
                 saturated: AtomicBool::default(),
                 unavailable: AtomicBool::default(),
                 available: Notify::new(),
+                stored: Notify::new(),
                 oldest_due: Default::default(),
                 reported: AtomicI64::default(),
                 stopping: CancellationToken::new(),

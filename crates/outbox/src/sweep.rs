@@ -19,6 +19,11 @@ use crate::{
 
 /// How often the sweep looks; the jitter keeps processes from sweeping at the same time.
 const EVERY_MS: RangeInclusive<u64> = 1_000..=3_000;
+/// After how many sweeps it looks whether the outbox is empty.
+const SWEEPS: usize = 15;
+/// How often it looks into an outbox that was empty. An item is then announced as late as with
+/// sweeps every three seconds at most: three seconds after its lease of five is over.
+const IDLE_MS: RangeInclusive<u64> = 6_000..=7_800;
 /// How often it looks for announced items that nobody reported.
 const ANNOUNCED_EVERY_MS: RangeInclusive<u64> = 10_000..=20_000;
 /// How long before the end of a lease it is renewed, or the announcement noted: half a second
@@ -39,12 +44,37 @@ impl<A: Announce> Outbox<A> {
     pub(crate) async fn sweep_forever(&self) {
         let mut announced_at = Instant::now() + random(ANNOUNCED_EVERY_MS);
         loop {
-            sleep(random(EVERY_MS)).await;
+            self.rest_while_empty().await;
+            for _ in 0..SWEEPS {
+                self.state.held.forget_old();
+                self.sweep_all(Part::Waiting).await;
+                if self.awaits_reports && Instant::now() >= announced_at {
+                    self.sweep_all(Part::Announced).await;
+                    announced_at = Instant::now() + random(ANNOUNCED_EVERY_MS);
+                }
+                sleep(random(EVERY_MS)).await;
+            }
+        }
+    }
+
+    /// Returns once something is in the outbox. Until then one request looks for all shards and
+    /// both parts, instead of one for each; it sees items before they are due. What this process
+    /// stores ends the rest, so its leases are kept as ever.
+    async fn rest_while_empty(&self) {
+        loop {
+            match self.table.is_empty().await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    let error = format!("{error:#}");
+                    tracing::warn!(error, "cannot look into the outbox");
+                    return sleep(random(EVERY_MS)).await;
+                }
+            }
+            self.state.oldest_due.iter().for_each(|oldest| oldest.store(0, Ordering::Relaxed));
             self.state.held.forget_old();
-            self.sweep_all(Part::Waiting).await;
-            if self.awaits_reports && Instant::now() >= announced_at {
-                self.sweep_all(Part::Announced).await;
-                announced_at = Instant::now() + random(ANNOUNCED_EVERY_MS);
+            if timeout(random(IDLE_MS), self.state.stored.notified()).await.is_ok() {
+                return sleep(random(EVERY_MS)).await;
             }
         }
     }

@@ -102,6 +102,15 @@ impl Table {
         &self.items.table
     }
 
+    /// Whether nothing is in the outbox, due or not: one request for all shards.
+    pub async fn is_empty(&self) -> anyhow::Result<bool> {
+        let scan = self.items.dynamodb.scan().table_name(&self.items.table).index_name(INDEX);
+        let found = scan.limit(1).send().await.map_err(call_failed);
+        let found = found.context("looking into the outbox")?;
+        // A page may be empty although another follows.
+        Ok(found.items().is_empty() && found.last_evaluated_key().is_none())
+    }
+
     /// Up to [`PAGE`] items of a part of the outbox that are due before a time, the longest overdue
     /// first.
     pub async fn due(&self, shard: u32, part: Part, before: Timestamp) -> anyhow::Result<Vec<Due>> {

@@ -22,6 +22,8 @@ mod again;
 
 mod crashes;
 
+mod idle;
+
 mod leases;
 
 mod outages;

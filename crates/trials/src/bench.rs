@@ -145,6 +145,15 @@ pub async fn requests_at_load(orders: usize, has_history: bool) -> anyhow::Resul
     Ok(requests)
 }
 
+/// The requests to AWS in a minute without orders, counted for `time`. Builds the services first.
+///
+/// # Errors
+///
+/// If a service does not start.
+pub async fn requests_when_idle(time: Duration) -> anyhow::Result<f64> {
+    requests::when_idle(&build::binaries().await?, time).await
+}
+
 /// The requests to AWS for orders of which two hardly ever share a request, sent for `time`. Builds
 /// the services first.
 ///

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::Mutex;
-use trials::bench::{Requests, requests_at_load, requests_with_few};
+use trials::bench::{Requests, requests_at_load, requests_when_idle, requests_with_few};
 
 const ORDERS: usize = 400;
 /// On a busy machine calls take so long that they are repeated, which counts.
@@ -30,6 +30,15 @@ async fn an_order_takes_few_requests() {
     // Everything else shares requests, up to ten at a time: about 0.75 requests for a report.
     let others = requests.count("") - puts - updates;
     assert!(others <= reports, "{others} other requests for {reports} reports: {calls:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_idle_system_takes_about_thirty_requests_a_minute() {
+    let _alone = ALONE.lock().await;
+    // Three long polls and some nine looks into each of two outboxes. In 40 seconds, chance may
+    // add one of each.
+    let requests = requests_when_idle(Duration::from_secs(40)).await.unwrap();
+    assert!((9.0..=36.0).contains(&requests), "{requests} requests a minute");
 }
 
 #[tokio::test(flavor = "multi_thread")]

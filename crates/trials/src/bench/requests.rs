@@ -126,16 +126,27 @@ pub async fn measure(binaries: &Path, scale: Scale, report: &mut Report) -> anyh
     report.add(SECTION, name, eased.price(), "USD").note(eased.price_note());
 
     progress("requests of an idle system");
+    let per_minute = when_idle(binaries, scale.idle).await?;
+    let name = "requests per minute of the idle system";
+    report.add(SECTION, name, per_minute, "").target(Target::AtMost(30.0));
+    Ok(())
+}
+
+/// The requests in a minute without orders, counted for `time`.
+///
+/// # Errors
+///
+/// If a service does not start.
+pub async fn when_idle(binaries: &Path, time: Duration) -> anyhow::Result<f64> {
     let rig = Rig::set_up(binaries, Duration::ZERO).await?;
     let services = rig.start_all(Way::Proxy).await?;
     // Starting makes requests of its own.
     sleep(Duration::from_secs(1)).await;
     let before: u64 = rig.calls().values().sum();
-    sleep(scale.idle).await;
+    sleep(time).await;
     let idle = rig.calls().values().sum::<u64>() - before;
-    let per_minute = idle as f64 * 60.0 / scale.idle.as_secs_f64();
-    report.add(SECTION, "requests per minute of the idle system", per_minute, "");
-    rig.stop(services).await
+    rig.stop(services).await?;
+    Ok(idle as f64 * 60.0 / time.as_secs_f64())
 }
 
 /// The requests for `orders` orders, half of them large, until every queue is empty.

@@ -111,8 +111,9 @@ impl Month<'_> {
 
     fn dynamodb_requests(&self) -> f64 {
         let writes = self.orders() * (self.of("writes") + self.of("history_writes"));
-        let reads = MINUTES * self.of("idle_reads_minute");
-        writes * self.of("dynamodb_write") + reads * self.of("dynamodb_read")
+        let is_idle = self.orders() == 0.0;
+        let reads = self.of(if is_idle { "idle_reads_minute" } else { "sweep_reads_minute" });
+        writes * self.of("dynamodb_write") + MINUTES * reads * self.of("dynamodb_read")
     }
 
     fn dynamodb_storage(&self) -> f64 {

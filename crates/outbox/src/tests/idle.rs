@@ -1,0 +1,126 @@
+//! An empty outbox costs little, and nothing in it waits longer because of that. Time is simulated,
+//! and so is the table.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_smithy_runtime_api::client::{
+    http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn},
+    orchestrator::{HttpRequest, HttpResponse},
+};
+use jiff::Timestamp;
+use tokio::{
+    sync::mpsc,
+    task::JoinHandle,
+    time::{Instant, sleep, sleep_until},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Announcements, Entry};
+use crate::{Outbox, Settings, table::FIRST_LEASE};
+
+const SHARDS: u32 = 4;
+const DECISECOND: Duration = Duration::from_millis(100);
+const EMPTY: &str = r#"{"Count":0,"ScannedCount":0,"Items":[]}"#;
+const ITEM: &str = r#"{"Count":1,"ScannedCount":1,"Items":[
+    {"id":{"S":"one"},"placed_at":{"N":"1"},"outbox_due":{"N":"1"}}]}"#;
+
+/// A table in which a process stores an item at a time, and crashes before it announces it.
+#[derive(Clone, Debug)]
+struct Scripted {
+    stored_at: Option<Instant>,
+    /// The operations so far, and when they came.
+    calls: Arc<Mutex<Vec<(String, Instant)>>>,
+}
+
+impl Scripted {
+    fn new(stored_at: Option<Instant>) -> Self {
+        Self { stored_at, calls: Arc::default() }
+    }
+
+    /// An outbox on the table, and the sender of what its process stores.
+    fn run(&self, announcements: &Announcements) -> (mpsc::Sender<Entry>, JoinHandle<()>) {
+        let credentials = Credentials::new("id", "secret", None, None, "test");
+        let table = self.clone();
+        let aws = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .region(Region::from_static("eu-west-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .retry_config(RetryConfig::disabled())
+            .http_client(http_client_fn(move |_, _| SharedHttpConnector::new(table.clone())))
+            .build();
+        let settings = Settings { table: "t".to_owned(), shards: SHARDS, awaits_reports: true };
+        let outbox = Outbox::new(&aws, settings, announcements.clone());
+        let (fresh, waiting) = mpsc::channel(1);
+        let never = CancellationToken::new();
+        (fresh, tokio::spawn(outbox.run(waiting, never.clone(), never)))
+    }
+
+    fn count(&self, operation: &str, since: Instant) -> usize {
+        let calls = self.calls.lock().unwrap();
+        calls.iter().filter(|(name, at)| name.contains(operation) && *at >= since).count()
+    }
+}
+
+impl HttpConnector for Scripted {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let target = request.headers().get("X-Amz-Target").unwrap_or_default();
+        let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
+        let stored = self.stored_at.is_some_and(|at| at <= Instant::now());
+        let due = self.stored_at.is_some_and(|at| at + FIRST_LEASE <= Instant::now());
+        let answer = match operation.as_str() {
+            "Scan" if stored => ITEM,
+            // Both parts of the index have it, which is no harm here.
+            "Query" if due => ITEM,
+            "Scan" | "Query" => EMPTY,
+            _ => r#"{"Attributes":{"id":{"S":"one"},"placed_at":{"N":"1"}}}"#,
+        };
+        self.calls.lock().unwrap().push((operation, Instant::now()));
+        let answer = HttpResponse::new(200.try_into().unwrap(), answer.into());
+        HttpConnectorFuture::ready(Ok(answer))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_outbox_of_four_shards_takes_ten_requests_a_minute() {
+    let table = Scripted::new(None);
+    let (_fresh, _) = table.run(&Announcements::default());
+    sleep(Duration::from_secs(60)).await;
+    let since = Instant::now();
+    sleep(Duration::from_secs(600)).await;
+    let calls = table.count("", since);
+    assert!((70..=100).contains(&calls), "{calls} requests in ten minutes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_crashed_process_stored_is_announced_within_eight_seconds() {
+    // Wherever in the rest between two looks it was stored.
+    for tenths in (0..80).step_by(4) {
+        let announcements = Announcements::default();
+        let stored_at = Instant::now() + Duration::from_secs(20) + tenths * DECISECOND;
+        let (_fresh, outbox) = Scripted::new(Some(stored_at)).run(&announcements);
+        sleep_until(stored_at + FIRST_LEASE - DECISECOND).await;
+        assert!(announcements.announced().is_empty(), "its process may still announce it");
+        sleep_until(stored_at + Duration::from_secs(8) + DECISECOND).await;
+        assert!(!announcements.announced().is_empty(), "stored after {tenths} tenths");
+        outbox.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_this_process_stores_is_looked_after_at_once() {
+    let (table, announcements) = (Scripted::new(None), Announcements::default());
+    let (fresh, _) = table.run(&announcements);
+    sleep(Duration::from_secs(60)).await;
+    let since = Instant::now();
+    let stored_at = Timestamp::now();
+    fresh.send(Entry { id: "one".to_owned(), stored_at }).await.unwrap();
+    sleep(Duration::from_millis(4_500)).await;
+    assert_eq!(announcements.announced(), ["one"]);
+    // Before its lease is over, a sweep notes it or renews the lease.
+    assert!(table.count("Query", since) >= SHARDS as usize);
+}
