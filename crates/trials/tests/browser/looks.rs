@@ -12,6 +12,8 @@ use crate::browser::Browser;
 /// In CSS pixels: the narrowest that the pages support, and a laptop's.
 const WIDTHS: [u32; 2] = [320, 1280];
 const HEIGHT: u32 = 800;
+/// Of the animation: the whole picture.
+const RECORD_HEIGHT: u32 = 1_150;
 const SCHEMES: [&str; 2] = ["light", "dark"];
 
 /// The variable that asks for new pictures in the documents.
@@ -66,7 +68,7 @@ pub async fn record(browser: &Browser, width: u32, frames: usize) -> anyhow::Res
     if frames_folder.exists() {
         fs::remove_dir_all(&frames_folder)?;
     }
-    resize(browser, width, HEIGHT, 1).await?;
+    resize(browser, width, RECORD_HEIGHT, 1).await?;
     let mut ticks = tokio::time::interval(FRAME);
     for frame in 0..frames {
         ticks.tick().await;
