@@ -35,8 +35,8 @@ async fn what_is_no_picture_is_refused_and_nothing_is_stored() -> Outcome {
     let large = [picture("large"), vec![0; 10_000_000]].concat();
     for (body, status, detail) in [
         (Vec::new(), 422, "The file is empty."),
-        (b"Dear Ada, this is no picture.".to_vec(), 415, "This is no JPEG, PNG or WebP picture"),
-        (b"GIF89a and so on, and so on".to_vec(), 415, "This is no JPEG, PNG or WebP picture"),
+        (b"Dear Ada, these are words.".to_vec(), 415, "The file is not a JPEG, PNG or WebP"),
+        (b"GIF89a and so on, and so on".to_vec(), 415, "The file is not a JPEG, PNG or WebP"),
         (large, 413, "The file has more than 10 MB."),
     ] {
         let answer = sample.put(Uuid::now_v7(), body).await?;

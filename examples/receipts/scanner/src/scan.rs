@@ -27,7 +27,7 @@ pub struct Scanner {
 
 /// Scans a receipt. It is idempotent: its only effect is the verdict, of which the first one stays.
 ///
-/// Who cancels a receipt deletes its picture. So the scan ends when the picture is gone, at the
+/// Cancelling a receipt deletes its picture. So the scan ends when the picture is gone, at the
 /// latest a second later.
 impl Handler<Json<Stored>> for Scanner {
     async fn handle(

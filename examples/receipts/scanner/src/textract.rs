@@ -21,7 +21,7 @@ use receipts::{
 /// How long Textract may take for a page. It usually needs some seconds.
 const PATIENCE: Duration = Duration::from_secs(45);
 
-/// Why there is no reading.
+/// Why a picture was not read.
 #[derive(Debug)]
 pub enum Refused {
     /// The picture is gone.

@@ -1,7 +1,7 @@
 //! How a picture comes in: first the object, then the receipt, which is announced from then on.
 //!
-//! If the process ends between the two, who sent it got no answer and sends it again, which writes
-//! the same object. If nobody does, it expires.
+//! If the process ends between the two, the client got no answer and sends the picture again, which
+//! writes the same object. Otherwise the object expires.
 
 use std::{
     future::ready,
@@ -34,7 +34,7 @@ const MAX_BYTES: u64 = 10_000_000;
 /// How long an upload may take.
 const UPLOAD_TIMEOUT: Duration = Duration::from_secs(120);
 const MEDIA_TYPES: [&str; 4] = ["image/jpeg", "image/png", "image/webp", "application/pdf"];
-const UNKNOWN: &str = "This is no JPEG, PNG or WebP picture and no PDF, whatever its name says.";
+const UNKNOWN: &str = "The file is not a JPEG, PNG or WebP picture, nor a PDF, whatever its name.";
 const TAKEN: &str = "Another picture was sent with this id before, and has not changed.";
 
 /// `PUT /receipts/{id}`: stores the picture in the body as a receipt. Sending it again is safe.
@@ -68,8 +68,8 @@ pub async fn put(
     Ok((status, location, Json(receipt.view())).into_response())
 }
 
-/// Takes a picture in, and stores it if it `is_new`. The key is the id, so that whoever sends a
-/// picture again, because there was no answer, leaves nothing behind.
+/// Takes a picture in, and stores it if it `is_new`. The key is the id, so that a picture
+/// that is sent again, because there was no answer, leaves nothing behind.
 async fn receive(app: &App, id: Uuid, body: Body, is_new: bool) -> Result<Stored, Problem> {
     let upload = Upload::begin(body, MAX_BYTES).await?;
     let media_type = infer::get(&upload.head).map(|it| it.mime_type());
