@@ -12,9 +12,9 @@
 //!   queue for it.
 //! - It rejects raw delivery of messages with attributes, HTTP subscriptions and
 //!   `StartMessageMoveTask`.
-//! - S3 has the operations that [`s3`] lists, no address without a signature in the header
+//! - S3 has the operations that `s3` lists, no address without a signature in the header
 //!   `Authorization`, and no encryption. Objects do not expire.
-//! - [`textract`] reads text, and understands nothing.
+//! - `textract` reads text, and understands nothing.
 //! - It handles 128 requests to SNS at a time, and the others wait.
 //! - It has the [`habits`](crate::habits) of AWS only if it is asked to.
 //! - A filter policy applies immediately; on AWS it takes up to 15 minutes.
