@@ -15,7 +15,7 @@ use tokio::process::Command;
 /// The package that no service needs.
 const TRIALS: &str = "trials";
 /// The packages that no service of the order system needs.
-const OTHERS: [&str; 4] = [TRIALS, "receipts", "receipts-scanner", "receipts-web"];
+pub const OTHERS: [&str; 4] = [TRIALS, "receipts", "receipts-scanner", "receipts-web"];
 /// This package.
 const LOCAL: &str = "local";
 

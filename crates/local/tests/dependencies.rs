@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, path::Path, process::Command};
 
 mod running;
 
+use local::build::OTHERS;
 use running::Outcome;
 
 /// The dependencies that `selection` compiles, with version and features.
@@ -24,8 +25,7 @@ fn compiled(selection: &[&str]) -> anyhow::Result<BTreeSet<String>> {
 fn the_same_features_are_enabled_everywhere() -> Outcome {
     let tests = compiled(&["--workspace", "--edges", "normal,build,dev"])?;
     let local = compiled(&["--package", "local", "--edges", "normal,build"])?;
-    let others = ["trials", "receipts", "receipts-scanner", "receipts-web"];
-    let others = others.iter().flat_map(|package| ["--exclude", package]);
+    let others = OTHERS.iter().flat_map(|package| ["--exclude", package]);
     let services = ["--workspace", "--edges", "normal,build"].into_iter().chain(others);
     let services: Vec<_> = services.collect();
     // As `local --app` builds.

@@ -32,7 +32,7 @@ use tesseract::{Page, Tesseract};
 const MAX_BYTES: usize = 5 << 20;
 /// The most bytes of a document in S3.
 const MAX_OBJECT_BYTES: u64 = 10 << 20;
-/// Whoever asks for the expense, and then for the text, asks for the same page.
+/// A caller asks for the expense first, and then for the text of the same page.
 const REMEMBERED_PAGES: usize = 16;
 
 /// Textract. Its clones share the pages that were read.

@@ -36,7 +36,7 @@ impl Built {
         is_other: bool,
     ) -> anyhow::Result<Self> {
         if env::var_os("CARGO").is_none() {
-            // Whoever runs this without cargo has the binaries beside it.
+            // Without cargo, the binaries lie beside this one.
             let (binaries, folders, workspace) = Default::default();
             return Ok(Self { which: Which::Orders, binaries, folders, workspace });
         }

@@ -87,10 +87,11 @@ async fn picture(State(app): State<App>, id: Id) -> Result<Response, Problem> {
 async fn cancel(State(app): State<App>, id: Id) -> Result<Response, Problem> {
     let Path(id) = id.map_err(|_| Problem::not_found())?;
     let cancelled = app.receipts.cancel(id).await.map_err(Problem::unavailable)?;
-    if let Some(receipt) = cancelled {
-        app.live.changed(&id, receipt);
-    }
-    let receipt = find(&app, Ok(Path(id))).await?;
+    let receipt = match cancelled {
+        Some(receipt) => receipt,
+        None => find(&app, Ok(Path(id))).await?,
+    };
+    app.live.changed(&id, receipt.clone());
     if receipt.verdict != Some(Verdict::Cancelled) {
         let detail = "It is too late: the receipt has been scanned.";
         return Err(Problem::new(StatusCode::CONFLICT, detail));

@@ -19,7 +19,7 @@ use super::document::{Document, Format, Refused};
 const TIMEOUT: Duration = Duration::from_secs(40);
 /// The most that a program writes: a page of text, or a picture of a page.
 const MAX_OUTPUT_BYTES: u64 = 64 << 20;
-/// Limits the memory to 1 GB, and the processor's time to 20 s. What exceeds that is no receipt.
+/// Limits the memory to 1 GB, and the processor's time to 20 s. A receipt needs far less.
 const LIMITED: &str = r#"{ ulimit -v 1048576; ulimit -t 20; } 2> /dev/null; exec "$0" "$@""#;
 /// The status by which a shell says that there is no such program.
 const NOT_FOUND: i32 = 127;

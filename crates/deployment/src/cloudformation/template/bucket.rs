@@ -126,7 +126,7 @@ pub enum ObjectOwnership {
     BucketOwnerEnforced,
     /// The bucket's owner, if the upload says so.
     BucketOwnerPreferred,
-    /// Whoever uploaded them.
+    /// Those that uploaded them.
     ObjectWriter,
 }
 
