@@ -130,6 +130,7 @@ async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Resul
     let (fresh, waiting) = mpsc::channel(outbox::MAX_WAITING);
     let app = App {
         orders: orders.clone(),
+        outbox: outbox.clone(),
         fresh,
         ping: settings.topics.topic(&aws, PING_TOPIC)?,
         placing: Gate::new("orders", MAX_ORDERS),

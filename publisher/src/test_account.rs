@@ -80,8 +80,14 @@ impl TestAccount {
         let flow = Flow::new(aws, self.topic_arn(ORDERS_TOPIC), self.queue_names(), None);
         let status = self.publisher_variable("STATUS_QUEUE_URL");
         let flow = flow.with_payments(self.topic_arn(WEBHOOKS_TOPIC), &status);
+        let live = Live::new(orders.clone(), flow, CancellationToken::new());
+        let topic = Topic::new(aws, self.topic_arn(ORDERS_TOPIC));
+        let announcements = Announcements { orders: orders.clone(), topic, live: live.clone() };
+        let table = self.table().to_owned();
+        let settings = outbox::Settings { table, shards: SHARDS, awaits_reports: true };
         let app = App {
-            live: Live::new(orders.clone(), flow, CancellationToken::new()),
+            outbox: Outbox::new(aws, settings, announcements),
+            live,
             orders,
             fresh,
             ping: Topic::new(aws, self.topic_arn(PING_TOPIC)),
@@ -111,12 +117,8 @@ impl TestAccount {
 
     /// What reports are projected onto.
     pub fn projection(&self, app: &App) -> Projection {
-        let App { orders, live, .. } = app.clone();
-        let topic = Topic::new(&self.aws, self.topic_arn(ORDERS_TOPIC));
-        let announcements = Announcements { orders: orders.clone(), topic, live: live.clone() };
-        let table = self.table().to_owned();
-        let settings = outbox::Settings { table, shards: SHARDS, awaits_reports: true };
-        Projection { orders, live, outbox: Outbox::new(&self.aws, settings, announcements) }
+        let App { orders, live, outbox, .. } = app.clone();
+        Projection { orders, live, outbox }
     }
 
     /// All items of the table of orders.

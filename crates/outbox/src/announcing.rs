@@ -35,6 +35,7 @@ impl<A: Announce> Outbox<A> {
     pub(crate) async fn announce_fresh(&self, entry: A::Entry) {
         self.state.stored.notify_one();
         let Key { id, shard, stored_at } = self.announce.key(&entry);
+        self.state.pace.next(Some(stored_at));
         let slot = self.slot().await;
         let age = Timestamp::now().duration_since(stored_at).try_into().unwrap_or_default();
         let Some(left) = FIRST_LEASE.checked_sub(age).filter(|left| !left.is_zero()) else {

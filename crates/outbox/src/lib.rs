@@ -20,6 +20,9 @@
 //! index. An item that the topic refuses is set aside, with the reason, and retried at growing
 //! intervals. Nothing is given up.
 //!
+//! A process that takes items faster than it can announce them makes those that store them wait in
+//! [`Outbox::keep_pace`], so that announcements are never late for that reason.
+//!
 //! Receivers have to expect an announcement more than once.
 
 use std::{
@@ -47,6 +50,8 @@ pub mod items;
 
 mod metrics;
 
+mod pace;
+
 mod saturation;
 
 mod store;
@@ -62,6 +67,7 @@ mod tests;
 
 use held::Held;
 pub use items::{Item, Items};
+use pace::Pace;
 use saturation::Saturation;
 use table::Table;
 pub use table::{INDEX, REMOVE};
@@ -70,9 +76,9 @@ pub use table::{INDEX, REMOVE};
 pub const MAX_WAITING: usize = 10_000;
 /// How many items are announced at once: enough to fill the concurrent requests to SNS.
 const MAX_ANNOUNCING: u32 = 40;
-/// How many of these slots an item takes while the process is saturated, so that three are
-/// announced at once.
-const SLOTS_WHEN_SATURATED: u32 = 13;
+/// How many of these slots an item takes while accepting goes first, so that three are announced at
+/// once.
+const SLOTS_BEHIND_ACCEPTING: u32 = 13;
 /// How often saturation is measured.
 const MEASURE_EVERY: Duration = Duration::from_millis(100);
 /// How long a lease is that was claimed or renewed: longer than a call with all its retries takes,
@@ -145,7 +151,7 @@ pub struct Outbox<A> {
 struct State {
     held: Held,
     slots: Arc<Semaphore>,
-    saturated: AtomicBool,
+    pace: Pace,
     /// Whether the last announcement failed because the topic is unavailable.
     unavailable: AtomicBool,
     /// Notified when the topic is available again.
@@ -172,7 +178,7 @@ impl<A: Announce> Outbox<A> {
             state: Arc::new(State {
                 held: Held::default(),
                 slots: Arc::new(Semaphore::new(MAX_ANNOUNCING as usize)),
-                saturated: AtomicBool::default(),
+                pace: Pace::default(),
                 unavailable: AtomicBool::default(),
                 available: Notify::new(),
                 stored: Notify::new(),
@@ -203,8 +209,11 @@ impl<A: Announce> Outbox<A> {
         let announce = async {
             while let Some(Some(entry)) = served.run_until_cancelled(fresh.recv()).await {
                 self.announce_fresh(entry).await;
+                if fresh.is_empty() {
+                    self.state.pace.next(None);
+                }
             }
-            self.state.saturated.store(false, Ordering::Relaxed);
+            self.state.pace.set_saturated(false);
             self.state.stopping.cancel();
             fresh.close();
             while let Some(entry) = fresh.recv().await {
@@ -227,18 +236,27 @@ impl<A: Announce> Outbox<A> {
         self.state.reported.fetch_max(announced_at.as_millisecond(), Ordering::Relaxed);
     }
 
+    /// Returns once this process announces items as soon as it takes them: at once, unless it is so
+    /// busy that announcements are late, and after a second at most. Call it before an item is
+    /// stored.
+    ///
+    /// While the topic is unavailable it returns at once: items are stored then, and announced
+    /// later.
+    pub async fn keep_pace(&self) {
+        self.state.pace.keep(|| self.state.unavailable.load(Ordering::Relaxed)).await;
+    }
+
     async fn measure_forever(&self) {
         let mut saturation = Saturation::new();
         loop {
             sleep(MEASURE_EVERY).await;
-            self.state.saturated.store(saturation.is_reached(), Ordering::Relaxed);
+            self.state.pace.set_saturated(saturation.is_reached());
         }
     }
 
     /// A slot to announce an item, as soon as there is one.
     async fn slot(&self) -> OwnedSemaphorePermit {
-        let saturated = self.state.saturated.load(Ordering::Relaxed);
-        let slots = if saturated { SLOTS_WHEN_SATURATED } else { 1 };
+        let slots = if self.state.pace.accepts_first() { SLOTS_BEHIND_ACCEPTING } else { 1 };
         let slots = Arc::clone(&self.state.slots).acquire_many_owned(slots).await;
         slots.expect("the semaphore is never closed")
     }

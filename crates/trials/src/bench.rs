@@ -19,6 +19,18 @@ mod drain;
 
 mod system;
 
+mod sustained;
+
+mod steady;
+
+mod per_order;
+
+mod allocations;
+
+mod tls;
+
+mod bare;
+
 mod requests;
 
 mod growth;
@@ -62,6 +74,9 @@ pub struct Args {
     /// Only measures what clients get while DynamoDB hangs
     #[arg(long, conflicts_with = "peers")]
     pub overload: bool,
+    /// Only measures the rate that lasts
+    #[arg(long, conflicts_with_all = ["peers", "overload"])]
+    pub sustained: bool,
     /// Directory for bench.json, bench.html and the plots
     #[arg(long, value_name = "DIR", default_value = "target/bench")]
     pub output: PathBuf,
@@ -79,18 +94,24 @@ pub async fn run(args: &Args) -> anyhow::Result<bool> {
     let scale = if args.quick { Scale::QUICK } else { Scale::FULL };
     let binaries = build::binaries().await?;
     let mut report = Report::new(args.quick);
-    if !args.peers && !args.overload {
+    let only = args.peers || args.overload || args.sustained;
+    if args.sustained || !only {
+        sustained::measure(&binaries, scale, &mut report).await?;
+        per_order::measure(&binaries, scale, &mut report).await?;
+        allocations::measure(&binaries, scale, &mut report).await?;
+    }
+    if !only {
         orders_in::measure(&binaries, scale, &mut report).await?;
         drain::measure(&binaries, scale, &mut report).await?;
         system::measure(&binaries, scale, &mut report).await?;
         requests::measure(&binaries, scale, &mut report).await?;
         growth::measure(&binaries, scale, &mut report).await?;
     }
-    if !args.peers {
+    if args.overload || !only {
         overload::measure(&binaries, scale, &mut report).await?;
     }
-    if args.overload {
-        report.skip("everything else, because of `--overload`");
+    if args.overload || args.sustained {
+        report.skip("everything else: only one part was asked for");
     } else if args.peers || !args.quick {
         peers::measure(&binaries, scale, &mut report).await?;
     } else {
@@ -127,6 +148,15 @@ pub async fn worker() -> anyhow::Result<()> {
     let runtime = Consumer::Runtime(Tuning::default());
     let mut running = runtime.start(&pubsub::aws::config().await, &queue);
     running.join_next().await.context("no consumer")??
+}
+
+/// Stores items in the table `TABLE` until it is killed: what a bare call takes.
+///
+/// # Errors
+///
+/// If the variable is missing, or a call fails.
+pub async fn store() -> anyhow::Result<()> {
+    bare::store().await
 }
 
 /// The requests to AWS for `orders` orders at load. Builds the services first.

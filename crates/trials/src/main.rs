@@ -38,6 +38,9 @@ enum Command {
     /// Empties a queue, for the benchmark
     #[command(hide = true)]
     Worker,
+    /// Stores items, for the benchmark
+    #[command(hide = true)]
+    Store,
 }
 
 fn main() -> ExitCode {
@@ -70,5 +73,6 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         Command::Scaling(args) => scaling::run(&args),
         Command::Prices(args) => prices::run(&args),
         Command::Worker => bench::worker().await.map(|()| ExitCode::SUCCESS),
+        Command::Store => bench::store().await.map(|()| ExitCode::SUCCESS),
     }
 }

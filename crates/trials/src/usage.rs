@@ -4,6 +4,8 @@ use std::{fs, time::Instant};
 
 /// The unit of processor times in `/proc`: Linux reports hundredths of a second.
 const TICKS_PER_SECOND: f64 = 100.0;
+/// The rows that count calls in what `memusage` of the C library prints.
+const ALLOCATIONS: [&str; 3] = ["malloc|", "realloc|", "calloc|"];
 /// The percentage of a core from which on it counts as fully used.
 const FULL: f64 = 80.0;
 
@@ -95,4 +97,23 @@ impl Meter {
 fn used(services: &[i32]) -> (f64, f64) {
     let ours = i32::try_from(std::process::id()).ok().and_then(cpu_seconds);
     (services.iter().copied().filter_map(cpu_seconds).sum(), ours.unwrap_or_default())
+}
+
+/// The allocations that a line of `memusage` counts. Its table is in colour, always.
+pub fn allocations(line: &str) -> Option<u64> {
+    let (_, numbers) = ALLOCATIONS.iter().find_map(|name| line.split_once(name))?;
+    numbers.split_whitespace().find_map(|word| word.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rows_of_calls_are_read_and_others_are_not() {
+        let row = "\u{1b}[00;34m malloc|\u{1b}[0m       2048        1234567        0\u{1b}[00;00m";
+        assert_eq!(allocations(row), Some(2_048));
+        assert_eq!(allocations("\u{1b}[00;34m   free|\u{1b}[0m       12          0"), None);
+        assert_eq!(allocations("order stored order.id=42"), None);
+    }
 }

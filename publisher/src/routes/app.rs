@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use web::{Problem, gate::Gate};
 
 use crate::{
+    announcements::OrdersOutbox,
     live::{Live, moving},
     orders_table::{OrdersTable, PlacedOrder, Stored},
 };
@@ -22,6 +23,8 @@ const TAKEN: &str = "This form was sent before, as another order, which has not 
 pub struct App {
     /// Where orders are stored.
     pub orders: OrdersTable,
+    /// Announces the orders.
+    pub outbox: OrdersOutbox,
     /// Where new orders go to be announced.
     pub fresh: mpsc::Sender<PlacedOrder>,
     /// The orders under way.
@@ -51,6 +54,7 @@ impl App {
     /// Accepts an order. From here on it will be announced, despite crashes.
     pub async fn place(&self, order: &Order) -> Result<(PlacedOrder, Arrival), Problem> {
         let _place = self.placing.enter().inspect_err(|_| measure::refused("overloaded"))?;
+        self.outbox.keep_pace().await;
         let stored = self.orders.store(order).await;
         let stored = stored.inspect_err(|_| measure::refused("unavailable"));
         match stored.map_err(Problem::unavailable)? {

@@ -87,12 +87,16 @@ pub struct Accepted {
     pub id: String,
     /// When it was sent, or was due.
     pub due: Instant,
+    /// Whether it is large enough for a coupon.
+    pub is_large: bool,
 }
 
 /// The result of a load.
 pub struct Outcome {
     /// Every order that was accepted.
     pub accepted: Vec<Accepted>,
+    /// The number of orders that were refused because the publisher is overloaded.
+    pub refused: usize,
     /// The time of each answer, in microseconds.
     pub latencies: Histogram<u64>,
     /// The time from the first order to the last answer.
@@ -100,6 +104,11 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    fn new() -> anyhow::Result<Self> {
+        let latencies = histogram()?;
+        Ok(Self { accepted: Vec::new(), refused: 0, latencies, took: Duration::ZERO })
+    }
+
     /// Accepted orders a second.
     pub fn rate(&self) -> f64 {
         self.accepted.len() as f64 / self.took.as_secs_f64()
@@ -133,6 +142,17 @@ pub fn histogram() -> anyhow::Result<Histogram<u64>> {
 ///
 /// If one is not accepted.
 pub async fn run(port: u16, load: Load) -> anyhow::Result<Outcome> {
+    let outcome = offer(port, load).await?;
+    ensure!(outcome.refused == 0, "{} orders were refused", outcome.refused);
+    Ok(outcome)
+}
+
+/// Sends orders to the publisher on `port`, which may refuse some.
+///
+/// # Errors
+///
+/// If one is neither accepted nor refused.
+pub async fn offer(port: u16, load: Load) -> anyhow::Result<Outcome> {
     let mut connections = Vec::new();
     for _ in 0..load.connections {
         connections.push(Connection::open(port).await?);
@@ -142,12 +162,12 @@ pub async fn run(port: u16, load: Load) -> anyhow::Result<Outcome> {
     for (index, connection) in connections.into_iter().enumerate() {
         senders.spawn(send(connection, index, load, started));
     }
-    let mut outcome =
-        Outcome { accepted: Vec::new(), latencies: histogram()?, took: Duration::ZERO };
+    let mut outcome = Outcome::new()?;
     while let Some(sent) = senders.join_next().await {
-        let (accepted, latencies) = sent??;
-        outcome.accepted.extend(accepted);
-        outcome.latencies.add(latencies)?;
+        let sent = sent??;
+        outcome.accepted.extend(sent.accepted);
+        outcome.refused += sent.refused;
+        outcome.latencies.add(sent.latencies)?;
     }
     outcome.took = started.elapsed();
     Ok(outcome)
@@ -159,8 +179,8 @@ async fn send(
     index: usize,
     load: Load,
     started: Instant,
-) -> anyhow::Result<(Vec<Accepted>, Histogram<u64>)> {
-    let (mut accepted, mut latencies) = (Vec::new(), histogram()?);
+) -> anyhow::Result<Outcome> {
+    let mut sent = Outcome::new()?;
     let connections = load.connections as usize;
     // Orders are numbered over all connections, which take turns.
     for number in (index..).step_by(connections) {
@@ -179,10 +199,13 @@ async fn send(
         // Half of the orders are large enough for a coupon.
         let is_large = (number / connections + index).is_multiple_of(2);
         let id = connection.place(load.kind, if is_large { 120 } else { 42 }).await?;
-        latencies.record(u64::try_from(due.elapsed().as_micros())?)?;
-        accepted.push(Accepted { id, due });
+        sent.latencies.record(u64::try_from(due.elapsed().as_micros())?)?;
+        match id {
+            Some(id) => sent.accepted.push(Accepted { id, due, is_large }),
+            None => sent.refused += 1,
+        }
     }
-    Ok((accepted, latencies))
+    Ok(sent)
 }
 
 /// A connection to the publisher.
@@ -201,8 +224,8 @@ impl Connection {
         Ok(Self { requests, host: format!("127.0.0.1:{port}") })
     }
 
-    /// Places an order, and returns its id.
-    async fn place(&mut self, kind: Kind, total: u32) -> anyhow::Result<String> {
+    /// Places an order, and returns its id; `None` if it was refused with 503.
+    async fn place(&mut self, kind: Kind, total: u32) -> anyhow::Result<Option<String>> {
         let (path, media_type, body, accepted) = match kind {
             Kind::Form => (
                 "/",
@@ -229,9 +252,12 @@ impl Connection {
             Ok::<_, hyper::Error>(head)
         });
         let head = answer.await.context("an order got no answer")??;
+        if head.status == StatusCode::SERVICE_UNAVAILABLE {
+            return Ok(None);
+        }
         ensure!(head.status == accepted, "an order was answered {}", head.status);
         let location = head.headers.get(LOCATION).and_then(|it| it.to_str().ok());
         let id = location.and_then(|path| path.strip_prefix("/orders/"));
-        Ok(id.context("an accepted order has no location")?.to_owned())
+        Ok(Some(id.context("an accepted order has no location")?.to_owned()))
     }
 }

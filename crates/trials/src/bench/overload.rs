@@ -154,7 +154,7 @@ pub async fn overload(binaries: &Path, scale: Scale) -> anyhow::Result<Overload>
         let during = (begins..ends).contains(&at);
         measured.sent += usize::from(during);
         match answer {
-            Answer::Accepted(id) => accepted.push(Accepted { id, due: at }),
+            Answer::Accepted(id) => accepted.push(Accepted { id, due: at, is_large: false }),
             Answer::Refused if during => {
                 measured.refused += 1;
                 measured.refusals.record(u64::try_from(took.as_micros())?)?;

@@ -122,7 +122,7 @@ fn start(worker: &Worker, rig: &Rig) -> anyhow::Result<Child> {
     Command::new(&worker.program)
         .args(&worker.arguments)
         .env_clear()
-        .envs(rig.variables())
+        .envs(rig.variables(Way::Direct))
         .env("QUEUE_URL", rig.fulfilment_queue()?)
         .envs(worker.variables.iter().copied())
         .stdin(Stdio::null())

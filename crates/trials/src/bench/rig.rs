@@ -29,12 +29,25 @@ use tokio::{
     time::timeout,
 };
 
+use super::tls;
+use crate::usage::allocations;
+
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// The service that is left out unless it is asked for.
 const HISTORY: &str = "history";
 
-/// When each order was fulfilled, by the log of fulfilment.
-type Fulfilled = Arc<Mutex<HashMap<String, Instant>>>;
+/// How far each order had got at what time, by the logs of the services.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    /// When it was announced first.
+    pub announced: HashMap<String, Instant>,
+    /// When it was fulfilled first.
+    pub fulfilled: HashMap<String, Instant>,
+    /// When its coupon was granted first.
+    pub promoted: HashMap<String, Instant>,
+    /// How often each service that has exited allocated memory, if that was counted.
+    pub allocations: HashMap<String, u64>,
+}
 
 /// An AWS account, and the services of a deployment that use it.
 pub struct Rig {
@@ -42,9 +55,12 @@ pub struct Rig {
     /// For clients that bypass the proxy. They share its connections.
     direct: SdkConfig,
     proxy: Proxy,
+    tls: Option<tls::Front>,
+    /// What each service gets besides.
+    variables: BTreeMap<String, String>,
     binaries: PathBuf,
     lines: UnboundedSender<Line>,
-    fulfilled: Fulfilled,
+    progress: Arc<Mutex<Progress>>,
 }
 
 /// How a service or a client reaches the AWS endpoint.
@@ -54,6 +70,8 @@ pub enum Way {
     Direct,
     /// Through the proxy, which counts calls and delays them.
     Proxy,
+    /// With TLS, as AWS is reached.
+    Tls,
 }
 
 impl Way {
@@ -93,10 +111,28 @@ impl Rig {
         let conditions = Conditions { delay, ..Conditions::default() };
         let proxy = Proxy::start(&embedded.endpoint.url, conditions).await?;
         let (lines, received) = unbounded_channel();
-        let fulfilled = Fulfilled::default();
-        tokio::spawn(note_fulfilled(received, Arc::clone(&fulfilled)));
+        let progress = Arc::new(Mutex::new(Progress::default()));
+        tokio::spawn(note_progress(received, Arc::clone(&progress)));
         let (direct, binaries) = (embedded.target.config().await, binaries.to_owned());
-        Ok(Self { embedded, direct, proxy, binaries, lines, fulfilled })
+        let (tls, variables) = (None, BTreeMap::new());
+        Ok(Self { embedded, direct, proxy, tls, variables, binaries, lines, progress })
+    }
+
+    /// Puts a server with TLS in front of the endpoint, for [`Way::Tls`].
+    ///
+    /// # Errors
+    ///
+    /// If it cannot listen, or its certificate cannot be made or written.
+    pub async fn set_up_tls(&mut self) -> anyhow::Result<()> {
+        let front = tls::Front::start(&self.embedded.endpoint.url).await?;
+        self.give(tls::CERTIFICATES, front.authority.path().display());
+        self.tls = Some(front);
+        Ok(())
+    }
+
+    /// Gives a variable to all services that start from now on.
+    pub fn give(&mut self, name: &str, value: impl ToString) {
+        self.variables.insert(name.to_owned(), value.to_string());
     }
 
     /// The names of all services. The publisher, which takes the orders, is the first.
@@ -118,6 +154,7 @@ impl Rig {
         ];
         let changed = changed.map(|(name, value)| (name.to_owned(), value.to_owned()));
         service.variables.extend(changed);
+        service.variables.extend(self.variables.clone());
         let started = Instant::now();
         let port = port::free(0, Ipv4Addr::LOCALHOST.into())?;
         let task = Task::start(&service, port, &self.binaries, &self.lines)?;
@@ -149,9 +186,10 @@ impl Rig {
     }
 
     /// The variables by which a program that is not a service of the deployment finds the endpoint.
-    pub fn variables(&self) -> BTreeMap<String, String> {
+    pub fn variables(&self, way: Way) -> BTreeMap<String, String> {
         let mut variables = self.embedded.target.variables();
         variables.extend(Target::administrator());
+        variables.insert("AWS_ENDPOINT_URL".to_owned(), self.url(way).to_owned());
         variables
     }
 
@@ -168,7 +206,11 @@ impl Rig {
     }
 
     fn url(&self, way: Way) -> &str {
-        if way == Way::Proxy { &self.proxy.url } else { &self.embedded.endpoint.url }
+        match (way, &self.tls) {
+            (Way::Proxy, _) => &self.proxy.url,
+            (Way::Tls, Some(front)) => &front.url,
+            (Way::Tls, None) | (Way::Direct, _) => &self.embedded.endpoint.url,
+        }
     }
 
     /// From now on, calls about the table of orders through the proxy get no answer, or the usual
@@ -238,14 +280,14 @@ impl Rig {
         Ok(visible + in_flight)
     }
 
-    /// When each order was fulfilled, so far.
-    pub fn fulfilled(&self) -> HashMap<String, Instant> {
-        locked(&self.fulfilled).clone()
+    /// How far each order has got.
+    pub fn progress(&self) -> Progress {
+        locked(&self.progress).clone()
     }
 
     /// The number of orders that were fulfilled so far.
     pub fn fulfilled_count(&self) -> usize {
-        locked(&self.fulfilled).len()
+        locked(&self.progress).fulfilled.len()
     }
 }
 
@@ -262,18 +304,28 @@ impl Service {
 }
 
 /// Inserting cannot panic, so the data behind a poisoned lock is right.
-fn locked(fulfilled: &Fulfilled) -> MutexGuard<'_, HashMap<String, Instant>> {
-    fulfilled.lock().unwrap_or_else(PoisonError::into_inner)
+fn locked(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
+    progress.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn note_fulfilled(mut lines: UnboundedReceiver<Line>, fulfilled: Fulfilled) {
+async fn note_progress(mut lines: UnboundedReceiver<Line>, progress: Arc<Mutex<Progress>>) {
     while let Some(Line { service, text }) = lines.recv().await {
-        if service != "fulfilment" || !text.contains("order fulfilled") {
+        if let Some(calls) = allocations(&text) {
+            *locked(&progress).allocations.entry(service).or_default() += calls;
             continue;
         }
         let id = text.split_whitespace().find_map(|word| word.strip_prefix("order.id="));
-        if let Some(id) = id {
-            locked(&fulfilled).entry(id.to_owned()).or_insert_with(Instant::now);
-        }
+        let Some(id) = id else { continue };
+        let mut progress = locked(&progress);
+        let reached = if text.contains("order announced") {
+            &mut progress.announced
+        } else if text.contains("order fulfilled") {
+            &mut progress.fulfilled
+        } else if text.contains("coupon granted") {
+            &mut progress.promoted
+        } else {
+            continue;
+        };
+        reached.entry(id.to_owned()).or_insert_with(Instant::now);
     }
 }

@@ -10,6 +10,11 @@ pub const NETWORK: Duration = Duration::from_millis(5);
 pub struct Scale {
     /// The time for which orders are sent, in seconds.
     pub load_seconds: u64,
+    /// The first rate that is tried, in orders a second.
+    pub first_rate: f64,
+    /// How long each rate is tried, and how long the highest has to hold, in seconds.
+    pub step_seconds: u64,
+    pub sustained_seconds: u64,
     /// The longest that a queue is drained, in seconds.
     pub drain_seconds: u64,
     /// The number of messages in a queue before it is drained.
@@ -32,6 +37,9 @@ impl Scale {
     /// For figures.
     pub const FULL: Self = Self {
         load_seconds: 4,
+        first_rate: 800.0,
+        step_seconds: 10,
+        sustained_seconds: 60,
         drain_seconds: 5,
         backlog: 20_000,
         hour: 36_000,
@@ -45,6 +53,10 @@ impl Scale {
     /// For a check that the benchmark works.
     pub const QUICK: Self = Self {
         load_seconds: 1,
+        // What a debug build on a busy machine takes.
+        first_rate: 50.0,
+        step_seconds: 1,
+        sustained_seconds: 2,
         drain_seconds: 1,
         backlog: 1_000,
         hour: 1_000,

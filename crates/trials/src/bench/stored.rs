@@ -21,17 +21,18 @@ pub async fn unannounced(
     patience: Duration,
 ) -> anyhow::Result<usize> {
     let deadline = Instant::now() + patience;
-    loop {
-        let stored = ids(rig, "attribute_exists(id)").await?;
-        let missing = accepted.iter().filter(|it| !stored.contains(&it.id)).count();
+    let unannounced = loop {
         // An announced order is in fulfilment's queue, or fulfilled.
         let delivered = rig.fulfilment_depth().await? + rig.fulfilled_count();
-        let lost = missing.max(accepted.len().saturating_sub(delivered));
-        if lost == 0 || Instant::now() > deadline {
-            return Ok(lost);
+        let unannounced = accepted.len().saturating_sub(delivered);
+        if unannounced == 0 || Instant::now() > deadline {
+            break unannounced;
         }
         sleep(LOOK_INTERVAL).await;
-    }
+    };
+    let stored = ids(rig, "attribute_exists(id)").await?;
+    let missing = accepted.iter().filter(|it| !stored.contains(&it.id)).count();
+    Ok(missing.max(unannounced))
 }
 
 /// Waits until the announcements of all of `accepted` are noted, at most for `patience`.
@@ -88,7 +89,8 @@ pub async fn events(rig: &Rig) -> anyhow::Result<usize> {
     }
 }
 
-async fn count(rig: &Rig, table: &str) -> anyhow::Result<usize> {
+/// The number of items in a table.
+pub async fn count(rig: &Rig, table: &str) -> anyhow::Result<usize> {
     let scan = rig.dynamodb().scan().table_name(table);
     let mut pages = scan.select(Select::Count).into_paginator().send();
     let mut count = 0;

@@ -61,7 +61,7 @@ pub async fn settle(
         look();
         sleep(LOOK_EVERY).await;
     }
-    let fulfilled = rig.fulfilled();
+    let fulfilled = rig.progress().fulfilled;
     let unfulfilled = accepted.iter().filter(|order| !fulfilled.contains_key(&order.id)).count();
     let unannounced = stored::unannounced(rig, accepted, Duration::ZERO).await?;
     report.lost += unfulfilled.max(unannounced) as u64;
@@ -146,7 +146,7 @@ async fn latency(
         let measured = load::run(services[0].port, load).await?.accepted;
         let all: Vec<_> = warm_up.iter().chain(&measured).cloned().collect();
         settle(&rig, &all, report, || {}).await?;
-        let fulfilled = rig.fulfilled();
+        let fulfilled = rig.progress().fulfilled;
         let mut took = load::histogram()?;
         for order in &measured {
             if let Some(at) = fulfilled.get(&order.id) {
