@@ -7,7 +7,7 @@ use tracing::Instrument as _;
 
 use crate::{
     live::Live,
-    orders_table::{OrdersTable, PlacedOrder, SHARDS},
+    orders_table::{OrdersTable, PlacedOrder},
 };
 
 /// The outbox of the orders.
@@ -32,7 +32,7 @@ impl Announce for Announcements {
     }
 
     fn key(&self, PlacedOrder { order, placed_at, .. }: &PlacedOrder) -> Key {
-        let (id, shard) = (order.id.to_string(), order.id.shard(SHARDS));
+        let (id, shard) = (order.id.to_string(), self.orders.shard(order.id));
         Key { id, shard, stored_at: *placed_at }
     }
 

@@ -13,7 +13,7 @@ use orders::{
     keep::Keep,
     payment::WEBHOOKS_TOPIC,
 };
-use outbox::Outbox;
+use outbox::{Outbox, shards};
 use pubsub::{
     aws,
     limits::between,
@@ -44,7 +44,7 @@ mod test_account;
 
 use announcements::Announcements;
 use live::Live;
-use orders_table::{OrdersTable, SHARDS};
+use orders_table::OrdersTable;
 use projection::Projection;
 use routes::{App, MAX_ORDERS, MAX_REQUESTS};
 
@@ -69,6 +69,11 @@ struct Settings {
     /// The DynamoDB table of orders
     #[arg(long, value_name = "TABLE", env = "ORDERS_TABLE_NAME")]
     orders_table_name: String,
+    /// How many shards new orders are spread over, in the indexes of the table, each of which takes
+    /// some 500 orders a second
+    #[arg(long, value_name = "SHARDS", env = "ORDERS_SHARDS", default_value_t = shards::DEFAULT)]
+    #[arg(value_parser = between::<u32>(1, 256))]
+    orders_shards: u32,
     /// The URL of the queue of the workers' reports
     #[arg(long, value_name = "URL", env = "STATUS_QUEUE_URL")]
     status_queue_url: String,
@@ -113,7 +118,8 @@ async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Resul
     let quick = aws.clone().into_builder().timeout_config(quick).build();
     let table = settings.orders_table_name.clone();
     let keep = Keep::days(settings.keep_orders_days);
-    let orders = OrdersTable::new(&quick, table, settings.done_when.clone().into(), keep);
+    let (shards, done_when) = (settings.orders_shards, settings.done_when.clone().into());
+    let orders = OrdersTable::new(&quick, table, shards, done_when, keep);
     let topic_arn = settings.topics.arn(ORDERS_TOPIC)?.to_owned();
     let flow = Flow::new(&aws, topic_arn, settings.queue_names, settings.events_table_name.clone());
     let webhooks_arn = settings.topics.arn(WEBHOOKS_TOPIC)?.to_owned();
@@ -121,7 +127,7 @@ async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Resul
     let live = Live::new(orders.clone(), flow, shutdown.clone());
     let outbox = outbox::Settings {
         table: settings.orders_table_name,
-        shards: SHARDS,
+        shards: orders.shards().clone(),
         awaits_reports: !settings.done_when.is_empty(),
     };
     let topic = settings.topics.topic(&aws, ORDERS_TOPIC)?;

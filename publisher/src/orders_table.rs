@@ -17,6 +17,7 @@ use orders::{
 use outbox::{
     Item, Items, Key,
     items::{changed, number, text},
+    shards::Shards,
 };
 use pubsub::trace;
 
@@ -33,15 +34,11 @@ mod tests;
 
 pub use item::PlacedOrder;
 
-/// How many partitions an index is spread over: DynamoDB limits writes to one of them to 1,000 a
-/// second. It may be raised at any time. If it is lowered, orders in the removed shards are neither
-/// swept nor listed.
-pub const SHARDS: u32 = 4;
-
 /// The table of orders. A clone is cheap and shares the connections.
 #[derive(Clone)]
 pub struct OrdersTable {
     items: Items,
+    shards: Shards,
     done_when: Arc<[String]>,
     keep: Keep,
 }
@@ -66,10 +63,27 @@ impl PlacedOrder {
 }
 
 impl OrdersTable {
-    /// The table called `name`; an order is done when the services `done_when` are, and is kept for
-    /// `keep` after that.
-    pub fn new(aws: &SdkConfig, name: String, done_when: Arc<[String]>, keep: Keep) -> Self {
-        Self { items: Items::new(aws, name), done_when, keep }
+    /// The table called `name`, with new orders in its first `shards` shards; an order is done when
+    /// the services `done_when` are, and is kept for `keep` after that.
+    pub fn new(
+        aws: &SdkConfig,
+        name: String,
+        shards: u32,
+        done_when: Arc<[String]>,
+        keep: Keep,
+    ) -> Self {
+        let items = Items::new(aws, name);
+        Self { shards: Shards::of(items.clone(), shards), items, done_when, keep }
+    }
+
+    /// The shards of its two indexes: DynamoDB limits writes to one of them to 1,000 a second.
+    pub fn shards(&self) -> &Shards {
+        &self.shards
+    }
+
+    /// The shard of an order that this process stores.
+    pub fn shard(&self, id: OrderId) -> u32 {
+        id.shard(self.shards.own())
     }
 
     /// The order in an item.
@@ -105,17 +119,19 @@ impl OrdersTable {
         let expires_at = self.keep.expires_at().filter(|_| self.done_when.is_empty());
         let expires_at = expires_at.map(|at| (EXPIRES_AT, number(at)));
         let traceparent = placed.traceparent.as_ref().map(|it| ("traceparent", text(it)));
+        let shard = self.shard(order.id);
         let item = [
             ("customer", text(&order.customer)),
             ("amount", number(order.amount)),
             ("placed_at", number(placed_at)),
             ("version", number(placed.version)),
-            ("shard", text(order.id.shard(SHARDS))),
+            ("shard", text(shard)),
             ("placed", text(format!("{placed_at:013}-{}", order.id))),
         ]
         .into_iter();
         let item = item.chain(expires_at).chain(traceparent);
-        let key = Key { id: order.id.to_string(), shard: order.id.shard(SHARDS), stored_at: now };
+        let key = Key { id: order.id.to_string(), shard, stored_at: now };
+        self.shards.remember().await.context("storing an order")?;
         let Some(item) = self.items.store(&key, item).await.context("storing an order")? else {
             return Ok(Stored::New(placed));
         };

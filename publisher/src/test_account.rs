@@ -18,7 +18,7 @@ use orders::{
     order::OrderId,
     payment::WEBHOOKS_TOPIC,
 };
-use outbox::Outbox;
+use outbox::{Outbox, shards};
 use pubsub::topic::Topic;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -26,9 +26,9 @@ use web::gate::Gate;
 use webhooks::Webhooks;
 
 use crate::{
-    announcements::Announcements,
+    announcements::{Announcements, OrdersOutbox},
     live::Live,
-    orders_table::{OrdersTable, PlacedOrder, SHARDS},
+    orders_table::{OrdersTable, PlacedOrder},
     projection::Projection,
     routes::{App, MAX_ORDERS, MAX_REQUESTS},
 };
@@ -70,7 +70,14 @@ impl TestAccount {
     /// The table of orders that are done when these services are.
     pub fn orders_done_when(&self, aws: &SdkConfig, services: &[&str]) -> OrdersTable {
         let services = services.iter().map(|name| (*name).to_owned()).collect();
-        OrdersTable::new(aws, self.table().to_owned(), services, Keep::days(90))
+        let (table, shards) = (self.table().to_owned(), shards::DEFAULT);
+        OrdersTable::new(aws, table, shards, services, Keep::days(90))
+    }
+
+    /// The table of orders, of a publisher that stores in so many shards.
+    pub fn orders_in(&self, shards: u32) -> OrdersTable {
+        let services = ["fulfilment".to_owned()].into();
+        OrdersTable::new(&self.aws, self.table().to_owned(), shards, services, Keep::days(90))
     }
 
     /// The state of the HTTP handlers, and the channel of orders to announce.
@@ -81,12 +88,8 @@ impl TestAccount {
         let status = self.publisher_variable("STATUS_QUEUE_URL");
         let flow = flow.with_payments(self.topic_arn(WEBHOOKS_TOPIC), &status);
         let live = Live::new(orders.clone(), flow, CancellationToken::new());
-        let topic = Topic::new(aws, self.topic_arn(ORDERS_TOPIC));
-        let announcements = Announcements { orders: orders.clone(), topic, live: live.clone() };
-        let table = self.table().to_owned();
-        let settings = outbox::Settings { table, shards: SHARDS, awaits_reports: true };
         let app = App {
-            outbox: Outbox::new(aws, settings, announcements),
+            outbox: self.outbox_of(&orders, &live),
             live,
             orders,
             fresh,
@@ -121,6 +124,19 @@ impl TestAccount {
         Projection { orders, live, outbox }
     }
 
+    /// What announces the orders.
+    pub fn outbox(&self, app: &App) -> OrdersOutbox {
+        self.outbox_of(&app.orders, &app.live)
+    }
+
+    fn outbox_of(&self, orders: &OrdersTable, live: &Live) -> OrdersOutbox {
+        let (table, shards) = (self.table().to_owned(), orders.shards().clone());
+        let topic = Topic::new(&self.aws, self.topic_arn(ORDERS_TOPIC));
+        let settings = outbox::Settings { table, shards, awaits_reports: true };
+        let announcements = Announcements { orders: orders.clone(), topic, live: live.clone() };
+        Outbox::new(&self.aws, settings, announcements)
+    }
+
     /// All items of the table of orders.
     pub async fn items(&self) -> Vec<Item> {
         let scan = self.dynamodb.scan().table_name(self.table());
@@ -145,6 +161,11 @@ impl TestAccount {
     pub async fn announce_at(&self, id: OrderId, time: Timestamp) {
         let millis = time.as_millisecond().to_string();
         self.set(id, "announced_at", AttributeValue::N(millis)).await;
+    }
+
+    /// Ends the lease of the order `id`: the process that stored it did not announce it in time.
+    pub async fn make_overdue(&self, id: OrderId) {
+        self.set(id, "outbox_due", AttributeValue::N("0".to_owned())).await;
     }
 
     async fn set(&self, id: OrderId, name: &str, value: AttributeValue) {

@@ -54,6 +54,8 @@ mod pace;
 
 mod saturation;
 
+pub mod shards;
+
 mod store;
 
 mod sweep;
@@ -69,6 +71,7 @@ use held::Held;
 pub use items::{Item, Items};
 use pace::Pace;
 use saturation::Saturation;
+use shards::Shards;
 use table::Table;
 pub use table::{INDEX, REMOVE};
 
@@ -132,7 +135,7 @@ pub struct Settings {
     /// The table, with the key `id` and the index `outbox` (see the crate's documentation).
     pub table: String,
     /// How many parts the index is spread over.
-    pub shards: u32,
+    pub shards: Shards,
     /// Whether reports are to be expected. Without, an announced item leaves the outbox at once.
     pub awaits_reports: bool,
 }
@@ -142,7 +145,7 @@ pub struct Settings {
 pub struct Outbox<A> {
     announce: A,
     table: Table,
-    shards: u32,
+    shards: Shards,
     awaits_reports: bool,
     state: Arc<State>,
 }

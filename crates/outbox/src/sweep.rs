@@ -45,6 +45,7 @@ impl<A: Announce> Outbox<A> {
         let mut announced_at = Instant::now() + random(ANNOUNCED_EVERY_MS);
         loop {
             self.rest_while_empty().await;
+            self.look_for_shards().await;
             for _ in 0..SWEEPS {
                 self.state.held.forget_old();
                 self.sweep_all(Part::Waiting).await;
@@ -79,6 +80,14 @@ impl<A: Announce> Outbox<A> {
         }
     }
 
+    /// Looks whether other processes have begun to store in more shards.
+    async fn look_for_shards(&self) {
+        if let Err(error) = self.shards.look().await {
+            let error = format!("{error:#}");
+            tracing::warn!(error, "cannot look for shards of the outbox");
+        }
+    }
+
     /// Sweeps every shard, as long as there is more and the sweep makes progress.
     pub(crate) async fn sweep_all(&self, part: Part) {
         self.state.oldest_due[part as usize].store(0, Ordering::Relaxed);
@@ -86,8 +95,9 @@ impl<A: Announce> Outbox<A> {
         while more {
             more = false;
             // Processes that sweep at the same time start at different shards.
-            let first = rand::random_range(0..self.shards);
-            for shard in (0..self.shards).map(|shard| (first + shard) % self.shards) {
+            let shards = self.shards.known();
+            let first = rand::random_range(0..shards);
+            for shard in (0..shards).map(|shard| (first + shard) % shards) {
                 let swept = match part {
                     Part::Waiting => self.sweep_waiting(shard).await,
                     Part::Announced => self.sweep_announced(shard).await,

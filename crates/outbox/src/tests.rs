@@ -137,7 +137,7 @@ impl TestAccount {
         announcements: &Announcements,
         awaits_reports: bool,
     ) -> Outbox<Announcements> {
-        let settings = Settings { table: self.table.clone(), shards: 1, awaits_reports };
+        let settings = Settings { table: self.table.clone(), shards: 1.into(), awaits_reports };
         Outbox::new(aws, settings, announcements.clone())
     }
 

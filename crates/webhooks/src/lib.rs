@@ -78,7 +78,8 @@ impl Webhooks {
         let keep = Keep::days(settings.keep_webhooks_days);
         let table = Table::new(aws, settings.webhooks_table_name.clone(), keep);
         let table_name = settings.webhooks_table_name;
-        let of = outbox::Settings { table: table_name, shards: SHARDS, awaits_reports: false };
+        let of =
+            outbox::Settings { table: table_name, shards: SHARDS.into(), awaits_reports: false };
         let (fresh, waiting) = mpsc::channel(outbox::MAX_WAITING);
         let gate = Gate::new("webhooks", MAX_WEBHOOKS);
         Ok(Self {

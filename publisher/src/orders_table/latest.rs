@@ -9,7 +9,7 @@ use orders::order::OrderId;
 use outbox::{Item, items::text};
 use tokio::time::sleep;
 
-use super::{OrdersTable, PlacedOrder, SHARDS, item::parsed};
+use super::{OrdersTable, PlacedOrder, item::parsed};
 
 /// The index of all orders by time.
 const LATEST_INDEX: &str = "latest";
@@ -32,7 +32,8 @@ impl OrdersTable {
     ///
     /// If DynamoDB is unavailable.
     pub async fn latest(&self, before: Option<&str>, limit: usize) -> anyhow::Result<Page> {
-        let shards = (0..SHARDS).map(|shard| self.latest_of_shard(shard, before, limit));
+        let shards = self.shards.look().await.context("listing the orders")?;
+        let shards = (0..shards).map(|shard| self.latest_of_shard(shard, before, limit));
         let mut keys: Vec<(String, OrderId)> =
             try_join_all(shards).await?.into_iter().flatten().collect();
         keys.sort_unstable_by(|one, other| other.cmp(one));

@@ -2,6 +2,8 @@
 
 mod golden;
 
+mod shards;
+
 use std::{
     io,
     sync::{

@@ -7,19 +7,16 @@ use serde::Serialize;
 use web::{Audience, Problem, site::answer};
 
 use super::app::App;
-use crate::{
-    live::moving,
-    orders_table::{OrdersTable, SHARDS},
-};
+use crate::{live::moving, orders_table::OrdersTable};
 
 const SHOWN_ORDERS: usize = 60;
-/// One for each part of the index, and one for the orders.
-const REQUESTS: usize = SHARDS as usize + 1;
 
 /// `GET /flow`: the picture as a page, or its content as JSON.
 pub async fn show(State(app): State<App>, audience: Audience) -> Result<Response, Problem> {
     let App { orders, live, .. } = app;
-    let picture = live.flow.picture(|| latest(orders), REQUESTS).await;
+    // One for each shard of the index, one for their number, and one for the orders.
+    let requests = orders.shards().known() as usize + 2;
+    let picture = live.flow.picture(|| latest(orders), requests).await;
     answer(audience, &FlowPage { picture: picture.map_err(Problem::unavailable)? })
 }
 

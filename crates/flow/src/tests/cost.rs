@@ -5,8 +5,8 @@ use std::time::Duration;
 use super::*;
 
 /// How many requests a second reading the orders of the sample takes: one for each of four shards,
-/// and one for the orders themselves.
-const ORDERS_REQUESTS: usize = 5;
+/// one for their number, and one for the orders themselves.
+const ORDERS_REQUESTS: usize = 6;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The requests of a minute in which pages look each second, after they were open for a minute.

@@ -21,10 +21,12 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Announcements, Entry};
-use crate::{Outbox, Settings, table::FIRST_LEASE};
+use crate::{Items, Outbox, Settings, shards::Shards, table::FIRST_LEASE};
 
 const SHARDS: u32 = 4;
 const DECISECOND: Duration = Duration::from_millis(100);
+/// What a query of the last of eight shards contains.
+const LAST: &str = r#"{"S":"7"}"#;
 const EMPTY: &str = r#"{"Count":0,"ScannedCount":0,"Items":[]}"#;
 const ITEM: &str = r#"{"Count":1,"ScannedCount":1,"Items":[
     {"id":{"S":"one"},"placed_at":{"N":"1"},"outbox_due":{"N":"1"}}]}"#;
@@ -33,13 +35,21 @@ const ITEM: &str = r#"{"Count":1,"ScannedCount":1,"Items":[
 #[derive(Clone, Debug)]
 struct Scripted {
     stored_at: Option<Instant>,
+    /// Whether the item is in a shard that only another process uses, which has stored others
+    /// before, so that the outbox is never empty.
+    is_beyond: bool,
     /// The operations so far, and when they came.
     calls: Arc<Mutex<Vec<(String, Instant)>>>,
 }
 
 impl Scripted {
     fn new(stored_at: Option<Instant>) -> Self {
-        Self { stored_at, calls: Arc::default() }
+        Self { stored_at, is_beyond: false, calls: Arc::default() }
+    }
+
+    /// The table, if the item is stored in the last of twice as many shards.
+    fn beyond(stored_at: Instant) -> Self {
+        Self { is_beyond: true, ..Self::new(Some(stored_at)) }
     }
 
     /// An outbox on the table, and the sender of what its process stores.
@@ -53,7 +63,12 @@ impl Scripted {
             .retry_config(RetryConfig::disabled())
             .http_client(http_client_fn(move |_, _| SharedHttpConnector::new(table.clone())))
             .build();
-        let settings = Settings { table: "t".to_owned(), shards: SHARDS, awaits_reports: true };
+        let table = "t".to_owned();
+        let shards = match self.is_beyond {
+            true => Shards::of(Items::new(&aws, table.clone()), SHARDS),
+            false => SHARDS.into(),
+        };
+        let settings = Settings { table, shards, awaits_reports: true };
         let outbox = Outbox::new(&aws, settings, announcements.clone());
         let (fresh, waiting) = mpsc::channel(1);
         let never = CancellationToken::new();
@@ -72,10 +87,14 @@ impl HttpConnector for Scripted {
         let operation = target.rsplit('.').next().unwrap_or_default().to_owned();
         let stored = self.stored_at.is_some_and(|at| at <= Instant::now());
         let due = self.stored_at.is_some_and(|at| at + FIRST_LEASE <= Instant::now());
+        let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
+        let is_there = !self.is_beyond || body.contains(LAST);
         let answer = match operation.as_str() {
-            "Scan" if stored => ITEM,
+            "Scan" if stored || self.is_beyond => ITEM,
             // Both parts of the index have it, which is no harm here.
-            "Query" if due => ITEM,
+            "Query" if due && is_there => ITEM,
+            "GetItem" if stored => r#"{"Item":{"id":{"S":"shards"},"most_shards":{"N":"8"}}}"#,
+            "GetItem" => "{}",
             "Scan" | "Query" => EMPTY,
             _ => r#"{"Attributes":{"id":{"S":"one"},"placed_at":{"N":"1"}}}"#,
         };
@@ -123,4 +142,16 @@ async fn what_this_process_stores_is_looked_after_at_once() {
     assert_eq!(announcements.announced(), ["one"]);
     // Before its lease is over, a sweep notes it or renews the lease.
     assert!(table.count("Query", since) >= SHARDS as usize);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_stored_in_a_new_shard_is_announced_within_a_minute_however_busy_the_others_are() {
+    let announcements = Announcements::default();
+    let stored_at = Instant::now() + Duration::from_secs(100);
+    let table = Scripted::beyond(stored_at);
+    let (_fresh, _) = table.run(&announcements);
+    sleep_until(stored_at).await;
+    assert!(announcements.announced().is_empty());
+    sleep(Duration::from_secs(60)).await;
+    assert!(announcements.announced().contains(&"one".to_owned()));
 }

@@ -90,7 +90,7 @@ async fn serve(settings: Settings, shutdown: CancellationToken) -> anyhow::Resul
         async move { receipts.get(id).await }
     });
     let topic = settings.topics.topic(&aws, RECEIPTS_TOPIC)?;
-    let outbox = outbox::Settings { table, shards: SHARDS, awaits_reports: true };
+    let outbox = outbox::Settings { table, shards: SHARDS.into(), awaits_reports: true };
     let announcements = Announcements { topic, live: live.clone() };
     let outbox = Outbox::new(&aws, outbox, announcements);
     let (fresh, waiting) = mpsc::channel(outbox::MAX_WAITING);

@@ -5,10 +5,10 @@ use std::iter;
 use axum::http::{StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 use orders::order::OrderId;
+use outbox::shards::DEFAULT;
 use serde_json::{Value, json};
 
 use super::site::Site;
-use crate::orders_table::SHARDS;
 
 fn order(customer: &str) -> Value {
     json!({ "customer": customer, "amount": "42" })
@@ -90,7 +90,7 @@ async fn the_latest_orders_come_in_pages_of_twenty() {
 #[tokio::test]
 async fn orders_that_share_a_shard_are_listed_as_completely_as_others() {
     let site = Site::start().await;
-    let ids = iter::repeat_with(OrderId::new).filter(|id| id.shard(SHARDS) == 0).take(21);
+    let ids = iter::repeat_with(OrderId::new).filter(|id| id.shard(DEFAULT) == 0).take(21);
     for id in ids.collect::<Vec<_>>() {
         let sent = site.submit(&id.to_string(), "Ada", "42").await;
         assert_eq!(sent.status, StatusCode::SEE_OTHER);
