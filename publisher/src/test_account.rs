@@ -4,7 +4,7 @@ use std::{collections::HashMap, path::Path, time::Duration};
 
 use account::{
     embedded::EmbeddedAccount,
-    endpoint::Endpoint,
+    endpoint::{Endpoint, Settings},
     provision::{Account, Service},
 };
 use archive::Archive;
@@ -50,9 +50,19 @@ pub struct TestAccount {
 
 impl TestAccount {
     pub async fn start() -> Self {
+        Self::with(&Settings::loopback(0)).await
+    }
+
+    /// An account like AWS, whose partitions take so many writes a second.
+    pub async fn with_partitions_of(writes: u32) -> Self {
+        let like_aws = Settings::loopback(0).like_aws(7);
+        Self::with(&Settings { partition_writes: writes, ..like_aws }).await
+    }
+
+    async fn with(settings: &Settings) -> Self {
         let copilot = Path::new(env!("CARGO_MANIFEST_DIR")).join("../copilot");
         let EmbeddedAccount { endpoint, target, account } =
-            EmbeddedAccount::of_files(&copilot).await.unwrap();
+            EmbeddedAccount::of_files_with(&copilot, settings).await.unwrap();
         let patient = TimeoutConfig::builder().operation_attempt_timeout(PATIENCE).build();
         let patient = |aws: SdkConfig| aws.into_builder().timeout_config(patient.clone()).build();
         let publisher = account.service("publisher").unwrap();
@@ -69,15 +79,18 @@ impl TestAccount {
 
     /// The table of orders that are done when these services are.
     pub fn orders_done_when(&self, aws: &SdkConfig, services: &[&str]) -> OrdersTable {
-        let services = services.iter().map(|name| (*name).to_owned()).collect();
-        let (table, shards) = (self.table().to_owned(), shards::DEFAULT);
-        OrdersTable::new(aws, table, shards, services, Keep::days(90))
+        self.orders_of(aws, shards::DEFAULT, services)
     }
 
     /// The table of orders, of a publisher that stores in so many shards.
     pub fn orders_in(&self, shards: u32) -> OrdersTable {
-        let services = ["fulfilment".to_owned()].into();
-        OrdersTable::new(&self.aws, self.table().to_owned(), shards, services, Keep::days(90))
+        self.orders_of(&self.aws, shards, &["fulfilment"])
+    }
+
+    /// The same, of a publisher with this configuration.
+    pub fn orders_of(&self, aws: &SdkConfig, shards: u32, services: &[&str]) -> OrdersTable {
+        let services = services.iter().map(|name| (*name).to_owned()).collect();
+        OrdersTable::new(aws, self.table().to_owned(), shards, services, Keep::days(90))
     }
 
     /// The state of the HTTP handlers, and the channel of orders to announce.

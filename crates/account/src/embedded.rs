@@ -38,7 +38,16 @@ impl EmbeddedAccount {
     ///
     /// [`Mistake`](deployment::Mistake) if a file is wrong.
     pub async fn of_files(directory: &Path) -> anyhow::Result<Self> {
+        Self::of_files_with(directory, &Settings::loopback(0)).await
+    }
+
+    /// The same with other settings.
+    ///
+    /// # Errors
+    ///
+    /// As [`EmbeddedAccount::of_files`], and as [`EmbeddedAccount::start`].
+    pub async fn of_files_with(directory: &Path, settings: &Settings) -> anyhow::Result<Self> {
         let deployment = deployment::read(directory, ENVIRONMENT)?;
-        Self::start(&deployment, &Settings::loopback(0)).await
+        Self::start(&deployment, settings).await
     }
 }

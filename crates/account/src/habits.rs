@@ -38,7 +38,7 @@ use copies::Copies;
 use counts::Counts;
 use deliveries::Deliveries;
 use late_index::LateIndex;
-use partitions::Partitions;
+use partitions::{Partitions, WRITES_PER_SECOND};
 use receives::Receives;
 use schemas::Schemas;
 use unprocessed::Unprocessed;
@@ -81,7 +81,7 @@ impl Habits {
             unprocessed: Unprocessed::new(seed),
             schemas: Schemas::default(),
             late_index: LateIndex::new(seed, region)?,
-            partitions: Partitions::default(),
+            partitions: Partitions::of(WRITES_PER_SECOND),
             counts: Counts::new(seed),
         })
     }

@@ -65,9 +65,8 @@ pub async fn run(args: Args) -> anyhow::Result<ExitCode> {
     let settings = endpoint::Settings {
         listen: SocketAddr::new(args.host, args.port),
         public_host: args.public_host,
-        region: endpoint::region(),
         habits: args.habits.like_aws,
-        textract: None,
+        ..endpoint::Settings::loopback(args.port)
     };
     let EmbeddedAccount { endpoint, target, account } =
         EmbeddedAccount::start(&deployment, &settings).await?;

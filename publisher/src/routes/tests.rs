@@ -35,6 +35,8 @@ mod programs;
 
 mod overload;
 
+mod partitions;
+
 mod progress;
 
 mod payments;

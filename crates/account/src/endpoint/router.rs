@@ -24,7 +24,7 @@ use super::{
     textract::{self, Textract},
 };
 use crate::{
-    habits::Habits,
+    habits::{Habits, partitions::Partitions},
     iam::{self, Asked, Caller, Judge, bucket_arn, object_arn},
     ledger::{Ledger, Made},
     proxy::{Call, Service, Twice, call, s3},
@@ -67,6 +67,8 @@ impl Router {
         ending: CancellationToken,
     ) -> anyhow::Result<Self> {
         let habits = settings.habits.map(|seed| Habits::new(seed, &settings.region)).transpose()?;
+        let partitions = || Partitions::of(settings.partition_writes);
+        let habits = habits.map(|habits| Habits { partitions: partitions(), ..habits });
         let habits = habits.map(Arc::new);
         let manner = Manner { habits: habits.clone(), twice };
         let (sqs, sns) = messaging::services(settings, port, judge.clone(), ledger.clone(), manner);

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use pubsub::env;
 
 use super::script::Script;
+use crate::habits::partitions::WRITES_PER_SECOND;
 
 /// The account that every embedded resource belongs to.
 pub const ACCOUNT_ID: &str = "000000000000";
@@ -22,6 +23,8 @@ pub struct Settings {
     pub region: String,
     /// The seed of the [habits](crate::habits) of AWS, if it has any.
     pub habits: Option<u64>,
+    /// How many writes a second a partition of a table or an index takes, with these habits.
+    pub partition_writes: u32,
     /// What Textract answers, instead of reading documents.
     pub textract: Option<Script>,
 }
@@ -34,6 +37,7 @@ impl Settings {
             public_host: IpAddr::from([127, 0, 0, 1]).to_string(),
             region: region(),
             habits: None,
+            partition_writes: WRITES_PER_SECOND,
             textract: None,
         }
     }

@@ -13,7 +13,11 @@ use aws_sdk_sqs::types::{DeleteMessageBatchRequestEntry, Message, QueueAttribute
 use deployment::copilot;
 use serde_json::json;
 
-use super::{Habits, chance::Chance, partitions::Partitions};
+use super::{
+    Habits,
+    chance::Chance,
+    partitions::{Partitions, WRITES_PER_SECOND},
+};
 use crate::{
     embedded::EmbeddedAccount,
     endpoint::{Settings, dynamodb::DynamoDb, like_aws},
@@ -280,7 +284,7 @@ async fn keys_are_left_and_answered_when_they_are_asked_for_again() {
 
 #[test]
 fn a_partition_takes_a_thousand_writes_a_second() {
-    let partitions = Partitions::default();
+    let partitions = Partitions::of(WRITES_PER_SECOND);
     let (one, other) = (["one".to_owned()], ["other".to_owned()]);
     let now = Instant::now();
     let taken = |at| {
