@@ -15,6 +15,6 @@ mod reader;
 #[cfg(test)]
 mod tests;
 
-pub use event::{Event, EventId};
+pub use event::{Event, EventId, SHARDS};
 pub use reader::{Order, Range, Reader};
 pub use table::{Archive, INDEX};

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use deployment::Mistake;
 use pubsub::env::Misconfigured;
-use trials::{bench, chaos, contract, prices, scaling};
+use trials::{bench, chaos, contract, pages, prices};
 
 /// Wrong usage or a mistake in a file: running it again would not help.
 const EXIT_USAGE: u8 = 64;
@@ -31,8 +31,9 @@ enum Command {
     /// Writes docs/events from the types of the events and the manifests, and says what would break
     /// for subscribers of the last release
     Contract(contract::Args),
-    /// Runs the scaling of the workers on a virtual clock, and writes docs/scaling.md
-    Scaling(scaling::Args),
+    /// Runs the scaling of the workers on a virtual clock, and writes docs/scaling.md and
+    /// docs/costs.md
+    Scaling(pages::Args),
     /// Computes what a month costs, and writes docs/costs.md
     Prices(prices::Args),
     /// Empties a queue, for the benchmark
@@ -70,7 +71,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             Ok(if lost_none { ExitCode::SUCCESS } else { ExitCode::FAILURE })
         }
         Command::Contract(args) => contract::run(&args).await,
-        Command::Scaling(args) => scaling::run(&args),
+        Command::Scaling(args) => pages::run(&args),
         Command::Prices(args) => prices::run(&args),
         Command::Worker => bench::worker().await.map(|()| ExitCode::SUCCESS),
         Command::Store => bench::store().await.map(|()| ExitCode::SUCCESS),

@@ -10,8 +10,9 @@ mod bill;
 mod list;
 mod page;
 
-pub use list::{List, Price};
-pub use page::page;
+pub use bill::{Layout, Month};
+pub use list::{List, Numbers, Price};
+pub use page::{alarms, amount, grouped, page};
 
 /// The document.
 pub const DOCUMENT: &str = "docs/costs.md";

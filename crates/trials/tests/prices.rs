@@ -54,6 +54,9 @@ fn every_number_has_its_source() -> Outcome {
     for price in &list.prices {
         assert!(price.source.starts_with("https://aws.amazon.com/"), "{price:?}");
     }
+    for limit in &list.limits {
+        assert!(limit.source.starts_with("https://docs.aws.amazon.com/"), "{limit:?}");
+    }
     for count in &list.counts {
         assert!(!count.source.is_empty() && !count.of.is_empty(), "{count:?}");
     }

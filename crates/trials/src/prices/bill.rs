@@ -16,8 +16,17 @@ const UNIT_CONNECTIONS: f64 = 25.0;
 const ZONES: f64 = 2.0;
 /// The processor and the memory of a task.
 const TASK: (f64, f64) = (0.25, 0.5);
-/// The workers, and how many messages an order has for each.
+/// The workers fulfilment, promotion and history, and how many messages an order has for each.
 const WORKERS: [f64; 3] = [1.0, 0.5, 2.5];
+/// What is written for an order, history included.
+const WRITES: [&str; 6] = [
+    "orders_writes",
+    "outbox_writes",
+    "latest_writes",
+    "coupon_writes",
+    "event_writes",
+    "event_index_writes",
+];
 
 /// Who describes the system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +58,8 @@ impl Month<'_> {
         self.numbers.get(name)
     }
 
-    fn orders(&self) -> f64 {
+    /// How many orders it has.
+    pub fn orders(&self) -> f64 {
         self.rate * SECONDS
     }
 
@@ -64,7 +74,17 @@ impl Month<'_> {
 
     /// Tasks of all workers: none without messages.
     fn workers(&self) -> f64 {
-        WORKERS.map(|messages| self.tasks(messages * self.of("worker_ms"))).iter().sum()
+        self.tasks_of_workers().iter().sum()
+    }
+
+    fn tasks_of_workers(&self) -> [f64; 3] {
+        WORKERS.map(|messages| self.tasks(messages * self.of("worker_ms")))
+    }
+
+    /// Tasks of the publisher, fulfilment, promotion and history.
+    pub fn services(&self) -> [f64; 4] {
+        let [fulfilment, promotion, history] = self.tasks_of_workers();
+        [self.publishers(), fulfilment, promotion, history]
     }
 
     /// Tasks whose processors do so many milliseconds of work for each order.
@@ -73,7 +93,7 @@ impl Month<'_> {
     }
 
     /// Requests of an order to `service`, which share one another at a high rate.
-    fn requests(&self, service: &str) -> f64 {
+    pub fn requests(&self, service: &str) -> f64 {
         let which = if self.rate >= MANY { "many" } else { "few" };
         self.of(&format!("{service}_{which}"))
     }
@@ -110,7 +130,7 @@ impl Month<'_> {
     }
 
     fn dynamodb_requests(&self) -> f64 {
-        let writes = self.orders() * (self.of("writes") + self.of("history_writes"));
+        let writes = self.orders() * WRITES.map(|name| self.of(name)).iter().sum::<f64>();
         let is_idle = self.orders() == 0.0;
         let reads = self.of(if is_idle { "idle_reads_minute" } else { "sweep_reads_minute" });
         writes * self.of("dynamodb_write") + MINUTES * reads * self.of("dynamodb_read")
@@ -179,6 +199,11 @@ impl Month<'_> {
     /// What telemetry costs, of the whole bill.
     pub fn telemetry(&self) -> [Line; 3] {
         [("logs", self.logs()), ("metrics", self.metrics()), ("traces", self.traces())]
+    }
+
+    /// The sum of the bill, in US dollars.
+    pub fn sum(&self) -> f64 {
+        self.lines().iter().map(|(_, usd)| usd).sum()
     }
 
     /// The whole bill.

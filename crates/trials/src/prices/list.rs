@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::Context as _;
 use serde::Deserialize;
 
+use crate::scaling::measured::Measured;
+
 /// Both, with the source of each.
 const FILE: &str = include_str!("../../prices.json");
 
@@ -20,6 +22,8 @@ pub struct List {
     pub prices: Vec<Price>,
     /// What was counted, or is estimated.
     pub counts: Vec<Count>,
+    /// Quotas of an account, as they are if nobody asks for more.
+    pub limits: Vec<Count>,
 }
 
 /// A price.
@@ -59,16 +63,31 @@ impl List {
     ///
     /// # Errors
     ///
-    /// If it cannot be read.
+    /// If it, or what was measured, cannot be read.
     pub fn read() -> anyhow::Result<Self> {
-        serde_json::from_str(FILE).context("crates/trials/prices.json")
+        let mut list: Self = serde_json::from_str(FILE).context("crates/trials/prices.json")?;
+        let measured = Measured::read()?;
+        list.counts.push(time("publisher_ms", "publisher for an order", measured.publisher_micros));
+        list.counts.push(time("worker_ms", "worker for a message", measured.fulfilment_micros));
+        Ok(list)
     }
 
     /// All numbers in it by name.
     pub fn numbers(&self) -> Numbers {
         let prices = self.prices.iter().map(|it| (it.name.clone(), it.usd));
-        let counts = self.counts.iter().map(|it| (it.name.clone(), it.value));
-        Numbers(prices.chain(counts).collect())
+        let counts = self.counts.iter().chain(&self.limits);
+        Numbers(prices.chain(counts.map(|it| (it.name.clone(), it.value))).collect())
+    }
+}
+
+/// The time of a task that follows from what was measured.
+fn time(name: &str, of: &str, micros: f64) -> Count {
+    let milliseconds = Measured::seconds(micros) * 1e3;
+    Count {
+        name: name.to_owned(),
+        value: (milliseconds * 1e3).round() / 1e3,
+        of: format!("ms of a task of the {of}, 8 times what was measured"),
+        source: "docs/scaling.md#the-targets".to_owned(),
     }
 }
 

@@ -36,7 +36,11 @@ pub fn page() -> anyhow::Result<String> {
 }
 
 /// How many metrics the alarms watch that are for people.
-fn alarms(layout: Layout) -> anyhow::Result<f64> {
+///
+/// # Errors
+///
+/// If the files of a deployment are wrong.
+pub fn alarms(layout: Layout) -> anyhow::Result<f64> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let deployment: Deployment = match layout {
         Layout::Copilot => deployment::copilot::read(&root.join("copilot"), "test")?,
@@ -127,11 +131,13 @@ fn line(name: &str, values: &[f64]) -> String {
 }
 
 /// Dollars, with cents below a hundred, and commas.
-fn amount(usd: f64) -> String {
-    if usd < 100.0 {
-        return format!("{usd:.2}");
-    }
-    let digits = format!("{usd:.0}");
+pub fn amount(usd: f64) -> String {
+    if usd < 100.0 { format!("{usd:.2}") } else { grouped(usd) }
+}
+
+/// A whole number, with commas.
+pub fn grouped(number: f64) -> String {
+    let digits = format!("{number:.0}");
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
         if place > 0 && (digits.len() - place) % 3 == 0 {

@@ -39,12 +39,12 @@ impl Measured {
     }
 
     /// The time that a task takes for what was measured to take `micros`.
-    pub fn seconds(self, micros: f64) -> f64 {
+    pub fn seconds(micros: f64) -> f64 {
         micros / 1e6 / PART_OF_A_PROCESSOR * SLOWER
     }
 
     /// What a task does in a minute, if one takes `micros`.
-    pub fn in_a_minute(self, micros: f64) -> f64 {
-        60.0 / self.seconds(micros)
+    pub fn in_a_minute(micros: f64) -> f64 {
+        60.0 / Self::seconds(micros)
     }
 }

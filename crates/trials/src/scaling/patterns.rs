@@ -22,7 +22,7 @@ use super::{
 };
 
 /// As many tasks as there may be outside the environment `test`.
-const MAX_TASKS: u32 = 4;
+pub const MAX_TASKS: u32 = 4;
 /// The time from the receipt of a message to its end, with a call of DynamoDB or SNS.
 const HANDLING_SECONDS: f64 = 0.05;
 
@@ -150,7 +150,7 @@ impl Worker {
     /// What happens to it.
     pub fn meets(&self, pattern: &Pattern, measured: Measured) -> Outcome {
         let work = Work {
-            processor_seconds: measured.seconds(measured.fulfilment_micros),
+            processor_seconds: Measured::seconds(measured.fulfilment_micros),
             seconds: pattern.seconds.unwrap_or(HANDLING_SECONDS),
             in_flight: settings().max_in_flight as u64,
         };
