@@ -7,9 +7,9 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use pubsub::{notification::Notification, subscribe::Envelope};
 use serde_json::Value;
 
-/// How many partitions a day is spread over. A partition takes some 500 events a second. It may be
-/// raised, but then the events of before are not found by their ids any more.
-pub const SHARDS: u32 = 8;
+/// How many partitions a day is spread over. A partition takes some 500 events a second. If it is
+/// changed, the events of before are not found by their ids any more.
+pub const SHARDS: u32 = 64;
 /// The digits of a time in milliseconds since 1970.
 const DIGITS: usize = 13;
 
@@ -82,17 +82,17 @@ impl EventId {
 
     /// The partition of the table in which the event is stored.
     pub(crate) fn partition(&self) -> String {
-        let shard = self
-            .0
-            .bytes()
-            .fold(0, |hash: u32, byte| hash.wrapping_mul(31).wrapping_add(u32::from(byte)))
-            % SHARDS;
+        // FNV-1a, whose upper bits depend on every bit of the id.
+        let hash = self.0.bytes().fold(0x811c_9dc5, |hash: u32, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+        });
+        let shard = (u64::from(hash) * u64::from(SHARDS)) >> 32;
         partition(day(self.at()), shard)
     }
 }
 
 /// The key of a partition.
-pub fn partition(day: Date, shard: u32) -> String {
+pub fn partition(day: Date, shard: impl fmt::Display) -> String {
     format!("{day}#{shard}")
 }
 

@@ -136,10 +136,10 @@ fn what_is_no_id_is_refused() {
 #[test]
 fn a_busy_day_is_spread_evenly() {
     let mut counts = BTreeMap::new();
-    for number in 0..8_000 {
+    for number in 0..1_000 * SHARDS {
         let id = event("2026-11-26T12:00:00Z", number, "{}").id;
         *counts.entry(id.partition()).or_insert(0) += 1;
     }
-    assert_eq!(counts.len(), 8, "{counts:?}");
+    assert_eq!(counts.len(), SHARDS as usize, "{counts:?}");
     assert!(counts.values().all(|count| (800..1_200).contains(count)), "{counts:?}");
 }

@@ -29,6 +29,8 @@ use crate::{dead_letters::command::find, inspect::account, running::files_direct
 
 /// The exit code of a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
+/// How many events of each shard of a day a replay holds in memory: some 10 MB in all.
+const PAGE: i32 = 100;
 /// How often progress is printed: on a terminal, where it replaces the line before, and elsewhere.
 const PROGRESS: [Duration; 2] = [Duration::from_millis(200), Duration::from_secs(5)];
 
@@ -179,7 +181,7 @@ async fn send(
     let queue = find(deployment, &aws_sdk_sqs::Client::new(aws), &args.to).await?.source_url;
     let replay = Replay::to(aws, queue).await?;
     let mut events = if args.events.is_empty() {
-        args.selection.read(archive, Order::OldestFirst, args.after.as_ref(), None).await?
+        args.selection.read(archive, Order::OldestFirst, args.after.as_ref(), Some(PAGE)).await?
     } else {
         let mut ids = args.events.clone();
         ids.sort();
