@@ -56,7 +56,7 @@ const STOP_TIMEOUT: Duration = Duration::from_millis(500);
 /// A running endpoint. Dropping it stops it; [`Endpoint::stop`] also waits until it has stopped.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// The value for `AWS_ENDPOINT_URL`.
+    /// The value for `AWS_ENDPOINT_URL`; with a [`Settings::public_port`], that of the proxy.
     pub url: String,
     /// The address that it listens on.
     pub address: SocketAddr,
@@ -76,10 +76,9 @@ pub struct Endpoint {
 ///
 /// [`Misconfigured`] if it cannot listen on its address, for example because the port is in use.
 pub async fn start(settings: &Settings) -> anyhow::Result<Endpoint> {
-    let listener = TcpListener::bind(settings.listen)
-        .await
-        .map_err(|error| refused(settings.listen, &error))?;
+    let listener = listen(settings.listen).await?;
     let address = listener.local_addr().context("reading the port")?;
+    let port = settings.public_port.unwrap_or(address.port());
     let ending = CancellationToken::new();
     let judge = Judge::new(&settings.region, ACCOUNT_ID);
     let wiretap = WireTap::default();
@@ -87,7 +86,7 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Endpoint> {
     let twice = Twice::default();
     let router = Router::new(
         settings,
-        address.port(),
+        port,
         judge.clone(),
         wiretap.clone(),
         ledger.clone(),
@@ -96,7 +95,7 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Endpoint> {
     )?;
     let stopping = CancellationToken::new();
     let connections = TaskTracker::new();
-    let url = format!("http://{}:{}", settings.public_host, address.port());
+    let url = format!("http://{}:{port}", settings.public_host);
     connections.spawn(accept(listener, router, stopping.clone(), connections.clone()));
     let region = settings.region.clone();
     Ok(Endpoint {
@@ -111,6 +110,15 @@ pub async fn start(settings: &Settings) -> anyhow::Result<Endpoint> {
         stopping,
         connections,
     })
+}
+
+/// Listens on an address.
+///
+/// # Errors
+///
+/// [`Misconfigured`] if it cannot, for example because the port is in use.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, Misconfigured> {
+    TcpListener::bind(address).await.map_err(|error| refused(address, &error))
 }
 
 fn refused(address: SocketAddr, error: &io::Error) -> Misconfigured {

@@ -7,13 +7,13 @@
 //! the answer of the endpoint, as AWS does. So if a worker is killed during a long poll, the
 //! messages that the poll receives stay hidden until their visibility timeout ends.
 //!
-//! It listens on loopback only, speaks HTTP/1.1 without TLS, and holds each request and each answer
-//! in memory.
+//! It listens on loopback unless it is given another listener, speaks HTTP/1.1 without TLS, and
+//! holds each request and each answer in memory.
 
 use std::{
     future::{Future, poll_fn},
     io,
-    net::{Ipv4Addr, SocketAddr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
@@ -75,7 +75,7 @@ pub struct Conditions {
 /// A running proxy. Dropping it stops it.
 #[derive(Debug)]
 pub struct Proxy {
-    /// The value for `AWS_ENDPOINT_URL`.
+    /// The value for `AWS_ENDPOINT_URL` on this machine.
     pub url: String,
     shared: Arc<Shared>,
     _accepting: AbortOnDropHandle<()>,
@@ -102,10 +102,23 @@ impl Proxy {
     ///
     /// If `upstream` is not such a URL, or the proxy cannot listen.
     pub async fn start(upstream: &str, conditions: Conditions) -> anyhow::Result<Self> {
-        let upstream = Upstream::new(upstream)?;
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
             .await
             .context("the proxy cannot listen on 127.0.0.1")?;
+        Self::on(listener, upstream, conditions)
+    }
+
+    /// The same on any listener, as for other machines and containers.
+    ///
+    /// # Errors
+    ///
+    /// If `upstream` is not such a URL.
+    pub fn on(
+        listener: TcpListener,
+        upstream: &str,
+        conditions: Conditions,
+    ) -> anyhow::Result<Self> {
+        let upstream = Upstream::new(upstream)?;
         let address = listener.local_addr().context("reading the port")?;
         let shared = Arc::new(Shared {
             upstream,
@@ -124,7 +137,7 @@ impl Proxy {
             }
         });
         Ok(Self {
-            url: format!("http://{address}"),
+            url: format!("http://{}", door::on_this_machine(address)),
             shared,
             _accepting: AbortOnDropHandle::new(accepting),
         })
@@ -188,8 +201,9 @@ async fn serve(mut stream: TcpStream, broken: Option<Broken>, shared: Arc<Shared
     }
     // Sends small answers immediately instead of waiting for the next packet.
     let _ = stream.set_nodelay(true);
+    let within = door::within_this_machine(&stream);
     let service = service_fn(move |request: Request<Incoming>| {
-        let answer = answer(request, shared.clone());
+        let answer = answer(request, within, shared.clone());
         Box::pin(answer) as Pin<Box<dyn Future<Output = io::Result<Reply>> + Send>>
     });
     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
@@ -210,11 +224,16 @@ async fn hold(time: Duration) -> io::Result<()> {
     tokio::task::spawn_blocking(move || std::thread::sleep(time)).await.map_err(io::Error::other)
 }
 
-/// The answer to one call. An error resets the connection.
-async fn answer(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<Reply> {
+/// The answer to one call, which may come from `within` this machine. An error resets the
+/// connection.
+async fn answer(
+    request: Request<Incoming>,
+    within: Option<IpAddr>,
+    shared: Arc<Shared>,
+) -> io::Result<Reply> {
     let (head, body) = forward::read(request).await?;
     if let Some(station) = shared.station.as_ref().filter(|_| head.uri.path() == WEATHER_PATH) {
-        let (status, text) = station.answer(&head, &body);
+        let (status, text) = station.answer(&head, &body, within);
         return Ok(reply::own(status, text));
     }
     let call = Call::of(&head, &body);

@@ -1,9 +1,6 @@
 //! Receives the spans of the services, as a collector does: OTLP over HTTP, in Protobuf.
 
-use std::{
-    net::{IpAddr, SocketAddr},
-    time::Duration,
-};
+use std::{net::SocketAddr, time::Duration};
 
 use anyhow::Context as _;
 use axum::{
@@ -11,7 +8,7 @@ use axum::{
     body::Bytes,
     extract::{DefaultBodyLimit, State},
     http::StatusCode,
-    middleware::from_fn,
+    middleware::from_fn_with_state,
     routing::post,
 };
 use opentelemetry_proto::tonic::{
@@ -20,6 +17,7 @@ use opentelemetry_proto::tonic::{
     trace::v1::{self as proto, status::StatusCode as Code},
 };
 use prost::Message as _;
+use pubsub::env::Misconfigured;
 use tokio::net::TcpListener;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
@@ -33,10 +31,10 @@ const MAX_BYTES: usize = 4 << 20;
 /// What receives begin with. A batch may have messages of many traces, so it is in none of them.
 const RECEIVE: &str = "receive ";
 
-/// A running receiver on loopback. It stops when it is dropped.
+/// A running receiver. It stops when it is dropped.
 #[derive(Debug)]
 pub struct Receiver {
-    /// The value for `OTEL_EXPORTER_OTLP_ENDPOINT`.
+    /// The value for `OTEL_EXPORTER_OTLP_ENDPOINT`, with the public host.
     pub url: String,
     /// What it received.
     pub spans: Spans,
@@ -44,17 +42,19 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    /// Starts one; with port 0 the system picks a free one.
+    /// Starts one; with port 0 the system picks a free one. The services reach this machine as
+    /// `public_host`.
     ///
     /// # Errors
     ///
-    /// If it cannot listen.
-    pub async fn start(host: IpAddr, port: u16) -> anyhow::Result<Self> {
-        let address = SocketAddr::new(host, port);
-        let listener = TcpListener::bind(address).await.context("listening for spans")?;
-        let url = format!("http://{}", listener.local_addr().context("reading the port")?);
+    /// [`Misconfigured`] if it cannot listen.
+    pub async fn start(address: SocketAddr, public_host: &str) -> anyhow::Result<Self> {
+        let refused = |error| Misconfigured(format!("spans cannot reach {address}: {error}"));
+        let listener = TcpListener::bind(address).await.map_err(refused)?;
+        let port = listener.local_addr().context("reading the port")?.port();
+        let url = format!("http://{public_host}:{port}");
         let spans = Spans::default();
-        let router = router(spans.clone());
+        let router = router(spans.clone(), public_host);
         let never = CancellationToken::new();
         let serving = web::serve::serve(listener, router, 0, never, Duration::ZERO);
         let serving = AbortOnDropHandle::new(tokio::spawn(serving));
@@ -62,14 +62,14 @@ impl Receiver {
     }
 }
 
-fn router(spans: Spans) -> Router {
+fn router(spans: Spans, public_host: &str) -> Router {
     Router::new()
         .route("/v1/traces", post(receive))
         // Metrics are counted elsewhere; a service that cannot export them would log it.
         .route("/v1/metrics", post(|| async { StatusCode::OK }))
         .layer(DefaultBodyLimit::max(MAX_BYTES))
         .layer(web::guard::refuse_other_sites())
-        .layer(from_fn(of_this_machine))
+        .layer(from_fn_with_state(public_host.into(), of_this_machine))
         .with_state(spans)
 }
 
@@ -117,3 +117,6 @@ fn texts(attributes: Vec<KeyValue>) -> Vec<(String, String)> {
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use axum::{
     Router,
     extract::{Path, Query, State},
     http::{HeaderMap, StatusCode, header},
-    middleware::{from_fn, map_response},
+    middleware::{from_fn, from_fn_with_state, map_response},
     response::{
         Html, IntoResponse as _, Redirect, Response,
         sse::{Event, KeepAlive, Sse},
@@ -27,7 +27,7 @@ use web::{Problem, body, guard};
 use crate::{
     acts,
     app::{App, Choices, Sources},
-    here::of_this_machine,
+    here::{HERE, of_this_machine},
     pages,
 };
 
@@ -81,7 +81,7 @@ impl Console {
 /// Every page and every action.
 fn router(app: App) -> Router {
     Router::new()
-        .route("/", get(|| async { Redirect::to("/services") }))
+        .route("/", get(first))
         .route("/{*page}", get(show))
         .route("/act/{name}", post(acts::act))
         .route("/assets/style.css", asset("text/css", include_str!("../assets/style.css")))
@@ -89,9 +89,15 @@ fn router(app: App) -> Router {
         .route("/assets/live.js", asset("text/javascript", include_str!("../assets/live.js")))
         .layer(from_fn(body::read))
         .layer(guard::refuse_other_sites())
-        .layer(from_fn(of_this_machine))
+        .layer(from_fn_with_state(HERE[0].into(), of_this_machine))
         .layer(map_response(guard::add_security_headers))
         .with_state(app)
+}
+
+/// The first page that has something.
+async fn first(State(app): State<App>) -> Redirect {
+    let has_services = app.sources.processes.is_some();
+    Redirect::to(if has_services { "/services" } else { "/messages" })
 }
 
 fn asset(media_type: &'static str, text: &'static str) -> MethodRouter<App> {

@@ -11,6 +11,10 @@ mod up;
 
 mod aws;
 
+mod export;
+
+mod forecast;
+
 mod sample_orders;
 
 mod weather;

@@ -32,8 +32,6 @@ mod edits;
 
 mod endpoint;
 
-mod forecast;
-
 mod observed;
 
 mod supervise;

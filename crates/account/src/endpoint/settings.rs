@@ -19,6 +19,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The host in queue URLs, by which the services reach this machine.
     pub public_host: String,
+    /// The port in queue URLs, if the services reach it through a proxy.
+    pub public_port: Option<u16>,
     /// The region of every resource.
     pub region: String,
     /// The seed of the [habits](crate::habits) of AWS, if it has any.
@@ -35,6 +37,7 @@ impl Settings {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], port)),
             public_host: IpAddr::from([127, 0, 0, 1]).to_string(),
+            public_port: None,
             region: region(),
             habits: None,
             partition_writes: WRITES_PER_SECOND,

@@ -1,6 +1,11 @@
 //! Accepts the connections to the proxy, unless an outage refuses or cuts them.
 
-use std::{future::Future, io, time::Duration};
+use std::{
+    future::Future,
+    io,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    time::Duration,
+};
 
 use tokio::{
     net::{TcpListener, TcpSocket, TcpStream},
@@ -12,6 +17,22 @@ use super::outage::Broken;
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
+
+/// How this machine reaches what listens on an address.
+pub fn on_this_machine(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+/// The address of this machine that a connection leads to, if it also comes from there.
+pub fn within_this_machine(stream: &TcpStream) -> Option<IpAddr> {
+    let [own, peer] = [stream.local_addr().ok()?, stream.peer_addr().ok()?];
+    (own.ip() == peer.ip()).then(|| own.ip().to_canonical())
+}
 
 /// Accepts connections for ever, and calls `serve` for each, with how it is broken.
 ///
@@ -36,7 +57,10 @@ pub async fn accept<F: Future<Output = ()> + Send + 'static>(
         if how == Some(Broken::Refused) {
             drop(listener);
             // A port that is bound and not listened at refuses connections, and is not given away.
-            let socket = TcpSocket::new_v4()?;
+            let socket = match address {
+                SocketAddr::V4(_) => TcpSocket::new_v4()?,
+                SocketAddr::V6(_) => TcpSocket::new_v6()?,
+            };
             socket.set_reuseaddr(true)?;
             socket.bind(address)?;
             let _ = broken.changed().await;

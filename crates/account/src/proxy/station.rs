@@ -1,11 +1,12 @@
 //! Where other programs on this machine change the weather, until its time is over.
 //!
 //! A proxy that allows it answers `GET`, `PUT` and `DELETE` of one path itself. Only this machine
-//! can reach it, and no page in a browser: a browser asks before it sends `PUT` or `DELETE` to
-//! another site, and gets no permission here; and the name in `Host` has to be one of this machine.
+//! may ask, wherever the proxy listens, and no page in a browser: a browser asks before it sends
+//! `PUT` or `DELETE` to another site, and gets no permission here; and the name in `Host` has to be
+//! one of this machine.
 //! Each answer is all weather that there is then, as JSON, with the seconds that are left.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use hyper::{Method, StatusCode, header::HOST, http::request::Parts};
 use tokio::{
@@ -47,10 +48,16 @@ impl Station {
     }
 
     /// The status and the text that answer a request to [`PATH`]: `PUT` begins a list of weather,
-    /// `DELETE` ends that of a list of parts, or all.
-    pub(super) fn answer(&self, head: &Parts, body: &[u8]) -> (StatusCode, String) {
-        if !is_of_this_machine(head) {
-            return (StatusCode::FORBIDDEN, "the host is not this machine".to_owned());
+    /// `DELETE` ends that of a list of parts, or all. `within` is the address of this machine to
+    /// which the request was sent, if it was sent from there.
+    pub(super) fn answer(
+        &self,
+        head: &Parts,
+        body: &[u8],
+        within: Option<IpAddr>,
+    ) -> (StatusCode, String) {
+        if !within.is_some_and(|own| names(head, own)) {
+            return (StatusCode::FORBIDDEN, "only this machine may ask, by its name".to_owned());
         }
         let done = match head.method {
             Method::GET => Ok(()),
@@ -112,9 +119,11 @@ impl Station {
     }
 }
 
-/// Whether the request names this machine. A page whose own name leads to this machine does not.
-fn is_of_this_machine(head: &Parts) -> bool {
+/// Whether the request names this machine, which has the address `own`. A page whose own name leads
+/// here does not.
+fn names(head: &Parts, own: IpAddr) -> bool {
     let host = head.headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    ["127.0.0.1", "localhost", "[::1]"].contains(&name)
+    let address = name.trim_start_matches('[').trim_end_matches(']').parse();
+    name == "localhost" || address.is_ok_and(|it: IpAddr| it.is_loopback() || it == own)
 }

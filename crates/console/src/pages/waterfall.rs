@@ -33,6 +33,7 @@ struct Page {
     trace: String,
     began: String,
     took: String,
+    has_logs: bool,
     rows: Vec<Row>,
 }
 
@@ -76,6 +77,7 @@ pub fn main(app: &App, id: &str) -> anyhow::Result<Main> {
         trace: trace.id,
         began: at(began),
         took: took(began, ended),
+        has_logs: app.sources.logs.is_some(),
         rows,
     };
     made("Trace", &page)

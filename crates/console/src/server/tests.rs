@@ -14,11 +14,19 @@ use super::router;
 use crate::{
     app::{App, Sources},
     logs::Logs,
+    spans::{Span, Spans},
 };
 
 const HERE: &str = "localhost:5050";
 
 async fn console() -> (Router, String, EmbeddedAccount) {
+    console_of(Some(Logs::default())).await
+}
+
+/// A console that has received one trace, `t`.
+async fn console_of(logs: Option<Logs>) -> (Router, String, EmbeddedAccount) {
+    let spans = Spans::default();
+    spans.push("t", span());
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../copilot");
     let aws = EmbeddedAccount::of_files(&directory).await.unwrap();
     let app = App::new(Sources {
@@ -28,12 +36,24 @@ async fn console() -> (Router, String, EmbeddedAccount) {
         weather: None,
         page: None,
         processes: None,
-        logs: Some(Logs::default()),
-        spans: None,
+        logs,
+        spans: Some(spans),
     });
     let app = app.await;
     let token = app.token.clone();
     (router(app), token, aws)
+}
+
+fn span() -> Span {
+    Span {
+        service: "publisher".to_owned(),
+        name: "POST /orders".to_owned(),
+        id: "1".to_owned(),
+        parent: String::new(),
+        nanos: [1, 2],
+        failed: false,
+        attributes: Vec::new(),
+    }
 }
 
 async fn ask(console: &Router, request: Request<Body>) -> (StatusCode, String) {
@@ -96,4 +116,20 @@ async fn each_page_works_without_services_and_has_a_strict_policy() {
     }
     let get = Request::get("/nothing").header("host", HERE).body(Body::empty()).unwrap();
     assert_eq!(ask(&console, get).await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn where_services_are_containers_the_console_begins_elsewhere_and_says_what_shows_them() {
+    let (without_logs, _token, _aws) = console_of(None).await;
+    let get = |path: &str| Request::get(path).header("host", HERE).body(Body::empty()).unwrap();
+    let first = without_logs.clone().oneshot(get("/")).await.unwrap();
+    assert_eq!(first.headers()["location"], "/messages");
+    for (page, command) in [("/services", "docker compose ps"), ("/logs", "docker compose logs")] {
+        let (status, html) = ask(&without_logs, get(page)).await;
+        assert!(status == StatusCode::OK && html.contains(command), "{html}");
+    }
+    let (_, trace) = ask(&without_logs, get("/traces/t")).await;
+    assert!(trace.contains("POST /orders") && !trace.contains("/logs?"), "{trace}");
+    let (console, _token, _aws) = console().await;
+    assert!(ask(&console, get("/traces/t")).await.1.contains("/logs?trace=t"));
 }

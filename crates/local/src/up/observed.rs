@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
 };
 
 use account::proxy::WEATHER_PATH;
@@ -14,14 +14,10 @@ use console::{
 };
 use local::{port, system::System};
 
+use crate::export::{self, COLLECTOR};
+
 /// The port of the console unless another is asked for.
 const PORT: u16 = 5050;
-/// The variable by which a service finds a collector. Who sets it has one.
-const COLLECTOR: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
-/// The variable with which the publisher's pages link to a trace, and the path of one.
-const TRACES: (&str, &str) = ("TRACES_URL", "/traces/{trace}");
-/// How often a service exports its spans, in milliseconds: a person waits for them.
-const EXPORT_EVERY: (&str, &str) = ("OTEL_BSP_SCHEDULE_DELAY", "500");
 
 /// The options of the console.
 #[derive(clap::Args, Clone, Debug)]
@@ -77,15 +73,9 @@ impl Args {
         if variables.contains_key(COLLECTOR) {
             return Ok(Some(Prepared { port, receiver: None }));
         }
-        let receiver = Receiver::start(host, 0).await?;
-        let (traces, path) = TRACES;
-        let (delay, every) = EXPORT_EVERY;
-        for (name, value) in [
-            (COLLECTOR, receiver.url.clone()),
-            (traces, format!("{}{path}", port.url)),
-            (delay, every.to_owned()),
-        ] {
-            variables.entry(name.to_owned()).or_insert(value);
+        let receiver = Receiver::start(SocketAddr::new(host, 0), &host.to_string()).await?;
+        for (name, value) in export::to(&receiver, &port.url) {
+            variables.entry(name).or_insert(value);
         }
         Ok(Some(Prepared { port, receiver: Some(receiver) }))
     }

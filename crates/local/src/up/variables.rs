@@ -2,15 +2,13 @@
 
 use std::{collections::BTreeMap, env};
 
+use crate::export::EVERY_TRACE;
+
 /// For a laptop, unless the environment says otherwise. Fulfilment takes its time, so that it can
 /// be watched, and shows the customer's name. Polls are short, so that a service stops within a
 /// second. Who runs a collector wants to see every trace.
-const LAPTOP: [(&str, &str); 4] = [
-    ("PACE_MS", "1000"),
-    ("BANNER", "on"),
-    ("RECEIVE_WAIT_SECONDS", "1"),
-    ("OTEL_TRACES_SAMPLER", "parentbased_always_on"),
-];
+const LAPTOP: [(&str, &str); 4] =
+    [("PACE_MS", "1000"), ("BANNER", "on"), ("RECEIVE_WAIT_SECONDS", "1"), EVERY_TRACE];
 /// Makes the services log JSON.
 pub const LOG_FORMAT: (&str, &str) = ("LOG_FORMAT", "json");
 

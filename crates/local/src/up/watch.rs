@@ -11,12 +11,14 @@ use tokio::sync::watch;
 
 use super::{
     edits::{Edited, Edits},
-    forecast::Forecast,
     observed::Observed,
     supervise::Tasks,
     to_zero::{ToZero, Wanted},
 };
-use crate::terminal::{Lines, Ready};
+use crate::{
+    forecast::Forecast,
+    terminal::{Lines, Ready},
+};
 
 /// What is shown once the page answers.
 pub struct Shown {

@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use reqwest::{Client, Method, Response, StatusCode};
+use tokio::net::TcpListener;
 
 use super::Fixture;
 use crate::proxy::{
-    Conditions, Twice, WEATHER_PATH, Way,
+    Conditions, Proxy, Twice, WEATHER_PATH, Way,
     weather::{How, Weather},
 };
 
@@ -131,4 +132,27 @@ async fn only_this_machine_changes_the_weather_and_only_where_that_is_allowed() 
     let fixture = Fixture::changing().await;
     fixture.weather(Method::PUT, HERE, rain).await;
     assert_eq!(fixture.answered().await, 500, "the same request is one that works");
+}
+
+/// Linux has all of 127.0.0.0/8, so that one of its addresses can stand for another machine.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn other_machines_may_call_through_a_proxy_and_not_change_its_weather() {
+    let behind = Fixture::start(Conditions::default()).await;
+    let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
+    let changing = Some(Twice::default());
+    let conditions = Conditions { changing, ..Conditions::default() };
+    let proxy = Proxy::on(listener, &behind.proxy.url, conditions).unwrap();
+    let url = format!("{}{WEATHER_PATH}", proxy.url);
+    assert!(url.starts_with("http://127.0.0.1:"), "{url}");
+    let other = Client::builder().local_address(std::net::IpAddr::from([127, 0, 0, 2]));
+    let other = other.build().unwrap();
+    let rain = r#"[{"of": "everything", "how": {"fails": "throttled"}, "seconds": 60}]"#;
+    let put = |client: &Client| client.put(&url).header("host", HERE).body(rain).send();
+    let call = || other.post(&proxy.url).header("X-Amz-Target", "AmazonSQS.SendMessage").send();
+
+    assert_eq!(put(&other).await.unwrap().status(), 403);
+    assert_eq!(call().await.unwrap().status(), 200);
+    assert_eq!(put(&Client::new()).await.unwrap().status(), 200);
+    assert_eq!(call().await.unwrap().status(), 400);
 }
