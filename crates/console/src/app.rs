@@ -32,6 +32,8 @@ pub struct Sources {
     pub weather: Option<String>,
     /// The URL of the publisher, as this process reaches it.
     pub page: Option<String>,
+    /// The same for a browser on this machine.
+    pub page_in_browser: Option<String>,
     /// The processes of the services.
     pub processes: Option<Processes>,
     /// Their log lines.

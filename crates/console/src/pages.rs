@@ -79,7 +79,7 @@ struct Base<'a> {
     title: &'a str,
     /// The first part of the path.
     section: &'a str,
-    /// The URL of the publisher.
+    /// The URL of the publisher for a browser.
     page: Option<&'a str>,
     main: &'a str,
 }
@@ -91,8 +91,6 @@ impl Base<'_> {
     }
 }
 
-/// What the URL of a publisher begins with that a browser reaches.
-const ON_THIS_MACHINE: &str = "http://localhost:";
 /// The sections, and their names.
 const SECTIONS: [(&str, &str); 8] = [
     ("services", "Services"),
@@ -111,7 +109,6 @@ const SECTIONS: [(&str, &str); 8] = [
 ///
 /// If the template fails.
 pub fn whole(app: &App, section: &str, main: &Main) -> anyhow::Result<String> {
-    // A browser does not know the names of containers.
-    let page = app.sources.page.as_deref().filter(|it| it.starts_with(ON_THIS_MACHINE));
+    let page = app.sources.page_in_browser.as_deref();
     Ok(Base { title: &main.title, section, page, main: &main.html }.render()?)
 }

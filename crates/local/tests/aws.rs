@@ -19,6 +19,8 @@ mod running;
 use running::{Outcome, TIMEOUT, copilot, order};
 
 const TRACES: &str = "TRACES_URL";
+/// The publisher, as a browser outside of the containers would reach it.
+const PAGE: &str = "http://localhost:5999";
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// An account with a console, and the publisher and fulfilment beside it.
@@ -37,7 +39,8 @@ impl Containers {
         // Where it listens in a container; the services know it by a name.
         aws.args(["aws", "--port", "0", "--host", "0.0.0.0", "--public-host", "localhost"]);
         aws.args(["--console-port", "0", "--otlp-port", "0", "--publisher"]);
-        aws.arg(format!("http://{page}")).arg("--from").arg(copilot());
+        aws.arg(format!("http://{page}")).args(["--publisher-page", PAGE]);
+        aws.arg("--from").arg(copilot());
         let mut aws = aws.stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
         let mut said = BufReader::new(aws.stdout.take().context("no output")?).lines();
         let mut variables = timeout(TIMEOUT, variables(&mut said)).await??;
@@ -149,6 +152,7 @@ async fn an_orders_page_leads_to_its_trace_over_the_services() -> Outcome {
     for part in ["process pubsub-test-fulfilment-EventsQueue", "DynamoDB.PutItem", &id] {
         ensure!(trace.contains(part), "{part} is not in {trace}");
     }
+    ensure!(trace.contains(&format!("href=\"{PAGE}/orders\"")), "no link to the orders: {trace}");
     Ok(())
 }
 

@@ -23,6 +23,8 @@ const NOT_FOR_CALLS: Way = Way::Refused;
 struct Page<'a> {
     token: &'a str,
     can_change: bool,
+    /// Whether they are processes of this program, which `local weather` finds.
+    has_services: bool,
     now: Vec<Weather>,
     calls: Vec<&'a str>,
     resources: BTreeSet<String>,
@@ -38,6 +40,7 @@ pub async fn main(app: &App) -> anyhow::Result<Main> {
     let page = Page {
         token: &app.token,
         can_change: sky.is_some(),
+        has_services: app.sources.processes.is_some(),
         now: match sky {
             Some(sky) => sky.now().await?,
             None => Vec::new(),

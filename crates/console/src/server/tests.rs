@@ -35,6 +35,7 @@ async fn console_of(logs: Option<Logs>) -> (Router, String, EmbeddedAccount) {
         ledger: Some(aws.endpoint.ledger()),
         weather: None,
         page: None,
+        page_in_browser: None,
         processes: None,
         logs,
         spans: Some(spans),

@@ -37,6 +37,9 @@ pub struct Args {
     /// The URL of the publisher, to which the console sends orders
     #[arg(long, value_name = "URL", requires = "console_port")]
     publisher: Option<String>,
+    /// The same URL for a browser, to which the console links [default: that of --publisher]
+    #[arg(long, value_name = "URL", requires = "publisher")]
+    publisher_page: Option<String>,
     /// The port that takes spans of the services for the console, on the same address; without it
     /// there are no traces
     #[arg(long, value_name = "PORT", requires = "console_port")]
@@ -92,6 +95,7 @@ impl Served {
                     ledger: Some(endpoint.ledger()),
                     weather: proxy.as_ref().map(|it| format!("{}{WEATHER_PATH}", it.url)),
                     page: args.publisher.clone(),
+                    page_in_browser: args.publisher_page.clone().or_else(|| args.publisher.clone()),
                     processes: None,
                     logs: None,
                     spans: receiver.as_ref().map(|receiver| receiver.spans.clone()),

@@ -85,13 +85,15 @@ impl Prepared {
     /// Starts the console, which shows `system`.
     pub async fn observe(self, system: &System, logs: Logs) -> Observed {
         let (processes, supervisor) = processes::channel();
+        // It sends orders there.
+        let page = Some(system.url.clone()).filter(|_| system.takes_orders());
         let sources = Sources {
             account: system.account.clone(),
             target: system.target.clone(),
             ledger: system.ledger(),
             weather: system.proxy().map(|proxy| format!("{}{WEATHER_PATH}", proxy.url)),
-            // It sends orders there.
-            page: Some(system.url.clone()).filter(|_| system.takes_orders()),
+            page: page.clone(),
+            page_in_browser: page,
             processes: Some(processes),
             logs: Some(logs),
             spans: self.receiver.as_ref().map(|receiver| receiver.spans.clone()),
