@@ -107,7 +107,7 @@ pub async fn audit(arena: &Arena, accepted: &[Accepted], unclean: usize) -> anyh
     let findings = Findings {
         accepted,
         rewarded,
-        stored: column(arena, "publisher", "ORDERS_TABLE_NAME", "id", "amount").await?,
+        stored: stored(arena).await?,
         announced: announcements(arena).await?,
         fulfilled: count_by_order(arena, "fulfilment", "order fulfilled"),
         coupons: column(arena, "promotion", "COUPONS_TABLE_NAME", "order_id", "code").await?,
@@ -205,6 +205,14 @@ async fn kept(arena: &Arena) -> anyhow::Result<BTreeSet<String>> {
         }
     });
     Ok(announced.collect())
+}
+
+/// The amount of every order that is stored.
+pub async fn stored(arena: &Arena) -> anyhow::Result<BTreeMap<String, String>> {
+    let mut stored = column(arena, "publisher", "ORDERS_TABLE_NAME", "id", "amount").await?;
+    // The table remembers in an item of its own how many shards there are.
+    stored.remove("shards");
+    Ok(stored)
 }
 
 /// The attribute `value` of every item of a table, by its attribute `key`.

@@ -29,6 +29,10 @@ pub const FIXED_CREDENTIALS: [&str; 2] = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCES
 /// By this variable ECS tells a task where its credentials are.
 const CREDENTIALS_URL: &str = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
 
+/// In how many shards publishers store, one after another: whoever starts again has another number
+/// than before, and finds what the others left.
+const SHARDS: [&str; 3] = ["8", "4", "2"];
+
 /// All processes.
 pub struct Fleet {
     replicas: Vec<Replica>,
@@ -40,6 +44,7 @@ struct Replica {
     /// Its kills, each after a number of accepted orders, in ascending order.
     kills: Vec<(u32, Signal)>,
     task: Task,
+    starts: usize,
     binaries: PathBuf,
     lines: UnboundedSender<Line>,
 }
@@ -194,7 +199,7 @@ impl Replica {
         let (binaries, lines) = (arena.binaries.clone(), arena.lines.clone());
         let task =
             Task::start(&service, port::free(0, Ipv4Addr::LOCALHOST.into())?, &binaries, &lines)?;
-        Ok(Self { service, kills: Vec::new(), task, binaries, lines })
+        Ok(Self { service, kills: Vec::new(), task, starts: 0, binaries, lines })
     }
 
     /// Kills the process, counts that, and starts it again.
@@ -216,6 +221,9 @@ impl Replica {
     }
 
     fn restart(&mut self) -> anyhow::Result<()> {
+        self.starts += 1;
+        let shards = SHARDS[self.starts % SHARDS.len()].to_owned();
+        self.service.variables.insert("ORDERS_SHARDS".to_owned(), shards);
         self.task = Task::start(&self.service, self.task.port, &self.binaries, &self.lines)?;
         Ok(())
     }

@@ -93,7 +93,7 @@ async fn with_stored(
     mut accepted: Vec<Accepted>,
     refused: Vec<Accepted>,
 ) -> anyhow::Result<Vec<Accepted>> {
-    let stored = audit::column(arena, "publisher", "ORDERS_TABLE_NAME", "id", "amount").await?;
+    let stored = audit::stored(arena).await?;
     let stored: BTreeSet<String> = stored.into_keys().collect();
     accepted.extend(refused.into_iter().filter(|order| stored.contains(&order.id.to_string())));
     Ok(accepted)
