@@ -6,11 +6,12 @@
 //! Ratios of figures to the baselines of the same run say more.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, ensure};
+use clap::ValueEnum;
 use local::build;
 
 mod orders_in;
@@ -34,6 +35,8 @@ mod bare;
 mod requests;
 
 mod growth;
+
+mod flat;
 
 mod overload;
 
@@ -62,21 +65,65 @@ use report::Report;
 use rig::Rig;
 use scale::{NETWORK, Scale};
 
+/// A part of the benchmark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Part {
+    /// How many orders a publisher accepts, and how soon
+    OrdersIn,
+    /// How fast a backlog is handled
+    Drain,
+    /// Memory, processor time and latency of the whole system
+    System,
+    /// The rate that lasts for a minute
+    Sustained,
+    /// Processor time and allocations for an order, with TLS and with telemetry
+    PerOrder,
+    /// Requests to AWS, and their price
+    Requests,
+    /// How the rate depends on tasks, sizes, backlog and settings
+    Growth,
+    /// Whether requests stay as fast with a large table and many streams
+    Flat,
+    /// What clients get while `DynamoDB` hangs
+    Overload,
+    /// The worker runtime beside its peers, which are installed first
+    Peers,
+}
+
+impl Part {
+    async fn measure(
+        self,
+        binaries: &Path,
+        scale: Scale,
+        report: &mut Report,
+    ) -> anyhow::Result<()> {
+        match self {
+            Self::OrdersIn => orders_in::measure(binaries, scale, report).await,
+            Self::Drain => drain::measure(binaries, scale, report).await,
+            Self::System => system::measure(binaries, scale, report).await,
+            Self::Sustained => sustained::measure(binaries, scale, report).await,
+            Self::PerOrder => {
+                per_order::measure(binaries, scale, report).await?;
+                allocations::measure(binaries, scale, report).await
+            }
+            Self::Requests => requests::measure(binaries, scale, report).await,
+            Self::Growth => growth::measure(binaries, scale, report).await,
+            Self::Flat => flat::measure(binaries, scale, report).await,
+            Self::Overload => overload::measure(binaries, scale, report).await,
+            Self::Peers => peers::measure(binaries, scale, report).await,
+        }
+    }
+}
+
 /// Options of `bench`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
     /// Takes about a minute: checks that the benchmark works, not how fast the services are
     #[arg(long)]
     pub quick: bool,
-    /// Only compares the worker runtime with its peers, which are installed first
-    #[arg(long)]
-    pub peers: bool,
-    /// Only measures what clients get while DynamoDB hangs
-    #[arg(long, conflicts_with = "peers")]
-    pub overload: bool,
-    /// Only measures the rate that lasts
-    #[arg(long, conflicts_with_all = ["peers", "overload"])]
-    pub sustained: bool,
+    /// Measures only this part
+    #[arg(long, value_name = "PART")]
+    pub only: Option<Part>,
     /// Directory for bench.json, bench.html and the plots
     #[arg(long, value_name = "DIR", default_value = "target/bench")]
     pub output: PathBuf,
@@ -94,28 +141,17 @@ pub async fn run(args: &Args) -> anyhow::Result<bool> {
     let scale = if args.quick { Scale::QUICK } else { Scale::FULL };
     let binaries = build::binaries().await?;
     let mut report = Report::new(args.quick);
-    let only = args.peers || args.overload || args.sustained;
-    if args.sustained || !only {
-        sustained::measure(&binaries, scale, &mut report).await?;
-        per_order::measure(&binaries, scale, &mut report).await?;
-        allocations::measure(&binaries, scale, &mut report).await?;
+    for part in Part::value_variants() {
+        match args.only {
+            None if args.quick && *part == Part::Peers => {
+                report.skip("the speed beside peers, which `--only peers` measures");
+            }
+            Some(only) if only != *part => {}
+            _ => part.measure(&binaries, scale, &mut report).await?,
+        }
     }
-    if !only {
-        orders_in::measure(&binaries, scale, &mut report).await?;
-        drain::measure(&binaries, scale, &mut report).await?;
-        system::measure(&binaries, scale, &mut report).await?;
-        requests::measure(&binaries, scale, &mut report).await?;
-        growth::measure(&binaries, scale, &mut report).await?;
-    }
-    if args.overload || !only {
-        overload::measure(&binaries, scale, &mut report).await?;
-    }
-    if args.overload || args.sustained {
-        report.skip("everything else: only one part was asked for");
-    } else if args.peers || !args.quick {
-        peers::measure(&binaries, scale, &mut report).await?;
-    } else {
-        report.skip("the speed beside peers, which `--peers` measures");
+    if args.only.is_some() {
+        report.skip("everything else, because of `--only`");
     }
     report.sort();
     report.seconds = started.elapsed().as_secs();

@@ -50,11 +50,11 @@ pub async fn measure(binaries: &Path, scale: Scale, report: &mut Report) -> anyh
     report.curve("Messages a second, by size", "KB", "per second", rates);
 
     let mut rates = Vec::new();
-    for messages in [scale.backlog, 10 * scale.backlog] {
+    for messages in [scale.backlog, scale.long_backlog] {
         progress(&format!("the runtime, a backlog of {messages} messages"));
         let rig = Rig::set_up(binaries, Duration::ZERO).await?;
         fill(&rig, messages, small).await?;
-        let scale = Scale { drain_seconds: 10 * scale.drain_seconds, ..scale };
+        let scale = Scale { drain_seconds: 30 * scale.drain_seconds, ..scale };
         let drain =
             drain(&rig, Drainer::Here(Consumer::Runtime(Tuning::default())), Way::Direct, scale)
                 .await?;

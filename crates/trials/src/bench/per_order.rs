@@ -16,7 +16,7 @@ use super::{
 
 const SECTION: &str = "An order at an easy rate";
 /// Orders a second that all services together take easily.
-const RATE: f64 = 300.0;
+const RATE: f64 = 400.0;
 /// Where a service exports to.
 const EXPORT: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
 

@@ -19,6 +19,11 @@ pub struct Scale {
     pub drain_seconds: u64,
     /// The number of messages in a queue before it is drained.
     pub backlog: usize,
+    /// The longest backlog, in messages.
+    pub long_backlog: usize,
+    /// The most orders in the table, and the most open streams.
+    pub table: usize,
+    pub streams: usize,
     /// The number of orders to place at full speed: those of an hour at ten a second.
     pub hour: usize,
     /// The number of orders for which requests are counted.
@@ -42,6 +47,9 @@ impl Scale {
         sustained_seconds: 60,
         drain_seconds: 5,
         backlog: 20_000,
+        long_backlog: 1_000_000,
+        table: 1_000_000,
+        streams: 1_000,
         hour: 36_000,
         counted: 2_000,
         // Three long polls.
@@ -59,6 +67,9 @@ impl Scale {
         sustained_seconds: 2,
         drain_seconds: 1,
         backlog: 1_000,
+        long_backlog: 5_000,
+        table: 2_000,
+        streams: 100,
         hour: 1_000,
         counted: 400,
         idle: Duration::from_secs(3),
