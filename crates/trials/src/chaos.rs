@@ -4,10 +4,10 @@
 //! The real binaries run against the embedded endpoint, behind a [`proxy`](account::proxy) that
 //! makes calls fail. They are killed again and again while customers place orders, who send an
 //! order again with the same id until it is accepted; a publisher that starts again stores in
-//! another number of shards. Then the faults end. Once all queues are empty, all events are replayed
-//! to the workers, as they were once in the middle, and an audit compares the accepted orders with
-//! those stored, announced, fulfilled and rewarded. It bypasses the services: it reads the tables,
-//! and a queue of its own on the topic.
+//! another number of shards. Then the faults end. Once all queues are empty, all events are
+//! replayed to the workers, as they were once in the middle, and an audit compares the accepted
+//! orders with those stored, announced, fulfilled and rewarded. It bypasses the services: it reads
+//! the tables, and a queue of its own on the topic.
 
 use std::{
     io::IsTerminal as _,
