@@ -29,6 +29,8 @@ const ANNOUNCED_EVERY_MS: RangeInclusive<u64> = 10_000..=20_000;
 /// How long before the end of a lease it is renewed, or the announcement noted: half a second
 /// longer than a sweep may be away.
 const AHEAD: Duration = Duration::from_millis(3_500);
+/// How many shards are swept one after another; more are swept at the same time.
+const SHARDS_IN_A_ROW: u32 = 16;
 /// How many items are claimed or renewed at the same time.
 const AT_ONCE: usize = 8;
 /// How many claims of a page may be lost to another process. It is at the same items, so the rest
@@ -91,28 +93,40 @@ impl<A: Announce> Outbox<A> {
     /// Sweeps every shard, as long as there is more and the sweep makes progress.
     pub(crate) async fn sweep_all(&self, part: Part) {
         self.state.oldest_due[part as usize].store(0, Ordering::Relaxed);
-        let mut more = true;
-        while more {
-            more = false;
-            // Processes that sweep at the same time start at different shards.
-            let shards = self.shards.known();
-            let first = rand::random_range(0..shards);
-            for shard in (0..shards).map(|shard| (first + shard) % shards) {
+        while self.sweep_once(part).await {}
+    }
+
+    /// Sweeps every shard once. True if one has more, and the sweep makes progress.
+    async fn sweep_once(&self, part: Part) -> bool {
+        let shards = self.shards.known();
+        // Processes that sweep at the same time start at different shards.
+        let first = rand::random_range(0..shards);
+        let (mut more, failed) = (false, AtomicBool::new(false));
+        let sweeps = (0..shards)
+            // The table is throttled or away: more calls would not help.
+            .take_while(|_| !failed.load(Ordering::Relaxed))
+            .map(|shard| async move {
+                let shard = (first + shard) % shards;
                 let swept = match part {
                     Part::Waiting => self.sweep_waiting(shard).await,
                     Part::Announced => self.sweep_announced(shard).await,
                 };
-                match swept {
-                    Ok(left) => more |= left,
-                    Err(error) => {
-                        let error = format!("{error:#}");
-                        tracing::warn!(shard, error, "cannot sweep the outbox");
-                        // The table is throttled or away: more calls would not help.
-                        return;
-                    }
+                (shard, swept)
+            });
+        // However many shards there are, a sweep is over before a lease is.
+        let at_once = shards.div_ceil(SHARDS_IN_A_ROW) as usize;
+        let mut sweeps = stream::iter(sweeps).buffer_unordered(at_once);
+        while let Some((shard, swept)) = sweeps.next().await {
+            match swept {
+                Ok(left) => more |= left,
+                Err(error) => {
+                    let error = format!("{error:#}");
+                    tracing::warn!(shard, error, "cannot sweep the outbox");
+                    failed.store(true, Ordering::Relaxed);
                 }
             }
         }
+        more && !failed.load(Ordering::Relaxed)
     }
 
     /// Announces items of a shard whose leases are over, and keeps those that this process has.

@@ -93,8 +93,8 @@ fn sizes(numbers: &Numbers) -> anyhow::Result<String> {
         let tasks = months.each_ref().map(|it| it.services()[service]);
         text += &row(&format!("tasks of {name}"), tasks);
     }
+    text += &row("`ORDERS_SHARDS`, at least", months.each_ref().map(Month::shards));
     for (name, written) in [
-        ("`ORDERS_SHARDS`, at least", "outbox_writes"),
         ("… if sweeps announce all orders", "outbox_swept_writes"),
         ("shards of a day of events", "event_writes"),
     ] {
@@ -106,6 +106,8 @@ fn sizes(numbers: &Numbers) -> anyhow::Result<String> {
         let name = format!("write units a second: {table}");
         text += &row(&name, each(numbers.get(written)));
     }
+    let reads = months.each_ref().map(|it| it.sweep_reads_minute() / 60.0);
+    text += &row("read units a second: sweeps of the outbox", reads);
     let requests = |service| months.each_ref().map(|it| it.rate * it.requests(service));
     text += &row("messages a second to SNS", each(numbers.get("messages")));
     text += &row("… in requests", requests("sns"));
@@ -179,10 +181,16 @@ fn of_aws(list: &List, numbers: &Numbers) -> Vec<Limit> {
     let (publishers, tasks) = tasks_of_an_order(numbers);
     let (messages, events) = (of("messages"), of("event_writes"));
     let ask = "ask AWS for more";
+    // It grows with the tasks and with the shards: what an order takes where it ends.
+    let shard_reads = of("shard_reads_minute") / 60.0;
+    let sweeps = publishers * of("outbox_writes") / of("partition_writes") * shard_reads;
+    let sweeps = (of("table_reads") * sweeps).sqrt();
+    let fewer = "larger tasks (`Cpu`), since each reads every shard";
     let limits = [
         ("new_table_writes", "events: ", events, "it grows by itself; warm it before a sale"),
         ("table_writes", "events: ", events, ask),
         ("table_writes", "orders: ", of("orders_writes"), ask),
+        ("table_reads", "sweeps of the outbox: ", sweeps, fewer),
         ("sns_messages", "", messages, ask),
         ("sns_messages_larger", "", messages, ask),
         ("sns_messages_large", "", messages, ask),

@@ -38,13 +38,15 @@ struct Scripted {
     /// Whether the item is in a shard that only another process uses, which has stored others
     /// before, so that the outbox is never empty.
     is_beyond: bool,
+    /// How long a call takes.
+    call: Duration,
     /// The operations so far, and when they came.
     calls: Arc<Mutex<Vec<(String, Instant)>>>,
 }
 
 impl Scripted {
     fn new(stored_at: Option<Instant>) -> Self {
-        Self { stored_at, is_beyond: false, calls: Arc::default() }
+        Self { stored_at, is_beyond: false, call: Duration::ZERO, calls: Arc::default() }
     }
 
     /// The table, if the item is stored in the last of twice as many shards.
@@ -54,6 +56,14 @@ impl Scripted {
 
     /// An outbox on the table, and the sender of what its process stores.
     fn run(&self, announcements: &Announcements) -> (mpsc::Sender<Entry>, JoinHandle<()>) {
+        self.run_with(SHARDS, announcements)
+    }
+
+    fn run_with(
+        &self,
+        own: u32,
+        announcements: &Announcements,
+    ) -> (mpsc::Sender<Entry>, JoinHandle<()>) {
         let credentials = Credentials::new("id", "secret", None, None, "test");
         let table = self.clone();
         let aws = SdkConfig::builder()
@@ -65,8 +75,8 @@ impl Scripted {
             .build();
         let table = "t".to_owned();
         let shards = match self.is_beyond {
-            true => Shards::of(Items::new(&aws, table.clone()), SHARDS),
-            false => SHARDS.into(),
+            true => Shards::of(Items::new(&aws, table.clone()), own),
+            false => own.into(),
         };
         let settings = Settings { table, shards, awaits_reports: true };
         let outbox = Outbox::new(&aws, settings, announcements.clone());
@@ -100,7 +110,11 @@ impl HttpConnector for Scripted {
         };
         self.calls.lock().unwrap().push((operation, Instant::now()));
         let answer = HttpResponse::new(200.try_into().unwrap(), answer.into());
-        HttpConnectorFuture::ready(Ok(answer))
+        let call = self.call;
+        HttpConnectorFuture::new(async move {
+            sleep(call).await;
+            Ok(answer)
+        })
     }
 }
 
@@ -154,4 +168,21 @@ async fn what_is_stored_in_a_new_shard_is_announced_within_a_minute_however_busy
     assert!(announcements.announced().is_empty());
     sleep(Duration::from_secs(60)).await;
     assert!(announcements.announced().contains(&"one".to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_of_many_shards_is_swept_before_a_lease_in_it_is_over() {
+    let announcements = Announcements::default();
+    let mut table = Scripted::beyond(Instant::now() + Duration::from_secs(3_600));
+    table.call = Duration::from_millis(10);
+    let (_fresh, _) = table.run_with(256, &announcements);
+    sleep(Duration::from_secs(60)).await;
+    let calls = table.calls.lock().unwrap();
+    let queries = calls.iter().filter(|(name, _)| name == "Query").map(|(_, at)| *at);
+    let queries: Vec<_> = queries.collect();
+    assert!(queries.len() > 256 * 10, "{} queries", queries.len());
+    // A sweep takes all shards once. It begins three seconds after the last one at most, and half a
+    // second later there are items whose leases end.
+    let longest = queries.chunks_exact(256).map(|sweep| sweep[255] - sweep[0]).max().unwrap();
+    assert!(longest < Duration::from_millis(500), "a sweep takes {longest:?}");
 }

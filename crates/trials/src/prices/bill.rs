@@ -18,6 +18,9 @@ const ZONES: f64 = 2.0;
 const TASK: (f64, f64) = (0.25, 0.5);
 /// The workers fulfilment, promotion and history, and how many messages an order has for each.
 const WORKERS: [f64; 3] = [1.0, 0.5, 2.5];
+/// How many shards there are of the outbox of orders, if nobody sets `ORDERS_SHARDS`, and of the
+/// outbox of webhooks.
+const SHARDS: (f64, f64) = (4.0, 1.0);
 /// What is written for an order, history included.
 const WRITES: [&str; 6] = [
     "orders_writes",
@@ -132,8 +135,20 @@ impl Month<'_> {
     fn dynamodb_requests(&self) -> f64 {
         let writes = self.orders() * WRITES.map(|name| self.of(name)).iter().sum::<f64>();
         let is_idle = self.orders() == 0.0;
-        let reads = self.of(if is_idle { "idle_reads_minute" } else { "sweep_reads_minute" });
+        let reads = if is_idle { self.of("idle_reads_minute") } else { self.sweep_reads_minute() };
         writes * self.of("dynamodb_write") + MINUTES * reads * self.of("dynamodb_read")
+    }
+
+    /// How many shards of the outbox the orders need.
+    pub fn shards(&self) -> f64 {
+        (self.rate * self.of("outbox_writes") / self.of("partition_writes")).ceil()
+    }
+
+    /// Read units of the sweeps: every task of the publisher looks into every shard.
+    pub fn sweep_reads_minute(&self) -> f64 {
+        let (orders, webhooks) = SHARDS;
+        let shards = self.shards().max(orders) + webhooks;
+        self.publishers() * shards * self.of("shard_reads_minute")
     }
 
     fn dynamodb_storage(&self) -> f64 {
