@@ -62,7 +62,7 @@ impl Archive {
         if let Some(expires_at) = expires_at {
             put = put.item(EXPIRES_AT, AttributeValue::N(expires_at));
         }
-        match put.send().await {
+        match Box::pin(put.send()).await {
             Ok(_) => Ok(true),
             Err(error) => match error.as_service_error() {
                 Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(false),

@@ -9,6 +9,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     future::Future,
+    sync::Arc,
 };
 
 use anyhow::Context as _;
@@ -45,15 +46,14 @@ const ORDERS_RATE: f64 = 1.2;
 /// The picture of a topic. A clone is cheap, and shares the picture.
 #[derive(Clone)]
 pub struct Flow {
-    topology: Topology,
-    payments: Option<Payments>,
+    topology: Arc<Topology>,
+    payments: Option<Arc<Payments>>,
     queues: Queues,
     recent: Recent,
     reading: Fresh<()>,
 }
 
 /// The topic of webhooks, and the name of the queue that takes payments from it.
-#[derive(Clone)]
 struct Payments {
     topology: Topology,
     queue: String,
@@ -69,7 +69,7 @@ impl Flow {
         events_table: Option<String>,
     ) -> Self {
         Self {
-            topology: Topology::new(aws, topic_arn, names, events_table),
+            topology: Arc::new(Topology::new(aws, topic_arn, names, events_table)),
             payments: None,
             queues: Queues::new(aws),
             recent: Recent::default(),
@@ -80,7 +80,8 @@ impl Flow {
     /// With the topic of webhooks too, and the queue of this URL that takes payments from it.
     pub fn with_payments(mut self, topic_arn: String, queue_url: &str) -> Self {
         let queue = queue_url.rsplit('/').next().unwrap_or_default().to_owned();
-        self.payments = Some(Payments { topology: self.topology.of(topic_arn), queue });
+        let topology = self.topology.of(topic_arn);
+        self.payments = Some(Arc::new(Payments { topology, queue }));
         self
     }
 
@@ -120,7 +121,7 @@ impl Flow {
     async fn lanes(&self) -> (anyhow::Result<Vec<Lane>>, Vec<Lane>) {
         let until = Instant::now() + PATIENCE;
         let subscribers = timeout_at(until, self.topology.subscribers());
-        let outside = timeout_at(until, Payments::subscribers(self.payments.as_ref()));
+        let outside = timeout_at(until, Payments::subscribers(self.payments.as_deref()));
         let (subscribers, outside) = tokio::join!(subscribers, outside);
         let subscribers = subscribers.context("reading the subscriptions takes too long").flatten();
         let outside = outside.unwrap_or_default();

@@ -1,4 +1,7 @@
 //! The items of a table, read and changed.
+//!
+//! Calls of the SDK are boxed, here and elsewhere: the future of one has 6 KB, which every future
+//! around it would have too, and which are copied whenever one of those moves.
 
 use std::collections::HashMap;
 
@@ -36,7 +39,8 @@ impl Items {
     /// If DynamoDB is unavailable.
     pub async fn get(&self, id: impl ToString) -> anyhow::Result<Option<Item>> {
         let get = self.dynamodb.get_item().table_name(&self.table).key("id", text(id));
-        Ok(get.consistent_read(true).send().await.map_err(call_failed)?.item)
+        let got = Box::pin(get.consistent_read(true).send()).await;
+        Ok(got.map_err(call_failed)?.item)
     }
 
     /// A change of the item `id`, for [`changed`].
@@ -51,7 +55,7 @@ impl Items {
 ///
 /// If DynamoDB is unavailable. The change may have been made even so.
 pub async fn changed(update: UpdateItemFluentBuilder) -> anyhow::Result<Option<Item>> {
-    match update.return_values(ReturnValue::AllNew).send().await {
+    match Box::pin(update.return_values(ReturnValue::AllNew).send()).await {
         Ok(output) => output.attributes.context("DynamoDB did not return the item").map(Some),
         Err(error) => match error.as_service_error() {
             Some(UpdateItemError::ConditionalCheckFailedException(_)) => Ok(None),

@@ -79,9 +79,9 @@ pub use table::{INDEX, REMOVE};
 pub const MAX_WAITING: usize = 10_000;
 /// How many items are announced at once: enough to fill the concurrent requests to SNS.
 const MAX_ANNOUNCING: u32 = 40;
-/// How many of these slots an item takes while accepting goes first, so that three are announced at
-/// once.
-const SLOTS_BEHIND_ACCEPTING: u32 = 13;
+/// How many of these slots an item takes while accepting goes first, so that ten are announced at
+/// once: they fill a request.
+const SLOTS_BEHIND_ACCEPTING: u32 = 4;
 /// How often saturation is measured.
 const MEASURE_EVERY: Duration = Duration::from_millis(100);
 /// How long a lease is that was claimed or renewed: longer than a call with all its retries takes,

@@ -37,7 +37,7 @@ impl Items {
             .set_item(Some(item))
             .condition_expression("attribute_not_exists(id)")
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let error = match put.send().await {
+        let error = match Box::pin(put.send()).await {
             Ok(_) => return Ok(None),
             Err(error) => error,
         };

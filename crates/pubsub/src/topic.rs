@@ -182,12 +182,10 @@ async fn publish_batch(sns: &Client, arn: &str, batch: Vec<Request>) {
     let (messages, mut answers): (Vec<_>, Vec<_>) =
         batch.into_iter().map(|request| (request.message, Some(request.answer))).unzip();
     let entries = messages.into_iter().enumerate().map(|(id, it)| it.entry(id, fifo));
-    let sent = sns
-        .publish_batch()
-        .topic_arn(arn)
-        .set_publish_batch_request_entries(Some(entries.collect()))
-        .send()
-        .await;
+    let publish = sns.publish_batch().topic_arn(arn);
+    let publish = publish.set_publish_batch_request_entries(Some(entries.collect()));
+    // Without the box, spawning this would copy the 6 KB of the SDK's future.
+    let sent = Box::pin(publish.send()).await;
     let mut settle = |id: Option<&str>, outcome: anyhow::Result<()>| {
         let slot = id.and_then(|id| answers.get_mut(id.parse::<usize>().ok()?)?.take());
         if let Some(answer) = slot {

@@ -44,6 +44,8 @@ mod scale;
 
 mod rig;
 
+mod seen;
+
 mod load;
 
 mod stored;

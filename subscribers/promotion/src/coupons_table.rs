@@ -56,7 +56,7 @@ impl CouponsTable {
         if let Some(expires_at) = self.keep.expires_at() {
             put = put.item(EXPIRES_AT, AttributeValue::N(expires_at));
         }
-        match put.send().await {
+        match Box::pin(put.send()).await {
             Ok(_) => {
                 measure::coupon_granted();
                 Ok(coupon)

@@ -96,11 +96,12 @@ async fn until_available(
         };
         worker.in_flight.begin(id);
         let (called, argument) = (Arc::clone(handler), notification.clone());
-        // The call is inside the future too, because it may panic before it returns its future.
-        let work = async move {
+        // The call is inside the future too, because it may panic before it returns its future. The
+        // box keeps its size out of the futures around it, which move several times.
+        let work = Box::pin(async move {
             let replay = replay::of(&argument.attributes);
             replay::causes(replay, async { called.call(argument).await }).await
-        }
+        })
         .in_current_span();
         let began = Instant::now();
         let outcome = run(work, worker, cancelled).await;

@@ -108,7 +108,7 @@ impl Queue {
         visibility: Duration,
         keeps_envelope: bool,
     ) -> Result<Vec<Received>, CallFailed> {
-        let output = self
+        let receive = self
             .receives
             .receive_message()
             .queue_url(&self.url)
@@ -118,9 +118,8 @@ impl Queue {
             .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
             .message_system_attribute_names(MessageSystemAttributeName::AwsTraceHeader)
             .message_system_attribute_names(MessageSystemAttributeName::MessageGroupId)
-            .message_attribute_names("All")
-            .send()
-            .await?;
+            .message_attribute_names("All");
+        let output = Box::pin(receive.send()).await?;
         let messages = output.messages.unwrap_or_default();
         let messages = messages.into_iter();
         Ok(messages.filter_map(|it| Received::read(it, keeps_envelope)).collect())
@@ -134,13 +133,9 @@ impl Queue {
                 .receipt_handle(&lease.receipt_handle)
                 .build()
         });
-        let output = self
-            .calls
-            .delete_message_batch()
-            .queue_url(&self.url)
-            .set_entries(Some(entries.collect::<Result<_, _>>()?))
-            .send()
-            .await?;
+        let delete = self.calls.delete_message_batch().queue_url(&self.url);
+        let delete = delete.set_entries(Some(entries.collect::<Result<_, _>>()?));
+        let output = Box::pin(delete.send()).await?;
         let done = output.successful.into_iter().map(|entry| entry.id);
         Ok(entry_results(leases.len(), done, output.failed))
     }
@@ -158,12 +153,9 @@ impl Queue {
                 .visibility_timeout(seconds(visible_in))
                 .build()
         });
-        let output = self
-            .changes
-            .change_message_visibility_batch()
-            .queue_url(&self.url)
-            .set_entries(Some(entries.collect::<Result<_, _>>()?))
-            .send()
+        let change = self.changes.change_message_visibility_batch().queue_url(&self.url);
+        let change = change.set_entries(Some(entries.collect::<Result<_, _>>()?));
+        let output = Box::pin(change.send())
             .await
             .map_err(CallFailed::from)
             .inspect_err(|error| self.note_denial(error))?;

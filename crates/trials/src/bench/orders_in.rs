@@ -125,7 +125,11 @@ async fn run(
 
 /// The median time of a call with the delay of a network, in milliseconds: of a read of an order
 /// that does not exist.
-async fn round_trip(binaries: &Path) -> anyhow::Result<f64> {
+///
+/// # Errors
+///
+/// If a call fails.
+pub async fn round_trip(binaries: &Path) -> anyhow::Result<f64> {
     let rig = Rig::set_up(binaries, NETWORK).await?;
     let dynamodb = aws_sdk_dynamodb::Client::new(&rig.aws(Way::Proxy).await);
     let mut took = load::histogram()?;

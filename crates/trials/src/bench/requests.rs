@@ -20,6 +20,8 @@ const SECTION: &str = "Requests to AWS and their price";
 const CONNECTIONS: u32 = 64;
 /// Orders a second, few enough that two hardly ever share a request.
 const EASY_RATE: f64 = 10.0;
+/// Orders a second that keep everything busy, without a backlog.
+const BUSY_RATE: f64 = 400.0;
 /// Longer than it takes to announce the accepted orders.
 const ANNOUNCE_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -87,6 +89,12 @@ impl Requests {
             + self.per_order("SQS") * price::SQS_REQUESTS
     }
 
+    /// The requests for an order, by operation.
+    fn listed(&self) -> String {
+        let each = self.calls.keys().map(|name| format!("{name} {:.2}", self.per_order(name)));
+        each.collect::<Vec<_>>().join(", ")
+    }
+
     /// What the price depends on.
     fn price_note(&self) -> String {
         let coupons = 100.0 * self.coupons as f64 / self.orders as f64;
@@ -117,11 +125,20 @@ pub async fn measure(binaries: &Path, scale: Scale, report: &mut Report) -> anyh
     let name = "a million orders at load with history";
     report.add(SECTION, name, with_history.price(), "USD").note(with_history.price_note());
 
+    progress("requests for an order with everything running");
+    let time = Duration::from_secs(scale.step_seconds);
+    let busy = at_rate(binaries, BUSY_RATE, time, report).await?;
+    let name = format!("requests per order at {BUSY_RATE:.0} orders a second");
+    let total = busy.per_order("");
+    report.add(SECTION, name, total, "").target(Target::AtMost(4.0)).note(busy.listed());
+    let name = format!("a million orders at {BUSY_RATE:.0} a second");
+    report.add(SECTION, name, busy.price(), "USD").note(busy.price_note());
+
     progress("requests for an order when there are few");
     let time = Duration::from_secs(scale.load_seconds);
-    let eased = with_few(binaries, time, report).await?;
+    let eased = at_rate(binaries, EASY_RATE, time, report).await?;
     let name = format!("requests per order at {EASY_RATE:.0} orders a second");
-    report.add(SECTION, name, eased.per_order(""), "");
+    report.add(SECTION, name, eased.per_order(""), "").note(eased.listed());
     let name = format!("a million orders at {EASY_RATE:.0} a second");
     report.add(SECTION, name, eased.price(), "USD").note(eased.price_note());
 
@@ -170,7 +187,7 @@ pub async fn at_load(rig: Rig, orders: usize, report: &mut Report) -> anyhow::Re
     counted(rig, services, &accepted, report).await
 }
 
-/// The requests for orders at [`EASY_RATE`], for `time`: two hardly ever share a request.
+/// The requests for orders of which two hardly ever share a request, sent for `time`.
 ///
 /// # Errors
 ///
@@ -180,12 +197,26 @@ pub async fn with_few(
     time: Duration,
     report: &mut Report,
 ) -> anyhow::Result<Requests> {
+    at_rate(binaries, EASY_RATE, time, report).await
+}
+
+/// The requests for orders at this rate, for `time`, with everything running.
+///
+/// # Errors
+///
+/// As [`at_load`].
+async fn at_rate(
+    binaries: &Path,
+    rate: f64,
+    time: Duration,
+    report: &mut Report,
+) -> anyhow::Result<Requests> {
     let rig = Rig::set_up(binaries, NETWORK).await?;
     let services = rig.start_all(Way::Proxy).await?;
     let load = Load {
         kind: Kind::Form,
-        connections: 2,
-        pace: Pace::Open(EASY_RATE),
+        connections: CONNECTIONS,
+        pace: Pace::Open(rate),
         until: Until::Elapsed(time),
     };
     let accepted = load::run(services[0].port, load).await?.accepted;

@@ -1,10 +1,9 @@
 //! What a measurement runs on: an empty AWS account, a proxy in front of it, and the services.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     net::Ipv4Addr,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -25,29 +24,18 @@ use local::{
 };
 use orders::event::ORDERS_TOPIC;
 use tokio::{
-    sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel},
+    sync::mpsc::{UnboundedSender, unbounded_channel},
     time::timeout,
 };
 
-use super::tls;
-use crate::usage::allocations;
+use super::{
+    seen::{Progress, Seen},
+    tls,
+};
 
 const STOP_TIMEOUT: Duration = Duration::from_secs(30);
 /// The service that is left out unless it is asked for.
 const HISTORY: &str = "history";
-
-/// How far each order had got at what time, by the logs of the services.
-#[derive(Clone, Debug, Default)]
-pub struct Progress {
-    /// When it was announced first.
-    pub announced: HashMap<String, Instant>,
-    /// When it was fulfilled first.
-    pub fulfilled: HashMap<String, Instant>,
-    /// When its coupon was granted first.
-    pub promoted: HashMap<String, Instant>,
-    /// How often each service that has exited allocated memory, if that was counted.
-    pub allocations: HashMap<String, u64>,
-}
 
 /// An AWS account, and the services of a deployment that use it.
 pub struct Rig {
@@ -60,7 +48,7 @@ pub struct Rig {
     variables: BTreeMap<String, String>,
     binaries: PathBuf,
     lines: UnboundedSender<Line>,
-    progress: Arc<Mutex<Progress>>,
+    seen: Seen,
 }
 
 /// How a service or a client reaches the AWS endpoint.
@@ -111,11 +99,10 @@ impl Rig {
         let conditions = Conditions { delay, ..Conditions::default() };
         let proxy = Proxy::start(&embedded.endpoint.url, conditions).await?;
         let (lines, received) = unbounded_channel();
-        let progress = Arc::new(Mutex::new(Progress::default()));
-        tokio::spawn(note_progress(received, Arc::clone(&progress)));
+        let seen = Seen::start(received);
         let (direct, binaries) = (embedded.target.config().await, binaries.to_owned());
         let (tls, variables) = (None, BTreeMap::new());
-        Ok(Self { embedded, direct, proxy, tls, variables, binaries, lines, progress })
+        Ok(Self { embedded, direct, proxy, tls, variables, binaries, lines, seen })
     }
 
     /// Puts a server with TLS in front of the endpoint, for [`Way::Tls`].
@@ -282,12 +269,12 @@ impl Rig {
 
     /// How far each order has got.
     pub fn progress(&self) -> Progress {
-        locked(&self.progress).clone()
+        self.seen.progress()
     }
 
     /// The number of orders that were fulfilled so far.
     pub fn fulfilled_count(&self) -> usize {
-        locked(&self.progress).fulfilled.len()
+        self.seen.fulfilled_count()
     }
 }
 
@@ -300,32 +287,5 @@ impl Service {
     /// Its process id.
     pub fn pid(&self) -> i32 {
         self.process.pid()
-    }
-}
-
-/// Inserting cannot panic, so the data behind a poisoned lock is right.
-fn locked(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
-    progress.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-async fn note_progress(mut lines: UnboundedReceiver<Line>, progress: Arc<Mutex<Progress>>) {
-    while let Some(Line { service, text }) = lines.recv().await {
-        if let Some(calls) = allocations(&text) {
-            *locked(&progress).allocations.entry(service).or_default() += calls;
-            continue;
-        }
-        let id = text.split_whitespace().find_map(|word| word.strip_prefix("order.id="));
-        let Some(id) = id else { continue };
-        let mut progress = locked(&progress);
-        let reached = if text.contains("order announced") {
-            &mut progress.announced
-        } else if text.contains("order fulfilled") {
-            &mut progress.fulfilled
-        } else if text.contains("coupon granted") {
-            &mut progress.promoted
-        } else {
-            continue;
-        };
-        reached.entry(id.to_owned()).or_insert_with(Instant::now);
     }
 }

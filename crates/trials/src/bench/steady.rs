@@ -9,7 +9,8 @@ use super::{
     load::{self, Accepted, Kind, Load, Outcome, Pace, Until},
     progress::progress,
     report::Report,
-    rig::{Progress, Rig, Service, Way},
+    rig::{Rig, Service, Way},
+    seen::Progress,
     stored,
     system::settle,
 };
@@ -78,6 +79,8 @@ pub struct Step {
     pub refused: usize,
     /// The time of each order until it was through, in microseconds.
     pub took: Histogram<u64>,
+    /// The time of each answer, in microseconds.
+    pub answers: Histogram<u64>,
     /// The latest of the orders that were due in each second, in milliseconds.
     pub latest: Vec<f64>,
     /// What each service used, the publisher first.
@@ -161,7 +164,8 @@ pub async fn at(
     let (took, latest) = times(goal, &outcome, &rig.progress(), seconds)?;
     rig.stop(services).await?;
     let (sent, refused) = (outcome.accepted.len() + outcome.refused, outcome.refused);
-    Ok(Step { rate, sent, refused, took, latest, used, ours })
+    let answers = outcome.latencies;
+    Ok(Step { rate, sent, refused, took, answers, latest, used, ours })
 }
 
 /// The time of each order, in microseconds, and the latest of each second, in milliseconds.

@@ -8,9 +8,10 @@ use std::{path::Path, time::Duration};
 
 use super::{
     bare, load,
+    orders_in::round_trip,
     report::{Curve, Report, Target},
     rig::{Rig, Way},
-    scale::Scale,
+    scale::{NETWORK, Scale},
     steady::{Goal, Step, Used, at},
 };
 
@@ -35,6 +36,9 @@ pub async fn measure(binaries: &Path, scale: Scale, report: &mut Report) -> anyh
         let target = Target::AtLeast(goal.target());
         report.add(SECTION, name, step.rate, "/s").target(target).note(step.note());
         add_usage(report, &step, bare.filter(|_| goal == Goal::Fulfilled));
+        if goal == Goal::Announced {
+            with_network(step.rate / 2.0, binaries, scale, report).await?;
+        }
         let over = fresh(goal, step.rate * OVERLOAD, scale.step_seconds, binaries, report).await?;
         let name = format!("  at {OVERLOAD} times that: the slowest of those that were accepted");
         let slowest = over.took.max() as f64 / 1e3;
@@ -49,6 +53,23 @@ pub async fn measure(binaries: &Path, scale: Scale, report: &mut Report) -> anyh
             });
         }
     }
+    Ok(())
+}
+
+/// How soon orders are answered at half the rate that lasts, with the delay of a network.
+async fn with_network(
+    rate: f64,
+    binaries: &Path,
+    scale: Scale,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    let rig = Rig::set_up(binaries, NETWORK).await?;
+    let step = at(Goal::Announced, rate, scale.step_seconds, &rig, Way::Proxy, report).await?;
+    let (p99, trip) = (load::percentile(&step.answers, 99.0), round_trip(binaries).await?);
+    let name = format!("  form at {rate:.0}/s, 5 ms per call: p99");
+    report.add(SECTION, name, p99, "ms").note(load::percentiles(&step.answers));
+    let times = report.add(SECTION, "  compared with a bare call", p99 / trip, "times");
+    times.target(Target::AtMost(1.5));
     Ok(())
 }
 
