@@ -108,7 +108,7 @@ async fn an_action_needs_the_token_of_a_page_and_no_other_site_may_ask_for_it() 
 #[tokio::test]
 async fn each_page_works_without_services_and_has_a_strict_policy() {
     let (console, _token, _aws) = console().await;
-    for page in ["services", "logs", "messages", "traffic", "weather", "traces", "tables"] {
+    for page in ["services", "logs", "messages", "traffic", "weather", "traces", "tables", "flow"] {
         let get = Request::get(format!("/{page}")).header("host", HERE);
         let answer = console.clone().oneshot(get.body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK, "{page}");
