@@ -151,28 +151,34 @@ pub async fn run(args: &Args) -> anyhow::Result<bool> {
             Some(only) if only != *part => {}
             _ => part.measure(&binaries, scale, &mut report).await?,
         }
+        report.seconds = started.elapsed().as_secs();
+        // What was measured so far is kept if the rest is interrupted.
+        write(&report, &args.output)?;
     }
     if args.only.is_some() {
         report.skip("everything else, because of `--only`");
     }
     report.sort();
-    report.seconds = started.elapsed().as_secs();
-
+    write(&report, &args.output)?;
     println!("{report}");
-    let output = &args.output;
+    println!("the page with plots is {}", args.output.join("bench.html").display());
+    Ok(report.lost == 0)
+}
+
+/// Writes the figures as JSON, and with their plots as a page.
+fn write(report: &Report, output: &Path) -> anyhow::Result<()> {
     let write = |name: &str, content: Vec<u8>| {
         let path = output.join(name);
         std::fs::write(&path, content).with_context(|| format!("writing {}", path.display()))
     };
     std::fs::create_dir_all(output).with_context(|| format!("creating {}", output.display()))?;
-    write("bench.json", serde_json::to_vec_pretty(&report)?)?;
-    let plots = page::plots(&report)?;
-    write("bench.html", page::render(&report, &plots)?.into_bytes())?;
+    write("bench.json", serde_json::to_vec_pretty(report)?)?;
+    let plots = page::plots(report)?;
+    write("bench.html", page::render(report, &plots)?.into_bytes())?;
     for plot in plots {
         write(&format!("{}.svg", plot.name), plot.svg.into_bytes())?;
     }
-    println!("the page with plots is {}", output.join("bench.html").display());
-    Ok(report.lost == 0)
+    Ok(())
 }
 
 /// Empties the queue at `QUEUE_URL` with the runtime and a handler that does nothing, until it is

@@ -29,6 +29,9 @@ const ENOUGH: usize = BATCH / 2;
 const GATHER: Duration = Duration::from_millis(200);
 /// The shortest time between polls while dependencies are unavailable.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+/// The shortest time between polls that return few messages: under load they would return one each,
+/// as soon as it comes. So messages share requests, and one waits for that time at most.
+const FEW_INTERVAL: Duration = Duration::from_millis(20);
 /// The shortest time between empty polls, for a queue that answers without waiting.
 const EMPTY_INTERVAL: Duration = Duration::from_millis(200);
 const RETRY_BASE: Duration = Duration::from_millis(200);
@@ -67,16 +70,14 @@ impl<H: Call> Intake<H> {
     pub async fn poll_until_shutdown(self) {
         let mut failures = 0;
         while let Some(room) = self.room().await {
-            let next_if_empty = Instant::now() + EMPTY_INTERVAL;
+            let began = Instant::now();
             match self.poll(room).await {
-                Ok(Poll { full, empty }) => {
+                Ok(poll) => {
                     failures = 0;
-                    if full {
+                    if poll.full {
                         self.add_poller();
                     }
-                    if empty {
-                        self.shutdown.run_until_cancelled(sleep_until(next_if_empty)).await;
-                    }
+                    self.rest(began, poll).await;
                 }
                 Err(()) => {
                     failures += 1;
@@ -104,13 +105,24 @@ impl<H: Call> Intake<H> {
 
     async fn poll_while_full(self) {
         while let Some(room) = self.room().await {
+            let began = Instant::now();
             match self.poll(room).await {
                 Ok(Poll { full, .. }) if full => self.add_poller(),
-                Ok(Poll { empty: false, .. }) => {}
+                Ok(poll @ Poll { empty: false, .. }) => self.rest(began, poll).await,
                 _ => break,
             }
         }
         self.worker.pollers.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Waits after a poll that began then, unless it was full: the next one returns more.
+    async fn rest(&self, began: Instant, Poll { full, empty }: Poll) {
+        let interval = match (full, empty) {
+            (true, _) => return,
+            (false, false) => FEW_INTERVAL,
+            (false, true) => EMPTY_INTERVAL,
+        };
+        self.shutdown.run_until_cancelled(sleep_until(began + interval)).await;
     }
 
     /// Permits for the next poll: one to ten of the free ones. `None` after the shutdown. While

@@ -4,3 +4,8 @@
 pub fn progress(measurement: &str) {
     anstream::eprintln!("measuring {measurement}");
 }
+
+/// Prints what was found, where that decides what is measured next.
+pub fn found(outcome: &str) {
+    anstream::eprintln!("  {outcome}");
+}

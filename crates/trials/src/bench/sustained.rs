@@ -9,6 +9,7 @@ use std::{path::Path, time::Duration};
 use super::{
     bare, load,
     orders_in::round_trip,
+    progress::found,
     report::{Curve, Report, Target},
     rig::{Rig, Way},
     scale::{NETWORK, Scale},
@@ -18,7 +19,7 @@ use super::{
 const SECTION: &str = "Sustained";
 /// By what a rate is raised until it does not hold, and lowered until it holds for the whole time.
 const RAISE: f64 = 1.25;
-const LOWER: f64 = 0.94;
+const LOWER: f64 = 0.88;
 /// The rate at which the system is shown to be overloaded, in multiples of the sustained one.
 const OVERLOAD: f64 = 1.5;
 
@@ -127,5 +128,8 @@ async fn fresh(
     report: &mut Report,
 ) -> anyhow::Result<Step> {
     let rig = Rig::set_up(binaries, Duration::ZERO).await?;
-    at(goal, rate, seconds, &rig, Way::Direct, report).await
+    let step = at(goal, rate, seconds, &rig, Way::Direct, report).await?;
+    let outcome = if step.holds(goal) { "holds" } else { "does not hold" };
+    found(&format!("{rate:.0} a second {outcome}: {}", step.note()));
+    Ok(step)
 }

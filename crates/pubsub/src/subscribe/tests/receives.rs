@@ -87,3 +87,26 @@ async fn a_full_queue_gets_a_poller_for_every_ten_messages_in_flight() {
     let ten = with_slow_receives(10).await;
     assert!(ten >= seconds(29), "{ten:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_come_one_by_one_share_receives_and_wait_for_20_ms_at_most() {
+    let sqs = ScriptedSqs::default();
+    let subscription = start(&sqs, settings(), async |_| Ok(())).await;
+    let began = Instant::now();
+    let before = sqs.calls(RECEIVE);
+    for number in 0..200_u32 {
+        let (id, sent) = (number.to_string(), Instant::now());
+        sqs.send(&id);
+        sleep(Duration::from_millis(5)).await;
+        if number % 50 == 0 {
+            sleep(Duration::from_millis(30)).await;
+            let waited = subscription.handled.starts(&id)[0] - sent;
+            assert!(waited <= Duration::from_millis(21), "{waited:?}");
+        }
+    }
+    subscription.until_empty().await;
+    let took = began.elapsed().as_millis() as usize;
+    let receives = sqs.calls(RECEIVE) - before;
+    assert!(receives <= took / 20 + 2, "{receives} receives for 200 messages in {took} ms");
+    subscription.end().await;
+}
