@@ -53,7 +53,7 @@ impl TestAccount {
         Self::with(&Settings::loopback(0)).await
     }
 
-    /// An account like AWS, whose partitions take so many writes a second.
+    /// An account like AWS, with partitions that take only this many writes a second.
     pub async fn with_partitions_of(writes: u32) -> Self {
         let like_aws = Settings::loopback(0).like_aws(7);
         Self::with(&Settings { partition_writes: writes, ..like_aws }).await
@@ -82,7 +82,7 @@ impl TestAccount {
         self.orders_of(aws, shards::DEFAULT, services)
     }
 
-    /// The table of orders, of a publisher that stores in so many shards.
+    /// The table of orders, as a publisher with this many shards uses it.
     pub fn orders_in(&self, shards: u32) -> OrdersTable {
         self.orders_of(&self.aws, shards, &["fulfilment"])
     }

@@ -21,7 +21,7 @@
 //! intervals. Nothing is given up.
 //!
 //! A process that takes items faster than it can announce them makes those that store them wait in
-//! [`Outbox::keep_pace`], so that announcements are never late for that reason.
+//! [`Outbox::keep_pace`], for a second at most, so that it does not fall further behind.
 //!
 //! Receivers have to expect an announcement more than once.
 

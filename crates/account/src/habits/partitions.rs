@@ -32,7 +32,7 @@ struct Bucket {
 }
 
 impl Partitions {
-    /// Partitions that take so many writes in a second.
+    /// Partitions that each take this many writes a second.
     pub fn of(per_second: u32) -> Self {
         Self { per_second: per_second.into(), buckets: Mutex::default() }
     }

@@ -135,7 +135,7 @@ fn put(id: OrderId) -> anyhow::Result<WriteRequest> {
     Ok(WriteRequest::builder().put_request(put).build())
 }
 
-/// The median time of the form, in milliseconds, while so many streams of different orders are
+/// The median time of the form, in milliseconds, while this many streams of different orders are
 /// open.
 async fn with_streams(
     binaries: &Path,
