@@ -22,22 +22,27 @@ use super::{
     worker::Worker,
 };
 
-/// From this many messages on, another poller is worthwhile. SQS asks a sample of its servers, so a
-/// poll brings fewer than ten although there are more.
+/// From this many messages on, another poller may be worthwhile. SQS asks a sample of its servers,
+/// so a poll brings fewer than ten although there are more.
 const ENOUGH: usize = BATCH / 2;
+/// After how many polls in a row that brought enough another poller is tried.
+const ENOUGH_IN_A_ROW: usize = 10;
+/// How many of these a poll counts for that brought all it asked for: two are a backlog.
+const FULL_COUNTS: usize = ENOUGH_IN_A_ROW / 2;
 /// How long a poll waits for enough permits to be worth a request.
 const GATHER: Duration = Duration::from_millis(200);
 /// The shortest time between polls while dependencies are unavailable.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
-/// The shortest time between polls that return few messages: under load they would return one each,
-/// as soon as it comes. So messages share requests, and one waits for that time at most.
+/// The shortest time between polls that return fewer messages than they asked for: under load they
+/// would return one each, as soon as it comes. So messages share requests, and one waits for that
+/// time at most.
 const FEW_INTERVAL: Duration = Duration::from_millis(20);
 /// The shortest time between empty polls, for a queue that answers without waiting.
 const EMPTY_INTERVAL: Duration = Duration::from_millis(200);
 const RETRY_BASE: Duration = Duration::from_millis(200);
 const RETRY_MAX: Duration = Duration::from_secs(20);
 
-/// The pollers of a subscription: one, and more while polls return full batches.
+/// The pollers of a subscription: one, and more while polls return many messages.
 pub struct Intake<H> {
     worker: Arc<Worker>,
     handlers: TaskTracker,
@@ -68,16 +73,14 @@ impl<H: Call> Intake<H> {
 
     /// Polls until the shutdown, and returns when the polls in progress have ended.
     pub async fn poll_until_shutdown(self) {
-        let mut failures = 0;
+        let (mut failures, mut enough) = (0, 0);
         while let Some(room) = self.room().await {
             let began = Instant::now();
             match self.poll(room).await {
                 Ok(poll) => {
                     failures = 0;
-                    if poll.full {
-                        self.add_poller();
-                    }
-                    self.rest(began, poll).await;
+                    self.add_poller_after(&poll, &mut enough);
+                    self.rest(began, &poll).await;
                 }
                 Err(()) => {
                     failures += 1;
@@ -90,6 +93,20 @@ impl<H: Call> Intake<H> {
         self.extra.wait().await;
     }
 
+    /// Adds a poller if this poll and those before it say that there is more than one brings.
+    /// `enough` counts polls in a row that brought enough.
+    fn add_poller_after(&self, poll: &Poll, enough: &mut usize) {
+        *enough = match poll {
+            few if few.received < ENOUGH => 0,
+            full if full.is_full() => *enough + FULL_COUNTS,
+            _ => *enough + 1,
+        };
+        if *enough >= ENOUGH_IN_A_ROW {
+            *enough = 0;
+            self.add_poller();
+        }
+    }
+
     /// Adds a poller, unless there is already one for each ten messages in flight.
     fn add_poller(&self) {
         let most = (self.worker.settings.max_in_flight / BATCH).max(1);
@@ -99,16 +116,19 @@ impl<H: Call> Intake<H> {
             });
         if added.is_ok() {
             let intake = self.clone();
-            self.extra.spawn(async move { intake.poll_while_full().await });
+            self.extra.spawn(async move { intake.poll_while_enough().await });
         }
     }
 
-    async fn poll_while_full(self) {
+    async fn poll_while_enough(self) {
+        let mut enough = 0;
         while let Some(room) = self.room().await {
             let began = Instant::now();
             match self.poll(room).await {
-                Ok(Poll { full, .. }) if full => self.add_poller(),
-                Ok(poll @ Poll { empty: false, .. }) => self.rest(began, poll).await,
+                Ok(poll) if poll.received >= ENOUGH => {
+                    self.add_poller_after(&poll, &mut enough);
+                    self.rest(began, &poll).await;
+                }
                 _ => break,
             }
         }
@@ -116,11 +136,11 @@ impl<H: Call> Intake<H> {
     }
 
     /// Waits after a poll that began then, unless it was full: the next one returns more.
-    async fn rest(&self, began: Instant, Poll { full, empty }: Poll) {
-        let interval = match (full, empty) {
-            (true, _) => return,
-            (false, false) => FEW_INTERVAL,
-            (false, true) => EMPTY_INTERVAL,
+    async fn rest(&self, began: Instant, poll: &Poll) {
+        let interval = match poll {
+            full if full.is_full() => return,
+            Poll { received: 0, .. } => EMPTY_INTERVAL,
+            _ => FEW_INTERVAL,
         };
         self.shutdown.run_until_cancelled(sleep_until(began + interval)).await;
     }
@@ -183,7 +203,7 @@ impl<H: Call> Intake<H> {
         })?;
         worker.metrics.received(messages.len());
         spans::receive(worker.queue.name(), &messages);
-        let poll = Poll { full: messages.len() >= ENOUGH, empty: messages.is_empty() };
+        let poll = Poll { received: messages.len(), asked: max };
         if is_fifo {
             for group in by_group(messages) {
                 let Some(permits) = room.split(group.len()) else { break };
@@ -238,8 +258,15 @@ struct Room {
     limit: usize,
 }
 
-/// What a poll returned.
+/// What a poll returned, and what it asked for.
 struct Poll {
-    full: bool,
-    empty: bool,
+    received: usize,
+    asked: usize,
+}
+
+impl Poll {
+    /// Whether there may be more: the next poll need not wait.
+    fn is_full(&self) -> bool {
+        self.received == self.asked
+    }
 }
