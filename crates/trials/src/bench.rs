@@ -126,6 +126,9 @@ pub struct Args {
     /// Measures only this part
     #[arg(long, value_name = "PART")]
     pub only: Option<Part>,
+    /// With `--only sustained`: tries only this rate, in orders a second, with all services
+    #[arg(long, requires = "only")]
+    pub rate: Option<f64>,
     /// Directory for bench.json, bench.html and the plots
     #[arg(long, value_name = "DIR", default_value = "target/bench")]
     pub output: PathBuf,
@@ -141,6 +144,7 @@ pub struct Args {
 pub async fn run(args: &Args) -> anyhow::Result<bool> {
     let started = Instant::now();
     let scale = if args.quick { Scale::QUICK } else { Scale::FULL };
+    let scale = Scale { only_rate: args.rate, ..scale };
     let binaries = build::binaries().await?;
     let mut report = Report::new(args.quick);
     for part in Part::value_variants() {

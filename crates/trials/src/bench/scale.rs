@@ -12,6 +12,8 @@ pub struct Scale {
     pub load_seconds: u64,
     /// The first rate that is tried, in orders a second.
     pub first_rate: f64,
+    /// The only rate that is tried.
+    pub only_rate: Option<f64>,
     /// How long each rate is tried, and how long the highest has to hold, in seconds.
     pub step_seconds: u64,
     pub sustained_seconds: u64,
@@ -43,6 +45,7 @@ impl Scale {
     pub const FULL: Self = Self {
         load_seconds: 4,
         first_rate: 800.0,
+        only_rate: None,
         step_seconds: 10,
         sustained_seconds: 60,
         drain_seconds: 5,
@@ -63,6 +66,7 @@ impl Scale {
         load_seconds: 1,
         // What a debug build on a busy machine takes.
         first_rate: 50.0,
+        only_rate: None,
         step_seconds: 1,
         sustained_seconds: 2,
         drain_seconds: 1,

@@ -31,6 +31,16 @@ pub async fn measure(binaries: &Path, scale: Scale, report: &mut Report) -> anyh
     if let Some(bare) = bare {
         report.add(SECTION, "CPU of a bare PutItem (d)", bare, "µs");
     }
+    if let Some(rate) = scale.only_rate {
+        let goal = Goal::Fulfilled;
+        let step = fresh(goal, rate, scale.sustained_seconds, binaries, report).await?;
+        let outcome = outcome(goal, &step);
+        let name = format!("{}, for {} s: {outcome}", goal.name(), scale.sustained_seconds);
+        report.add(SECTION, name, rate, "/s").note(step.note());
+        add_usage(report, &step, bare);
+        report.curves.push(latest(goal, &step));
+        return Ok(());
+    }
     for goal in [Goal::Announced, Goal::Fulfilled] {
         let step = highest(goal, binaries, scale, report).await?;
         let name = format!("{}, for {} s", goal.name(), scale.sustained_seconds);
@@ -44,17 +54,20 @@ pub async fn measure(binaries: &Path, scale: Scale, report: &mut Report) -> anyh
         let name = format!("  at {OVERLOAD} times that: the slowest of those that were accepted");
         let slowest = over.took.max() as f64 / 1e3;
         report.add(SECTION, name, slowest, "ms").note(over.note());
-        for step in [&step, &over] {
-            report.curves.push(Curve {
-                title: format!("Latest order of each second, {}", goal.name()),
-                line: format!("{:.0} orders a second", step.rate),
-                x: "seconds",
-                y: "ms",
-                points: (1..).map(f64::from).zip(step.latest.iter().copied()).collect(),
-            });
-        }
+        report.curves.extend([latest(goal, &step), latest(goal, &over)]);
     }
     Ok(())
+}
+
+/// The latest order of each second.
+fn latest(goal: Goal, step: &Step) -> Curve {
+    Curve {
+        title: format!("Latest order of each second, {}", goal.name()),
+        line: format!("{:.0} orders a second", step.rate),
+        x: "seconds",
+        y: "ms",
+        points: (1..).map(f64::from).zip(step.latest.iter().copied()).collect(),
+    }
 }
 
 /// How soon orders are answered at half the rate that lasts, with the delay of a network.
@@ -129,7 +142,10 @@ async fn fresh(
 ) -> anyhow::Result<Step> {
     let rig = Rig::set_up(binaries, Duration::ZERO).await?;
     let step = at(goal, rate, seconds, &rig, Way::Direct, report).await?;
-    let outcome = if step.holds(goal) { "holds" } else { "does not hold" };
-    found(&format!("{rate:.0} a second {outcome}: {}", step.note()));
+    found(&format!("{rate:.0} a second {}: {}", outcome(goal, &step), step.note()));
     Ok(step)
+}
+
+fn outcome(goal: Goal, step: &Step) -> &'static str {
+    if step.holds(goal) { "holds" } else { "does not hold" }
 }
