@@ -31,9 +31,9 @@ impl Announce for Announcements {
         self.orders.read(item)
     }
 
-    fn key(&self, PlacedOrder { order, placed_at, .. }: &PlacedOrder) -> Key {
+    fn key(&self, PlacedOrder { order, placed_at, due_at, .. }: &PlacedOrder) -> Key {
         let (id, shard) = (order.id.to_string(), self.orders.shard(order.id));
-        Key { id, shard, stored_at: *placed_at }
+        Key { id, shard, stored_at: *placed_at, due_at: due_at.unwrap_or(*placed_at) }
     }
 
     /// Announces an order, in the trace of the request that placed it.

@@ -4,7 +4,7 @@
 //! that projects its first report takes it out again. So an order is stored if and only if it will
 //! be announced, until a worker has it, without a transaction or a second table.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use aws_config::SdkConfig;
@@ -95,13 +95,13 @@ impl OrdersTable {
         item::read(item, &self.done_when)
     }
 
-    /// Stores an order and, with the same write, puts it into the outbox.
+    /// Stores an order and, with the same write, puts it into the outbox, with this lease.
     ///
     /// # Errors
     ///
     /// If DynamoDB is unavailable. The order may have been stored even so; storing it again says
     /// which.
-    pub async fn store(&self, order: &Order) -> anyhow::Result<Stored> {
+    pub async fn store(&self, order: &Order, lease: Duration) -> anyhow::Result<Stored> {
         let now = now();
         let placed = PlacedOrder {
             order: order.clone(),
@@ -109,7 +109,7 @@ impl OrdersTable {
             traceparent: trace::current(),
             announced_at: None,
             sent_at: now,
-            in_outbox: true,
+            due_at: Some(now + lease),
             reports: Vec::new(),
             payments: Vec::new(),
             version: 1,
@@ -130,7 +130,7 @@ impl OrdersTable {
         ]
         .into_iter();
         let item = item.chain(expires_at).chain(traceparent);
-        let key = Key { id: order.id.to_string(), shard, stored_at: now };
+        let key = Key { id: order.id.to_string(), shard, stored_at: now, due_at: now + lease };
         self.shards.remember().await.context("storing an order")?;
         let Some(item) = self.items.store(&key, item).await.context("storing an order")? else {
             return Ok(Stored::New(placed));

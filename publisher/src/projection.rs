@@ -45,7 +45,7 @@ impl Projection {
         if let Some(time) = placed.completed_by(&report) {
             measure::fulfilled_after(time);
         }
-        if !placed.in_outbox {
+        if placed.due_at.is_none() {
             self.outbox.reported(&id.to_string(), placed.sent_at);
         }
         self.live.changed(placed);

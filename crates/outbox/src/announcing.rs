@@ -6,13 +6,7 @@ use jiff::Timestamp;
 use pubsub::unavailable::Unavailable;
 use tokio::{sync::OwnedSemaphorePermit, time::sleep};
 
-use crate::{
-    Announce, Key, Outbox,
-    held::InHand,
-    items::Item,
-    lease,
-    table::{Due, FIRST_LEASE},
-};
+use crate::{Announce, Key, Outbox, held::InHand, items::Item, lease, table::Due};
 
 /// The first and the longest pause before an item is retried because the topic is unavailable.
 const RETRY: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(10));
@@ -34,14 +28,14 @@ impl<A: Announce> Outbox<A> {
     /// Announces a new item, unless its lease is over by the time there is a slot.
     pub(crate) async fn announce_fresh(&self, entry: A::Entry) {
         self.state.stored.notify_one();
-        let Key { id, shard, stored_at } = self.announce.key(&entry);
+        let Key { id, shard, stored_at, due_at } = self.announce.key(&entry);
         self.state.pace.next(Some(stored_at));
         let slot = self.slot().await;
-        let age = Timestamp::now().duration_since(stored_at).try_into().unwrap_or_default();
-        let Some(left) = FIRST_LEASE.checked_sub(age).filter(|left| !left.is_zero()) else {
+        let left: Duration = due_at.duration_since(Timestamp::now()).try_into().unwrap_or_default();
+        if left.is_zero() {
             // The sweep, here or elsewhere, is about to announce it.
             return;
-        };
+        }
         let known = Known { id, shard, announcements: 0, refusals: 0 };
         self.spawn(slot, known, Ok(entry), left, true);
     }

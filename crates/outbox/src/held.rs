@@ -82,9 +82,9 @@ impl Held {
         }
     }
 
-    /// Forgets an item.
-    pub fn release(&self, id: &str) {
-        self.leases().remove(id);
+    /// Forgets an item. Returns when it was stored; `None` if it was not held.
+    pub fn release(&self, id: &str) -> Option<Timestamp> {
+        self.leases().remove(id).map(|lease| lease.stored_at)
     }
 
     /// Forgets announced items whose leases are over: reports came in, here or elsewhere.

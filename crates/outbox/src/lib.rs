@@ -9,7 +9,8 @@
 //! The due time in the index is a lease. The process that stored an item has it first. It renews
 //! the lease if announcing takes long, and notes the announcement if no report came in time; then
 //! the item moves to another part of the index and waits there. If the process exits, the lease
-//! expires, and the sweep of any process announces the item.
+//! expires, and the sweep of any process announces the item. That takes five seconds, or twenty
+//! while reports are late: each would cost a note otherwise, and who is behind would stay behind.
 //!
 //! An item that was announced and not reported may be lost: its subscription did not exist yet, or
 //! its queue refused it. It is announced again as soon as reports of later items come in, at
@@ -69,11 +70,12 @@ mod tests;
 
 use held::Held;
 pub use items::{Item, Items};
+pub use pace::FIRST_LEASE;
 use pace::Pace;
 use saturation::Saturation;
 use shards::Shards;
 use table::Table;
-pub use table::{INDEX, REMOVE};
+pub use table::{INDEX, REMOVE, due_at};
 
 /// How many new items may wait in memory to be announced; the sweep announces the others.
 pub const MAX_WAITING: usize = 10_000;
@@ -127,6 +129,8 @@ pub struct Key {
     pub shard: u32,
     /// When the item was stored.
     pub stored_at: Timestamp,
+    /// When the lease is over with which it is stored: after what [`Outbox::keep_pace`] said.
+    pub due_at: Timestamp,
 }
 
 /// Where an outbox is, and what it waits for.
@@ -235,7 +239,9 @@ impl<A: Announce> Outbox<A> {
     /// Says that the item `id`, announced at this time, was reported. So the receiver works, and
     /// those that were announced before and are not reported may be lost.
     pub fn reported(&self, id: &str, announced_at: Timestamp) {
-        self.state.held.release(id);
+        if let Some(stored_at) = self.state.held.release(id) {
+            self.state.pace.reported(stored_at);
+        }
         self.state.reported.fetch_max(announced_at.as_millisecond(), Ordering::Relaxed);
     }
 
@@ -245,8 +251,11 @@ impl<A: Announce> Outbox<A> {
     ///
     /// While the topic is unavailable it returns at once: items are stored then, and announced
     /// later.
-    pub async fn keep_pace(&self) {
+    ///
+    /// Returns how long the lease has to be with which the item is stored.
+    pub async fn keep_pace(&self) -> Duration {
         self.state.pace.keep(|| self.state.unavailable.load(Ordering::Relaxed)).await;
+        self.state.pace.first_lease()
     }
 
     async fn measure_forever(&self) {

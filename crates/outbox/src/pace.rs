@@ -16,6 +16,13 @@ const ACCEPT_FIRST: Duration = Duration::from_millis(250);
 const LATE: Duration = Duration::from_millis(500);
 /// The longest that somebody waits who is to store an item.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the process that stored an item has the lease, while reports come in time.
+pub const FIRST_LEASE: Duration = Duration::from_secs(5);
+/// How long it has the lease while reports are late.
+const LONG_LEASE: Duration = Duration::from_secs(20);
+/// How long after it was stored an item's first report is late. Announcements of this age are not
+/// noted yet.
+const REPORT_LATE: Duration = Duration::from_secs(1);
 
 /// How busy the process is, and how late it is with its announcements.
 #[derive(Debug, Default)]
@@ -27,6 +34,8 @@ pub struct Pace {
     next: AtomicI64,
     /// Notified when announcements are no longer late.
     caught_up: Notify,
+    /// Whether the latest first report of an item was late.
+    reports_late: AtomicBool,
 }
 
 impl Pace {
@@ -54,6 +63,18 @@ impl Pace {
         if self.is_behind() && !excused() {
             let _ = timeout(PATIENCE, caught_up).await;
         }
+    }
+
+    /// The first report came in of an item that was stored at this time, or did not come so far.
+    pub fn reported(&self, stored_at: Timestamp) {
+        let late = stored_at <= Timestamp::now() - REPORT_LATE;
+        self.reports_late.store(late, Ordering::Relaxed);
+    }
+
+    /// How long the lease has to be with which an item is stored. A note for each item whose report
+    /// is late would add to the work of a system that is behind already.
+    pub fn first_lease(&self) -> Duration {
+        if self.reports_late.load(Ordering::Relaxed) { LONG_LEASE } else { FIRST_LEASE }
     }
 
     fn is_behind(&self) -> bool {

@@ -28,7 +28,7 @@ impl Items {
         attributes: impl IntoIterator<Item = (&'static str, AttributeValue)>,
     ) -> anyhow::Result<Option<Item>> {
         let all = [("id", text(&key.id))].into_iter();
-        let all = all.chain(attributes).chain(outbox(key.shard, key.stored_at));
+        let all = all.chain(attributes).chain(outbox(key.shard, key.due_at));
         let item = all.map(|(name, value)| (name.to_owned(), value)).collect();
         let put = self
             .dynamodb

@@ -177,7 +177,9 @@ impl<A: Announce> Outbox<A> {
         match held.get(&due.id) {
             Some(Hold::Announced(at)) => {
                 self.note(&due.id, due.shard, at, 0).await?;
-                held.release(&due.id);
+                if let Some(stored_at) = held.release(&due.id) {
+                    self.state.pace.reported(stored_at);
+                }
             }
             Some(Hold::InHand) => {
                 let lease = lease();

@@ -20,12 +20,9 @@ pub const PAGE: usize = 100;
 /// What an update removes to take an item out of the outbox.
 pub const REMOVE: &str = "outbox, outbox_due, refused";
 
-/// How long the process that stored an item has the lease.
-pub const FIRST_LEASE: Duration = Duration::from_secs(5);
-
 /// What the write that stores an item adds to it, so that it is in the outbox.
-pub fn attributes(shard: u32, stored_at: Timestamp) -> [(&'static str, AttributeValue); 2] {
-    let due = stored_at.as_millisecond() + millis(FIRST_LEASE);
+pub fn attributes(shard: u32, due_at: Timestamp) -> [(&'static str, AttributeValue); 2] {
+    let due = due_at.as_millisecond();
     [("outbox", text(Part::Waiting.key(shard))), ("outbox_due", number(due))]
 }
 
@@ -81,9 +78,15 @@ impl Due {
 
     /// When its lease is over, or it is looked at again.
     pub fn due_at(&self) -> Timestamp {
-        let millis = self.due.split('.').next().and_then(|millis| millis.parse().ok());
-        millis.and_then(time).unwrap_or_default()
+        due_at(&self.item).unwrap_or_default()
     }
+}
+
+/// When the lease of an item is over, or it is looked at again; `None` if it is not in the outbox.
+pub fn due_at(item: &Item) -> Option<Timestamp> {
+    let due: String = parsed(item, "outbox_due").ok()?;
+    let millis = due.split('.').next().and_then(|millis| millis.parse().ok());
+    Some(millis.and_then(time).unwrap_or_default())
 }
 
 /// The table of an outbox.

@@ -16,7 +16,9 @@ use pubsub::unavailable::Unavailable;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::{Announce, Item, Items, Key, Outbox, Settings, items::number, table::parsed};
+use crate::{
+    Announce, FIRST_LEASE, Item, Items, Key, Outbox, Settings, items::number, table::parsed,
+};
 
 mod again;
 
@@ -79,6 +81,13 @@ struct Entry {
     stored_at: Timestamp,
 }
 
+impl Entry {
+    fn key(&self) -> Key {
+        let Self { id, stored_at } = self.clone();
+        Key { id, shard: SHARD, stored_at, due_at: stored_at + FIRST_LEASE }
+    }
+}
+
 impl Announce for Announcements {
     type Entry = Entry;
 
@@ -88,7 +97,7 @@ impl Announce for Announcements {
     }
 
     fn key(&self, entry: &Entry) -> Key {
-        Key { id: entry.id.clone(), shard: SHARD, stored_at: entry.stored_at }
+        entry.key()
     }
 
     async fn announce(&self, entry: &Entry) -> anyhow::Result<()> {
@@ -145,10 +154,10 @@ impl TestAccount {
     async fn store(&self, id: &str) -> Entry {
         let stored_at = Timestamp::now();
         let item = [("placed_at", number(stored_at.as_millisecond())), ("version", number(1))];
-        let key = Key { id: id.to_owned(), shard: SHARD, stored_at };
+        let entry = Entry { id: id.to_owned(), stored_at };
         let items = Items { dynamodb: self.dynamodb.clone(), table: self.table.clone() };
-        assert_eq!(items.store(&key, item).await.unwrap(), None);
-        Entry { id: id.to_owned(), stored_at }
+        assert_eq!(items.store(&entry.key(), item).await.unwrap(), None);
+        entry
     }
 
     async fn store_overdue(&self, id: &str) {

@@ -36,8 +36,8 @@ pub struct PlacedOrder {
     pub announced_at: Option<Timestamp>,
     /// The earliest time at which its latest announcement may have been.
     pub sent_at: Timestamp,
-    /// Whether it has to be announced, or announced again.
-    pub in_outbox: bool,
+    /// When the outbox looks at it; `None` if it need not be announced any more.
+    pub due_at: Option<Timestamp>,
     /// The workers' reports, the earliest attempt first.
     pub reports: Vec<Report>,
     /// What became of payments for it, the earliest first.
@@ -107,7 +107,7 @@ pub fn read(item: &Item, done_when: &Arc<[String]>) -> anyhow::Result<PlacedOrde
         traceparent: item.get("traceparent").and_then(|it| it.as_s().ok()).cloned(),
         announced_at,
         sent_at: noted_at.unwrap_or(placed_at),
-        in_outbox: item.contains_key("outbox"),
+        due_at: outbox::due_at(item),
         reports,
         payments,
         version: parsed(item, "version")?,

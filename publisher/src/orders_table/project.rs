@@ -75,7 +75,7 @@ impl OrdersTable {
     /// so.
     async fn settle(&self, placed: &PlacedOrder, expires_at: Option<String>) -> anyhow::Result<()> {
         let expires_at = expires_at.filter(|_| placed.is_done());
-        if !placed.is_reported() || (!placed.in_outbox && expires_at.is_none()) {
+        if !placed.is_reported() || (placed.due_at.is_none() && expires_at.is_none()) {
             return Ok(());
         }
         let update = self.items.update(placed.order.id);

@@ -28,6 +28,7 @@ use orders::{
     report::{Report, State, Step},
 };
 
+use outbox::FIRST_LEASE;
 use pubsub::subscribe::FromMessage as _;
 
 use super::Stored;
@@ -89,17 +90,20 @@ async fn a_new_order_is_new_although_the_answer_of_dynamodb_was_lost() {
     let account = TestAccount::start().await;
     let order = order();
     let orders = account.orders(&losing(&account.aws));
-    let stored = orders.store(&order).await.unwrap();
-    assert!(matches!(stored, Stored::New(_)), "{stored:?}");
-    let stored = account.orders(&account.aws).store(&order).await.unwrap();
-    assert!(matches!(stored, Stored::Again(_)), "{stored:?}");
+    let lease = 4 * FIRST_LEASE;
+    let stored = orders.store(&order, lease).await.unwrap();
+    let Stored::New(placed) = stored else { panic!("{stored:?}") };
+    assert_eq!(placed.due_at, Some(placed.placed_at + lease));
+    let stored = account.orders(&account.aws).store(&order, FIRST_LEASE).await.unwrap();
+    let Stored::Again(stored) = stored else { panic!("{stored:?}") };
+    assert_eq!(stored, placed);
 }
 
 #[tokio::test]
 async fn a_report_of_a_failure_does_not_replace_that_of_completion() {
     let account = TestAccount::start().await;
     let (orders, order) = (account.orders(&account.aws), order());
-    orders.store(&order).await.unwrap();
+    orders.store(&order, FIRST_LEASE).await.unwrap();
     let done = report(&order, State::Done, &["started", "fulfilled"]);
     let failed = report(&order, State::Failed, &["started", "fulfilled", "failed"]);
     assert!(orders.project(&done).await.unwrap().is_some());
@@ -115,7 +119,7 @@ async fn an_order_leaves_the_outbox_when_all_services_that_it_needs_have_begun()
     for done_when in [&["fulfilment"][..], &["fulfilment", "invoice"]] {
         let orders = account.orders_done_when(&account.aws, done_when);
         let order = order();
-        orders.store(&order).await.unwrap();
+        orders.store(&order, FIRST_LEASE).await.unwrap();
         let other =
             Report { service: "promotion".to_owned(), ..report(&order, State::Done, steps) };
         orders.project(&other).await.unwrap();
@@ -137,7 +141,7 @@ async fn only_an_order_that_is_done_expires() {
     for done_when in [&["fulfilment"][..], &["fulfilment", "invoice"]] {
         let orders = account.orders_done_when(&account.aws, done_when);
         let order = order();
-        orders.store(&order).await.unwrap();
+        orders.store(&order, FIRST_LEASE).await.unwrap();
         for (service, state) in done_when.iter().flat_map(|service| {
             [State::Working, State::Failed, State::Done].map(|state| (*service, state))
         }) {
@@ -171,7 +175,7 @@ async fn every_payment_that_was_ever_announced_is_projected() {
     let orders = account.orders(&account.aws);
     for example in EXAMPLES.iter().filter(|example| example.event == "payment") {
         let order = order();
-        orders.store(&order).await.unwrap();
+        orders.store(&order, FIRST_LEASE).await.unwrap();
         let News::Payment(mut event) = News::from_message(&example.notification()).unwrap() else {
             panic!("{}", example.file);
         };
@@ -187,7 +191,7 @@ async fn every_report_that_was_ever_sent_is_projected() {
     let orders = account.orders(&account.aws);
     for example in EXAMPLES.iter().filter(|example| example.event == "order.reported") {
         let order = order();
-        orders.store(&order).await.unwrap();
+        orders.store(&order, FIRST_LEASE).await.unwrap();
         let report = Report::from_message(&example.notification()).unwrap();
         let report = Report { order_id: order.id, ..report };
         let placed = orders.project(&report).await.unwrap();

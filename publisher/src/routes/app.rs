@@ -54,8 +54,8 @@ impl App {
     /// Accepts an order. From here on it will be announced, despite crashes.
     pub async fn place(&self, order: &Order) -> Result<(PlacedOrder, Arrival), Problem> {
         let _place = self.placing.enter().inspect_err(|_| measure::refused("overloaded"))?;
-        self.outbox.keep_pace().await;
-        let stored = self.orders.store(order).await;
+        let lease = self.outbox.keep_pace().await;
+        let stored = self.orders.store(order, lease).await;
         let stored = stored.inspect_err(|_| measure::refused("unavailable"));
         match stored.map_err(Problem::unavailable)? {
             Stored::New(placed) => {

@@ -21,7 +21,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Announcements, Entry};
-use crate::{Items, Outbox, Settings, shards::Shards, table::FIRST_LEASE};
+use crate::{FIRST_LEASE, Items, Outbox, Settings, shards::Shards};
 
 const SHARDS: u32 = 4;
 const DECISECOND: Duration = Duration::from_millis(100);

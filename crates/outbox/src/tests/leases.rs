@@ -9,7 +9,7 @@ use super::{
     crashes::{Crash, CrashingHttpClient},
     settled,
 };
-use crate::{held::Hold, lease, table::Part};
+use crate::{FIRST_LEASE, Outbox, held::Hold, lease, table::Part};
 
 #[tokio::test]
 async fn announcing_costs_no_write_if_the_first_report_comes_in_time() {
@@ -47,6 +47,37 @@ async fn an_announcement_is_noted_if_no_report_comes_in_time() {
     assert!((110.0..=160.0).contains(&due), "looked at again in {due} s");
     outbox.sweep_waiting(SHARD).await.unwrap();
     assert_eq!(announcements.announced(), ["one"], "announced once");
+}
+
+/// Stores an item that is 2 s old if it is `late`, and announces it.
+async fn announce(account: &TestAccount, outbox: &Outbox<Announcements>, id: &str, late: bool) {
+    let Entry { id, stored_at } = account.store(id).await;
+    let age = Duration::from_secs(if late { 2 } else { 0 });
+    outbox.announce_fresh(Entry { id, stored_at: stored_at - age }).await;
+    settled(outbox).await;
+}
+
+#[tokio::test]
+async fn items_get_a_longer_lease_while_reports_are_late() {
+    let (account, announcements) = (TestAccount::start().await, Announcements::default());
+    let outbox = account.outbox(&announcements);
+    assert_eq!(outbox.keep_pace().await, FIRST_LEASE);
+    announce(&account, &outbox, "late", true).await;
+    outbox.reported("late", Timestamp::now());
+    assert_eq!(outbox.keep_pace().await, 4 * FIRST_LEASE);
+
+    announce(&account, &outbox, "in time", false).await;
+    assert_eq!(outbox.keep_pace().await, 4 * FIRST_LEASE, "not reported yet");
+    outbox.reported("in time", Timestamp::now());
+    assert_eq!(outbox.keep_pace().await, FIRST_LEASE);
+
+    announce(&account, &outbox, "not reported", true).await;
+    account.make_due("not reported", Timestamp::now().as_millisecond() + 1_000).await;
+    outbox.sweep_waiting(SHARD).await.unwrap();
+    assert_eq!(announcements.noted(), ["not reported"]);
+    assert_eq!(outbox.keep_pace().await, 4 * FIRST_LEASE);
+    outbox.reported("late", Timestamp::now());
+    assert_eq!(outbox.keep_pace().await, 4 * FIRST_LEASE, "a second report of the same item");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use tracing::Instrument as _;
 use uuid::Uuid;
 use web::watch::Watchers;
 
-use crate::{receipt::Receipt, table::shard};
+use crate::{receipt::Receipt, table::key};
 
 /// Announces receipts on a topic, and shows it to their viewers.
 #[derive(Clone)]
@@ -23,8 +23,7 @@ impl Announce for Announcements {
     }
 
     fn key(&self, receipt: &Receipt) -> Key {
-        let id = receipt.stored.id;
-        Key { id: id.to_string(), shard: shard(id), stored_at: receipt.stored_at }
+        key(receipt.stored.id, receipt.stored_at)
     }
 
     /// Announces a receipt, in the trace of the request that stored it.

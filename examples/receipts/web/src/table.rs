@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use outbox::{
-    Item, Items, Key,
+    FIRST_LEASE, Item, Items, Key,
     items::{changed, number, text},
 };
 use pubsub::{trace, unavailable::call_failed};
@@ -23,9 +23,10 @@ const IS_OPEN: &str = "attribute_exists(id) AND attribute_not_exists(verdict)";
 /// How many receipts the list has.
 const LATEST: i32 = 20;
 
-/// The part of the outbox that a receipt is in.
-pub fn shard(id: Uuid) -> u32 {
-    u32::from(id.as_bytes()[15]) % SHARDS
+/// Where a receipt is in the outbox.
+pub fn key(id: Uuid, stored_at: Timestamp) -> Key {
+    let shard = u32::from(id.as_bytes()[15]) % SHARDS;
+    Key { id: id.to_string(), shard, stored_at, due_at: stored_at + FIRST_LEASE }
 }
 
 /// The table of receipts. A clone is cheap.
@@ -57,8 +58,7 @@ impl Table {
             ("expires_at", number((now + self.keep).as_second())),
         ];
         let item = item.into_iter().chain(traceparent.as_ref().map(|it| ("traceparent", text(it))));
-        let key = Key { id: stored.id.to_string(), shard: shard(stored.id), stored_at: now };
-        match self.items.store(&key, item).await.context("storing a receipt")? {
+        match self.items.store(&key(stored.id, now), item).await.context("storing a receipt")? {
             Some(present) => Receipt::read(&present),
             None => Ok(Receipt { traceparent, ..Receipt::new(stored.clone(), now) }),
         }

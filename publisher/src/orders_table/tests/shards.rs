@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use outbox::FIRST_LEASE;
 use tokio::{
     sync::mpsc,
     time::{sleep, timeout},
@@ -18,7 +19,7 @@ async fn crash(account: &TestAccount, orders: &OrdersTable) -> BTreeSet<String> 
     let mut stored = BTreeSet::new();
     for shard in 0..orders.shards().own() {
         let order = std::iter::repeat_with(order).find(|it| orders.shard(it.id) == shard).unwrap();
-        orders.store(&order).await.unwrap();
+        orders.store(&order, FIRST_LEASE).await.unwrap();
         account.make_overdue(order.id).await;
         stored.insert(order.id.to_string());
     }
@@ -88,10 +89,10 @@ async fn the_number_of_shards_is_noted_and_never_lowered() {
     for (shards, expected) in [(4, None), (8, Some("8")), (4, Some("8")), (16, Some("16"))] {
         let orders = account.orders_in(shards);
         for _ in 0..2 {
-            orders.store(&order()).await.unwrap();
+            orders.store(&order(), FIRST_LEASE).await.unwrap();
         }
         most(expected).await;
     }
-    account.orders_in(9).store(&order()).await.unwrap();
+    account.orders_in(9).store(&order(), FIRST_LEASE).await.unwrap();
     most(Some("16")).await;
 }
