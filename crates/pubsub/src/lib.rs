@@ -88,6 +88,7 @@ pub mod replay;
 pub mod trace;
 
 pub mod metrics;
+mod operation;
 
 pub mod program;
 

@@ -20,10 +20,11 @@ use tokio::{
 use tracing::Instrument as _;
 
 use crate::{
+    operation::Sending,
     replay::{self, CAUSED},
     telemetry::SPANS,
     trace::{self, TRACEPARENT},
-    unavailable::{Unavailable, is_unavailable, is_unavailable_code},
+    unavailable::{Unavailable, code_type, error_type, is_unavailable, is_unavailable_code},
 };
 
 #[cfg(test)]
@@ -87,8 +88,9 @@ impl Topic {
     /// Outside a tokio runtime.
     pub fn new(aws: &SdkConfig, arn: String) -> Self {
         let (waiting, requests) = mpsc::channel(MAX_WAITING);
-        let name = arn.rsplit(':').next().unwrap_or_default().into();
-        tokio::spawn(publish_pending(Client::new(aws), arn, requests));
+        let name: Arc<str> = arn.rsplit(':').next().unwrap_or_default().into();
+        let sns = Arc::new(Sns { client: Client::new(aws), metrics: Sending::new(&name), arn });
+        tokio::spawn(publish_pending(sns, requests));
         Self { name, waiting }
     }
 
@@ -129,9 +131,16 @@ impl Topic {
     }
 }
 
-async fn publish_pending(sns: Client, arn: String, mut requests: mpsc::Receiver<Request>) {
+/// The topic, as its requests need it.
+struct Sns {
+    client: Client,
+    arn: String,
+    metrics: Sending,
+}
+
+async fn publish_pending(sns: Arc<Sns>, mut requests: mpsc::Receiver<Request>) {
     // With one request after another, a FIFO topic gets the messages in the order of the calls.
-    let max_requests = if arn.ends_with(FIFO) { 1 } else { MAX_REQUESTS };
+    let max_requests = if sns.arn.ends_with(FIFO) { 1 } else { MAX_REQUESTS };
     let free = Arc::new(Semaphore::new(max_requests as usize));
     let mut waiting = Vec::with_capacity(BATCH_MAX_MESSAGES);
     loop {
@@ -160,9 +169,9 @@ async fn publish_pending(sns: Client, arn: String, mut requests: mpsc::Receiver<
             continue;
         }
         let batch: Vec<Request> = waiting.drain(..fitting(&waiting)).collect();
-        let (sns, arn) = (sns.clone(), arn.clone());
+        let sns = Arc::clone(&sns);
         tokio::spawn(async move {
-            publish_batch(&sns, &arn, batch).await;
+            publish_batch(&sns, batch).await;
             drop(permit);
         });
     }
@@ -177,15 +186,16 @@ fn fitting(waiting: &[Request]) -> usize {
     sizes.take_while(|bytes| *bytes <= BATCH_MAX_BYTES).count().max(1)
 }
 
-async fn publish_batch(sns: &Client, arn: &str, batch: Vec<Request>) {
+async fn publish_batch(Sns { client, arn, metrics }: &Sns, batch: Vec<Request>) {
     let fifo = arn.ends_with(FIFO);
+    let count = batch.len();
     let (messages, mut answers): (Vec<_>, Vec<_>) =
         batch.into_iter().map(|request| (request.message, Some(request.answer))).unzip();
     let entries = messages.into_iter().enumerate().map(|(id, it)| it.entry(id, fifo));
-    let publish = sns.publish_batch().topic_arn(arn);
+    let publish = client.publish_batch().topic_arn(arn);
     let publish = publish.set_publish_batch_request_entries(Some(entries.collect()));
     // Without the box, spawning this would copy the 6 KB of the SDK's future.
-    let sent = Box::pin(publish.send()).await;
+    let sent = metrics.requests.time(Box::pin(publish.send())).await;
     let mut settle = |id: Option<&str>, outcome: anyhow::Result<()>| {
         let slot = id.and_then(|id| answers.get_mut(id.parse::<usize>().ok()?)?.take());
         if let Some(answer) = slot {
@@ -198,13 +208,16 @@ async fn publish_batch(sns: &Client, arn: &str, batch: Vec<Request>) {
         // an error too, because its channel is dropped.
         Ok(output) => {
             output.successful().iter().for_each(|entry| settle(entry.id(), Ok(())));
+            metrics.sent(output.successful().len());
             for entry in output.failed() {
+                metrics.failed(1, code_type(entry.code()));
                 let why = anyhow!("SNS rejected the message: {}", entry.code());
                 let is_fault_of_sns = !entry.sender_fault() || is_unavailable_code(entry.code());
                 settle(Some(entry.id()), Err(failed(why, is_fault_of_sns)));
             }
         }
         Err(error) => {
+            metrics.failed(count, error_type(&error));
             let unavailable = is_unavailable(&error);
             let why = format!("{:#}", anyhow!(error.into_service_error()));
             for id in 0..BATCH_MAX_MESSAGES {

@@ -85,6 +85,34 @@ pub(crate) fn is_unavailable_code(code: &str) -> bool {
     code.starts_with(KEY_ERRORS) || known.iter().any(|codes| codes.contains(&code))
 }
 
+/// Why a call failed, in one of few words: the `error.type` of metrics.
+pub(crate) fn error_type<E: ProvideErrorMetadata>(
+    error: &SdkError<E, HttpResponse>,
+) -> &'static str {
+    match error {
+        SdkError::TimeoutError(_) => "timeout",
+        SdkError::DispatchFailure(failure) if failure.is_timeout() => "timeout",
+        SdkError::DispatchFailure(_) | SdkError::ResponseError(_) => "connection",
+        SdkError::ServiceError(answer) => match answer.err().code() {
+            Some(code) if is_unavailable_code(code) => code_type(code),
+            _ if answer.raw().status().is_server_error() => "unavailable",
+            _ => "refused",
+        },
+        // The conventions' word for the rest.
+        _ => "_OTHER",
+    }
+}
+
+/// The same for an error code.
+pub(crate) fn code_type(code: &str) -> &'static str {
+    match code {
+        _ if THROTTLING_ERRORS.contains(&code) => "throttled",
+        _ if TRANSIENT_ERRORS.contains(&code) => "unavailable",
+        _ if is_unavailable_code(code) => "misconfigured",
+        _ => "refused",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::io;
@@ -120,6 +148,23 @@ mod tests {
         let client = aws_sdk_sqs::Client::new(&config(sqs));
         let called = client.list_queues().send().await.map_err(call_failed);
         Failure::from(called.context("listing the queues").unwrap_err())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failed_call_has_one_of_few_error_types() {
+        for (answer, word) in [
+            (None, "connection"),
+            (Some((500, "InternalError")), "unavailable"),
+            (Some((503, "SomethingNew")), "unavailable"),
+            (Some((400, "ThrottlingException")), "throttled"),
+            (Some((403, "AccessDenied")), "misconfigured"),
+            (Some((400, "KMSDisabledException")), "misconfigured"),
+            (Some((400, "AnIdInACode-123")), "refused"),
+        ] {
+            let client = aws_sdk_sqs::Client::new(&config(Sqs(answer)));
+            let error = client.list_queues().send().await.unwrap_err();
+            assert_eq!(error_type(&error), word, "{answer:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,7 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use account::{
+    endpoint,
+    proxy::{Calls, Conditions, Fault, Outage, Proxy},
+};
 use anyhow::Context as _;
+use local::build;
 use reqwest::StatusCode;
 use serde_json::json;
 use trials::prices::List;
@@ -14,7 +19,7 @@ mod test_system;
 
 use collector::{Collector, Point};
 use test_system::{
-    TestSystem,
+    SEED, TestSystem,
     webhooks::{NEW, SHIPPING, payment},
 };
 
@@ -27,11 +32,14 @@ fn has(point: &Point, name: &str, value: &str) -> bool {
 #[tokio::test]
 async fn an_order_can_be_followed_in_metrics_that_have_no_ids() -> Outcome {
     let mut collector = Collector::start().await?;
-    let test = TestSystem::start_with(&[
-        ("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url),
+    let account = endpoint::start(&endpoint::Settings::loopback(0).like_aws(SEED)).await?;
+    let proxy = Proxy::start(&account.url, Conditions::default()).await?;
+    let through_proxy = Some(account.target_through(&proxy.url));
+    let variables = [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url.as_str()),
         ("OTEL_METRIC_EXPORT_INTERVAL", "200"),
-    ])
-    .await?;
+    ];
+    let test = TestSystem::start_at(through_proxy, build::copilot_directory(), &variables).await?;
     let id = test.order("Ada Lovelace", "120").await?;
     test.see_until(&id, |order| order["is_done"] == true).await?;
     test.logged("promotion", &["coupon granted", &id]).await?;
@@ -74,6 +82,7 @@ async fn an_order_can_be_followed_in_metrics_that_have_no_ids() -> Outcome {
         collector.point(gauge, |it| it.value == 0.0).await?;
     }
     collector.point("worker.pollers", |it| it.service == "fulfilment" && it.value >= 1.0).await?;
+    requests_are_measured(&mut collector, &test, &proxy).await?;
     test.system.stop().await?;
 
     let seen = collector.seen.borrow();
@@ -100,6 +109,46 @@ async fn an_order_can_be_followed_in_metrics_that_have_no_ids() -> Outcome {
         assert!(has_all || is_rare, "{name} of docs/operate.md: {row:?} is not {found:?}");
     }
     series_are_as_many_as_the_bill_has(&seen.points)
+}
+
+/// Each request to a topic or a queue is measured, and each message that is sent; and when SNS
+/// throttles, with that word.
+async fn requests_are_measured(
+    collector: &mut Collector,
+    test: &TestSystem,
+    proxy: &Proxy,
+) -> Outcome {
+    const DURATION: &str = "messaging.client.operation.duration";
+    const SENT: &str = "messaging.client.sent.messages";
+    let topic = "pubsub-test-fulfilment-orderStatus";
+    let queue = "pubsub-test-fulfilment-EventsQueue";
+    for (system, operation, kind, destination) in [
+        ("aws.sns", "send", "send", topic),
+        ("aws_sqs", "receive", "receive", queue),
+        ("aws_sqs", "delete", "settle", queue),
+    ] {
+        let is_it = |it: &Point| {
+            has(it, "messaging.system", system)
+                && has(it, "messaging.operation.name", operation)
+                && has(it, "messaging.operation.type", kind)
+                && has(it, "messaging.destination.name", destination)
+                && !it.attributes.iter().any(|(name, _)| name == "error.type")
+        };
+        collector.point(DURATION, |it| is_it(it) && it.value >= 1.0).await?;
+        if kind == "send" {
+            collector.point(SENT, |it| is_it(it) && it.value == 1.0).await?;
+        }
+    }
+    let of = vec![Calls { mentions: "ordersTopic".to_owned(), ..Calls::default() }];
+    proxy.set_outages(vec![Outage::Calls { of, fault: Fault::Throttle, percent: 100 }]);
+    test.order("Grace Hopper", "50").await?;
+    for name in [DURATION, SENT] {
+        let is_throttled = |it: &Point| it.service == "publisher" && it.value >= 1.0;
+        let is_throttled = |it: &Point| is_throttled(it) && has(it, "error.type", "throttled");
+        collector.point(name, is_throttled).await?;
+    }
+    proxy.set_outages(Vec::new());
+    Ok(())
 }
 
 /// CloudWatch bills each set of attributes of a metric.

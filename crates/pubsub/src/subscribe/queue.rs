@@ -27,6 +27,7 @@ use super::{
     received::{Lease, Received},
     settings::Settings,
 };
+use crate::operation::Operation;
 
 /// The most messages that SQS accepts or returns in one call.
 pub const BATCH: usize = 10;
@@ -51,6 +52,10 @@ pub struct Queue {
     changes: Client,
     /// The client for all other calls.
     calls: Client,
+    // What each call measures.
+    receiving: Operation,
+    deleting: Operation,
+    changing: Operation,
     /// When SQS last denied a visibility change: a policy may allow only receiving and deleting.
     denied_at: Mutex<Option<Instant>>,
 }
@@ -71,7 +76,12 @@ impl Queue {
             }
             Client::from_conf(config.build())
         };
+        let operation =
+            |operation, kind| Operation::new("aws_sqs", operation, kind, name(&settings.queue_url));
         Self {
+            receiving: operation("receive", "receive"),
+            deleting: operation("delete", "settle"),
+            changing: operation("change_visibility", "settle"),
             url: settings.queue_url.clone(),
             wait: settings.receive_wait,
             receives: client(settings.receive_wait + RECEIVE_MARGIN, Some(RetryConfig::disabled())),
@@ -81,9 +91,9 @@ impl Queue {
         }
     }
 
-    /// The queue's name, for traces.
+    /// The queue's name, for traces and metrics.
     pub fn name(&self) -> &str {
-        self.url.rsplit('/').next().unwrap_or_default()
+        name(&self.url)
     }
 
     /// Whether the queue keeps the order of messages within a group.
@@ -119,7 +129,7 @@ impl Queue {
             .message_system_attribute_names(MessageSystemAttributeName::AwsTraceHeader)
             .message_system_attribute_names(MessageSystemAttributeName::MessageGroupId)
             .message_attribute_names("All");
-        let output = Box::pin(receive.send()).await?;
+        let output = self.receiving.time(Box::pin(receive.send())).await?;
         let messages = output.messages.unwrap_or_default();
         let messages = messages.into_iter();
         Ok(messages.filter_map(|it| Received::read(it, keeps_envelope)).collect())
@@ -135,7 +145,7 @@ impl Queue {
         });
         let delete = self.calls.delete_message_batch().queue_url(&self.url);
         let delete = delete.set_entries(Some(entries.collect::<Result<_, _>>()?));
-        let output = Box::pin(delete.send()).await?;
+        let output = self.deleting.time(Box::pin(delete.send())).await?;
         let done = output.successful.into_iter().map(|entry| entry.id);
         Ok(entry_results(leases.len(), done, output.failed))
     }
@@ -155,7 +165,9 @@ impl Queue {
         });
         let change = self.changes.change_message_visibility_batch().queue_url(&self.url);
         let change = change.set_entries(Some(entries.collect::<Result<_, _>>()?));
-        let output = Box::pin(change.send())
+        let output = self
+            .changing
+            .time(Box::pin(change.send()))
             .await
             .map_err(CallFailed::from)
             .inspect_err(|error| self.note_denial(error))?;
@@ -205,6 +217,10 @@ impl Queue {
         let visibility = visibility.max(QueueAttributes::MIN_VISIBILITY);
         Ok(QueueAttributes { visibility, max_receives })
     }
+}
+
+fn name(url: &str) -> &str {
+    url.rsplit('/').next().unwrap_or_default()
 }
 
 /// The queue's attributes that the runtime uses.
