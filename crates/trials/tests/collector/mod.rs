@@ -1,4 +1,4 @@
-//! An OpenTelemetry collector in this process. It keeps what it receives, and refuses spans that
+//! A small receiver of OTLP in this process. It keeps what it receives, and refuses spans that
 //! X-Ray would drop.
 #![expect(dead_code, reason = "each suite uses a part of it")]
 
@@ -21,9 +21,7 @@ use tokio::{net::TcpListener, sync::watch, time::timeout};
 
 use super::test_system::TIMEOUT;
 
-/// X-Ray drops a trace whose id does not begin with a time in the last 30 days:
-/// <https://docs.aws.amazon.com/xray/latest/devguide/xray-api-sendingdata.html>.
-const XRAY_KEEPS_SECONDS: u64 = 30 * 24 * 60 * 60;
+pub mod xray;
 
 /// A span, and the service that exported it.
 #[derive(Clone, Debug)]
@@ -49,8 +47,15 @@ pub struct Point {
 pub struct Received {
     pub spans: Vec<Seen>,
     pub points: Vec<Point>,
-    /// Traces that X-Ray would drop.
+    /// Spans that X-Ray would drop, and why.
     pub dropped: Vec<String>,
+}
+
+impl Received {
+    /// What X-Ray would drop, or show wrongly. Ask it when all spans have arrived.
+    pub fn wrong_for_xray(&self) -> Vec<String> {
+        self.dropped.iter().cloned().chain(xray::wrong_traces(&self.spans)).collect()
+    }
 }
 
 /// A running collector.
@@ -120,25 +125,21 @@ async fn receive_spans(State(sender): State<watch::Sender<Received>>, body: Byte
     let Ok(request) = ExportTraceServiceRequest::decode(body) else {
         return StatusCode::BAD_REQUEST;
     };
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     for resource in request.resource_spans {
         let service = service(resource.resource);
         let spans = resource.scope_spans.into_iter().flat_map(|scope| scope.spans);
-        let (kept, dropped): (Vec<_>, Vec<_>) = spans.partition(|it| xray_keeps(&it.trace_id));
-        let seen = kept.into_iter().map(|span| Seen { service: service.clone(), span });
+        let spans = spans.map(|span| Seen { service: service.clone(), span });
         sender.send_modify(|all| {
-            all.spans.extend(seen);
-            all.dropped.extend(dropped.iter().map(|span| hex(&span.trace_id)));
+            for seen in spans {
+                match xray::refuses(&seen, now) {
+                    None => all.spans.push(seen),
+                    Some(why) => all.dropped.push(format!("{:?}: {why}", seen.span.name)),
+                }
+            }
         });
     }
     StatusCode::OK
-}
-
-fn xray_keeps(trace_id: &[u8]) -> bool {
-    let Some(seconds) = trace_id.first_chunk().map(|it| u64::from(u32::from_be_bytes(*it))) else {
-        return false;
-    };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    (now - XRAY_KEEPS_SECONDS..=now).contains(&seconds)
 }
 
 async fn receive_metrics(State(sender): State<watch::Sender<Received>>, body: Bytes) -> StatusCode {
