@@ -81,6 +81,33 @@ async fn the_publishers_span_is_the_parent_of_both_workers_spans() -> Outcome {
 }
 
 #[tokio::test]
+async fn a_span_that_ends_while_its_service_stops_is_exported() -> Outcome {
+    let mut collector = Collector::start().await?;
+    let mut test = TestSystem::start_with(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.url),
+        // No batch is due before the end.
+        ("OTEL_BSP_SCHEDULE_DELAY", "600000"),
+        ("OTEL_TRACES_SAMPLER", "parentbased_always_on"),
+        ("BANNER", "on"),
+        ("PACE_MS", "1000"),
+    ])
+    .await?;
+    let id = test.order("Ada Lovelace", "50").await?;
+    test.logged("fulfilment", &["fulfilling the order of"]).await?;
+    let trace_id = test.see(&id).await?["trace_id"].as_str().context("no trace")?.to_owned();
+    assert_eq!(test.lines("fulfilment", "order fulfilled"), Vec::<String>::new());
+    assert!(collector.seen.borrow().spans.is_empty(), "a batch came before the end");
+
+    test.stop("fulfilment").await?;
+    test.logged("fulfilment", &["order fulfilled", &id]).await?;
+    collector.span(&trace_id, "fulfilment", "process pubsub-test-fulfilment-EventsQueue").await?;
+    test.system.stop().await?;
+    collector.span(&trace_id, "publisher", "POST /").await?;
+    assert_eq!(collector.seen.borrow().wrong_for_xray(), Vec::<String>::new());
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_request_continues_the_trace_of_its_sender() -> Outcome {
     const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
     let test = TestSystem::start().await?;

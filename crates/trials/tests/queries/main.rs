@@ -80,6 +80,22 @@ async fn each_query_answers_its_question() -> Outcome {
     test.system.stop().await
 }
 
+#[tokio::test]
+async fn without_a_terminal_a_service_logs_json_by_itself() -> Outcome {
+    let mut test = TestSystem::start().await?;
+    test.stop("fulfilment").await?;
+    let before = test.log.of("fulfilment").len();
+    let format = test.variables("fulfilment")?.remove("LOG_FORMAT");
+    assert_eq!(format.as_deref(), Some("text"));
+    test.system.start_service("fulfilment")?;
+    test.logged("fulfilment", &[r#""message":"fulfilment starts""#]).await?;
+    for line in test.log.of("fulfilment").iter().skip(before) {
+        let event: Json = serde_json::from_str(line).with_context(|| line.clone())?;
+        assert!(event["level"].is_string() && event["message"].is_string(), "{line}");
+    }
+    test.system.stop().await
+}
+
 /// An order that goes well, poison, a dependency that is away, and an order that waits in the
 /// outbox.
 /// Returns the first order.
