@@ -63,10 +63,16 @@ pub fn main(app: &App, id: &str) -> anyhow::Result<Main> {
     if let Some(ledger) = &app.sources.ledger {
         let texts: Vec<_> = [order.as_deref(), Some(&*trace.id)].into_iter().flatten().collect();
         let texts: Vec<_> = texts.into_iter().filter(|it| !it.is_empty()).collect();
-        rows.extend(ledger.calls(&texts).iter().map(Row::of_call));
         let text = order.as_deref().unwrap_or(&trace.id);
         let messages = ledger.find(text, MAX_MESSAGES);
-        rows.extend(messages.iter().map(|(queue, it)| Row::of_message(queue, it)));
+        let messages: Vec<_> =
+            messages.iter().map(|(queue, it)| Row::of_message(queue, it)).collect();
+        // Who looks at the order later reads it too, and that is no part of its life.
+        let lives_until = rows.iter().chain(&messages).map(|row| row.nanos[1]).max();
+        let calls = ledger.calls(&texts);
+        let calls = calls.iter().map(Row::of_call);
+        rows.extend(calls.filter(|call| Some(call.nanos[0]) <= lives_until));
+        rows.extend(messages);
     }
     let began = rows.iter().map(|row| row.nanos[0]).min().unwrap_or_default();
     let ended = rows.iter().map(|row| row.nanos[1]).max().unwrap_or_default();

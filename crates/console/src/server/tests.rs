@@ -1,6 +1,6 @@
 //! Who may ask, and who may change something.
 
-use std::path::Path;
+use std::{path::Path, time::SystemTime};
 
 use account::embedded::EmbeddedAccount;
 use axum::{
@@ -19,14 +19,12 @@ use crate::{
 
 const HERE: &str = "localhost:5050";
 
+/// A console that has received one trace, `t`.
 async fn console() -> (Router, String, EmbeddedAccount) {
-    console_of(Some(Logs::default())).await
+    console_of(Some(Logs::default()), trace()).await
 }
 
-/// A console that has received one trace, `t`.
-async fn console_of(logs: Option<Logs>) -> (Router, String, EmbeddedAccount) {
-    let spans = Spans::default();
-    spans.push("t", span());
+async fn console_of(logs: Option<Logs>, spans: Spans) -> (Router, String, EmbeddedAccount) {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../copilot");
     let aws = EmbeddedAccount::of_files(&directory).await.unwrap();
     let app = App::new(Sources {
@@ -43,6 +41,12 @@ async fn console_of(logs: Option<Logs>) -> (Router, String, EmbeddedAccount) {
     let app = app.await;
     let token = app.token.clone();
     (router(app), token, aws)
+}
+
+fn trace() -> Spans {
+    let spans = Spans::default();
+    spans.push("t", span());
+    spans
 }
 
 fn span() -> Span {
@@ -62,6 +66,10 @@ async fn ask(console: &Router, request: Request<Body>) -> (StatusCode, String) {
     let status = answer.status();
     let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
     (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+fn get(path: &str) -> Request<Body> {
+    Request::get(path).header("host", HERE).body(Body::empty()).unwrap()
 }
 
 fn unknown(host: &str, token: &str) -> axum::http::request::Builder {
@@ -101,28 +109,24 @@ async fn an_action_needs_the_token_of_a_page_and_no_other_site_may_ask_for_it() 
     assert_eq!(ask(&console, form(of_other_site, &token)).await.0, StatusCode::FORBIDDEN);
     let (status, text) = ask(&console, form(unknown(HERE, ""), &token)).await;
     assert_eq!(status, StatusCode::OK, "{text}");
-    let get = Request::get("/act/unknown").header("host", HERE).body(Body::empty()).unwrap();
-    assert_eq!(ask(&console, get).await.0, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(ask(&console, get("/act/unknown")).await.0, StatusCode::METHOD_NOT_ALLOWED);
 }
 
 #[tokio::test]
 async fn each_page_works_without_services_and_has_a_strict_policy() {
     let (console, _token, _aws) = console().await;
     for page in ["services", "logs", "messages", "traffic", "weather", "traces", "tables", "flow"] {
-        let get = Request::get(format!("/{page}")).header("host", HERE);
-        let answer = console.clone().oneshot(get.body(Body::empty()).unwrap()).await.unwrap();
+        let answer = console.clone().oneshot(get(&format!("/{page}"))).await.unwrap();
         assert_eq!(answer.status(), StatusCode::OK, "{page}");
         let policy = answer.headers()["content-security-policy"].to_str().unwrap();
         assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
     }
-    let get = Request::get("/nothing").header("host", HERE).body(Body::empty()).unwrap();
-    assert_eq!(ask(&console, get).await.0, StatusCode::NOT_FOUND);
+    assert_eq!(ask(&console, get("/nothing")).await.0, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]
 async fn where_services_are_containers_the_console_begins_elsewhere_and_says_what_shows_them() {
-    let (without_logs, _token, _aws) = console_of(None).await;
-    let get = |path: &str| Request::get(path).header("host", HERE).body(Body::empty()).unwrap();
+    let (without_logs, _token, _aws) = console_of(None, trace()).await;
     let first = without_logs.clone().oneshot(get("/")).await.unwrap();
     assert_eq!(first.headers()["location"], "/messages");
     for (page, command) in [("/services", "docker compose ps"), ("/logs", "docker compose logs")] {
@@ -133,4 +137,27 @@ async fn where_services_are_containers_the_console_begins_elsewhere_and_says_wha
     assert!(trace.contains("POST /orders") && !trace.contains("/logs?"), "{trace}");
     let (console, _token, _aws) = console().await;
     assert!(ask(&console, get("/traces/t")).await.1.contains("/logs?trace=t"));
+}
+
+#[tokio::test]
+async fn who_looks_at_an_order_later_does_not_change_its_waterfall() {
+    let spans = Spans::default();
+    let (console, _token, aws) = console_of(None, spans.clone()).await;
+    let publisher = aws.account.service("publisher").unwrap();
+    let dynamodb = aws_sdk_dynamodb::Client::new(&aws.target.config_of(publisher).await);
+    let look = async || {
+        let key = aws_sdk_dynamodb::types::AttributeValue::S("the-order".to_owned());
+        let get = dynamodb.get_item().table_name(publisher.variable("ORDERS_TABLE_NAME").unwrap());
+        get.key("id", key).send().await.unwrap();
+    };
+    let waterfall = async || ask(&console, get("/traces/the-order")).await.1;
+    look().await;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let now = u64::try_from(now.as_nanos()).unwrap();
+    let order = vec![("order.id".to_owned(), "the-order".to_owned())];
+    spans.push("u", Span { nanos: [now - 1_000_000_000, now], attributes: order, ..span() });
+    let before = waterfall().await;
+    assert_eq!(before.matches("DynamoDB.GetItem").count(), 1, "{before}");
+    look().await;
+    assert_eq!(waterfall().await, before);
 }
