@@ -32,9 +32,18 @@ pub use queue::{Queue, Rate};
 
 use queue::name;
 
-/// The most memory that the bodies of remembered calls take, and the most calls.
-const CALLS_MAX_BYTES: usize = 16 << 20;
-const MAX_CALLS: usize = 20_000;
+/// The most memory that the bodies of remembered calls take, and the most calls: those of some
+/// 1,500 orders.
+const CALLS_MAX_BYTES: usize = 32 << 20;
+const MAX_CALLS: usize = 30_000;
+/// These name no order, and an idle system makes them all the time.
+const NOT_KEPT: [&str; 5] = [
+    "SQS.ReceiveMessage",
+    "SQS.DeleteMessage",
+    "SQS.DeleteMessageBatch",
+    "SQS.ChangeMessageVisibility",
+    "SQS.ChangeMessageVisibilityBatch",
+];
 
 /// The ledger of an account. Its clones are the same.
 #[derive(Clone, Debug, Default)]
@@ -46,8 +55,20 @@ pub struct Ledger {
 #[derive(Debug, Default)]
 struct State {
     queues: BTreeMap<String, Queue>,
-    calls: VecDeque<Made>,
+    calls: VecDeque<Arc<Made>>,
     bytes: usize,
+    /// When the last call came that was forgotten.
+    forgotten: Option<SystemTime>,
+}
+
+/// When the last ones came that the ledger has forgotten, if it has forgotten any. Those that came
+/// later are all there.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Forgotten {
+    /// Messages, in any queue.
+    pub messages: Option<SystemTime>,
+    /// Calls.
+    pub calls: Option<SystemTime>,
 }
 
 /// A call of a service that the account answered.
@@ -59,7 +80,7 @@ pub struct Made {
     pub took: Duration,
     /// The name of the service's role.
     pub caller: String,
-    /// Such as `SQS.ReceiveMessage`.
+    /// Such as `SNS.Publish`.
     pub name: String,
     /// The status of the answer.
     pub status: u16,
@@ -93,36 +114,51 @@ impl Ledger {
 
     /// The messages, past and present, whose id is `text` or whose body has it, by their queues.
     pub fn find(&self, text: &str, limit: usize) -> Vec<(String, Message)> {
-        let state = self.state();
-        let all = state
-            .queues
-            .iter()
-            .flat_map(|(name, queue)| queue.all().map(move |message| (name, message)));
-        let found = all.filter(|(_, it)| it.id == text || it.body.contains(text)).take(limit);
-        let mut found: Vec<_> = found.map(|(name, it)| (name.clone(), it.clone())).collect();
+        let is_it = |it: &Message| it.id == text || it.body.contains(text);
+        let (mut left, mut found) = (Vec::new(), Vec::<(String, Message)>::new());
+        for (name, queue) in &self.state().queues {
+            left.extend(queue.left().map(|it| (name.clone(), it.clone())));
+            let present = queue.messages().filter(|it| is_it(it)).take(limit - found.len());
+            found.extend(present.map(|it| (name.clone(), it.clone())));
+        }
+        // Searching these takes a while, and nobody should wait for it.
+        let left = left.into_iter().filter(|(_, it)| is_it(it)).take(limit - found.len());
+        found.extend(left.map(|(name, it)| (name, Message::clone(&it))));
         found.sort_by_key(|(_, message)| message.sent());
         found
     }
 
-    /// The calls whose request contains one of these texts, the oldest first.
-    pub fn calls(&self, texts: &[&str]) -> Vec<Made> {
+    /// The calls whose request contains one of these texts, the oldest first. Receives and what
+    /// follows from a receipt are not among them.
+    pub fn calls(&self, texts: &[&str]) -> Vec<Arc<Made>> {
         // Searching takes a while, and nobody should wait for it.
         let calls: Vec<_> = self.state().calls.iter().cloned().collect();
-        let mentions = |it: &Made| {
+        let mentions = |it: &Arc<Made>| {
             let body = String::from_utf8_lossy(&it.request);
             texts.iter().any(|text| body.contains(text))
         };
         calls.into_iter().filter(mentions).collect()
     }
 
-    /// Takes note of a call.
+    /// Up to when messages and calls were forgotten.
+    pub fn forgotten(&self) -> Forgotten {
+        let state = self.state();
+        let messages = state.queues.values().filter_map(Queue::forgotten).max();
+        Forgotten { messages, calls: state.forgotten }
+    }
+
+    /// Takes note of a call, unless it is one of those that can name no order.
     pub(crate) fn made(&self, call: Made) {
+        if NOT_KEPT.contains(&&*call.name) {
+            return;
+        }
         let mut state = self.state();
         state.bytes += call.request.len();
-        state.calls.push_back(call);
+        state.calls.push_back(call.into());
         while state.bytes > CALLS_MAX_BYTES || state.calls.len() > MAX_CALLS {
             let Some(oldest) = state.calls.pop_front() else { break };
             state.bytes -= oldest.request.len();
+            state.forgotten = state.forgotten.max(Some(oldest.at));
         }
     }
 

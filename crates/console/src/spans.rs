@@ -20,6 +20,7 @@ pub struct Spans(Arc<Mutex<State>>);
 struct State {
     traces: HashMap<String, Trace>,
     ids: VecDeque<String>,
+    has_forgotten: bool,
 }
 
 /// The spans of a trace, in the order in which they arrived.
@@ -70,6 +71,7 @@ impl Spans {
             if state.ids.len() > MAX_TRACES {
                 let oldest = state.ids.pop_front().unwrap_or_default();
                 state.traces.remove(&oldest);
+                state.has_forgotten = true;
             }
         }
         let trace = state.traces.entry(id.to_owned()).or_default();
@@ -90,6 +92,11 @@ impl Spans {
     /// The trace of an order.
     pub fn of_order(&self, order: &str) -> Option<Trace> {
         self.state().traces.values().find(|it| it.order.as_deref() == Some(order)).cloned()
+    }
+
+    /// Whether there were traces that are not kept any more.
+    pub fn has_forgotten(&self) -> bool {
+        self.state().has_forgotten
     }
 
     /// The last `limit` traces, the newest first.
@@ -123,9 +130,11 @@ mod tests {
         spans.push("t", span(&[]));
         spans.push("t", span(&[(ORDER, "o")]));
         assert_eq!(spans.of_order("o").unwrap().spans.len(), 2);
+        assert!(!spans.has_forgotten());
         for number in 0..MAX_TRACES {
             spans.push(&number.to_string(), span(&[]));
         }
+        assert!(spans.has_forgotten());
         assert!(spans.trace("t").is_none() && spans.of_order("o").is_none());
         assert_eq!(spans.last(1)[0].id, (MAX_TRACES - 1).to_string());
     }

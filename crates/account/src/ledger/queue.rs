@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -9,8 +10,8 @@ use super::message::{Message, Moment};
 
 /// The most messages that are kept of a queue; a further one is only counted.
 const MAX_MESSAGES: usize = 10_000;
-/// The most messages that are kept after they left.
-const MAX_LEFT: usize = 1_000;
+/// The most messages that are kept after they left, at some 1,400 bytes each.
+pub(super) const MAX_LEFT: usize = 10_000;
 /// Among this many that left, one is looked for whose receive was noted before its arrival.
 const EARLY: usize = 100;
 /// Rates are those of this many whole seconds.
@@ -35,7 +36,9 @@ pub struct Queue {
     places: HashMap<String, u64>,
     receipts: HashMap<String, u64>,
     next: u64,
-    left: VecDeque<Message>,
+    left: VecDeque<Arc<Message>>,
+    /// When the last message came that is not kept any more.
+    forgotten: Option<SystemTime>,
     seconds: VecDeque<(u64, Rate)>,
 }
 
@@ -56,9 +59,14 @@ impl Queue {
         self.messages.values()
     }
 
-    /// Those and the last ones that left.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Message> {
-        self.left.iter().chain(self.messages.values())
+    /// The last ones that left.
+    pub(super) fn left(&self) -> impl Iterator<Item = &Arc<Message>> {
+        self.left.iter()
+    }
+
+    /// When the last message came that is not kept any more.
+    pub(super) fn forgotten(&self) -> Option<SystemTime> {
+        self.forgotten
     }
 
     /// The queue without its messages.
@@ -92,8 +100,13 @@ impl Queue {
         self.count(message.sent()).sent += 1.0;
         let came_early = self.places.contains_key(&message.id)
             || self.left.iter().rev().take(EARLY).any(|it| it.id == message.id);
-        if !came_early && self.messages.len() < MAX_MESSAGES {
+        if came_early {
+            return;
+        }
+        if self.messages.len() < MAX_MESSAGES {
             self.add(message);
+        } else {
+            self.forget_one_of(message.sent());
         }
     }
 
@@ -179,11 +192,19 @@ impl Queue {
             self.receipts.remove(receipt);
         }
         message.add(at, moment);
-        if self.left.len() == MAX_LEFT {
-            self.left.pop_front();
+        // No receipt counts any more, and they are long.
+        message.receipts = Vec::new();
+        if self.left.len() == MAX_LEFT
+            && let Some(oldest) = self.left.pop_front()
+        {
+            self.forget_one_of(oldest.sent());
         }
-        self.left.push_back(message.clone());
+        self.left.push_back(message.clone().into());
         Some(message)
+    }
+
+    fn forget_one_of(&mut self, sent: SystemTime) {
+        self.forgotten = self.forgotten.max(Some(sent));
     }
 
     fn count(&mut self, at: SystemTime) -> &mut Rate {

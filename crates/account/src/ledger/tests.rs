@@ -4,7 +4,7 @@ use std::{path::Path, time::SystemTime};
 
 use aws_sdk_sqs::Client;
 
-use super::{Ledger, Message, Moment};
+use super::{Ledger, MAX_CALLS, Made, Message, Moment, queue::MAX_LEFT};
 use crate::{embedded::EmbeddedAccount, provision::Queue};
 
 struct Fixture {
@@ -161,4 +161,39 @@ async fn a_message_whose_arrival_is_noted_after_its_end_does_not_stay() {
     it.ledger.note("DeleteMessage", br#"{"QueueUrl": "http://a/q", "ReceiptHandle": "r"}"#, b"{}");
     it.ledger.sent("http://a/q", "1", "b", std::time::Duration::ZERO);
     assert!(it.messages("http://a/q").is_empty());
+}
+
+#[tokio::test]
+async fn the_ledger_knows_up_to_when_it_has_forgotten() {
+    let ledger = Ledger::default();
+    let send = |id: usize| ledger.sent("q", &id.to_string(), "b", std::time::Duration::ZERO);
+    let purge = || ledger.note("PurgeQueue", br#"{"QueueUrl": "q"}"#, b"{}");
+    let call = |id: usize, name: &str| {
+        ledger.made(Made {
+            at: SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(id as u64),
+            took: std::time::Duration::ZERO,
+            caller: String::new(),
+            name: name.to_owned(),
+            status: 200,
+            request: format!("call {id};").into(),
+        });
+    };
+    for id in 0..MAX_LEFT {
+        send(id);
+    }
+    purge();
+    (0..MAX_CALLS).for_each(|id| call(id, "SNS.Publish"));
+    // An idle system makes these, and they push out nothing.
+    (0..MAX_CALLS).for_each(|id| call(id, "SQS.ReceiveMessage"));
+    let forgotten = ledger.forgotten();
+    assert_eq!((forgotten.messages, forgotten.calls), (None, None));
+    let (_, first) = ledger.find("0", 1).pop().unwrap();
+    send(MAX_LEFT);
+    purge();
+    call(MAX_CALLS, "SNS.Publish");
+    let forgotten = ledger.forgotten();
+    assert_eq!(forgotten.messages, Some(first.sent()));
+    assert_eq!(forgotten.calls, Some(SystemTime::UNIX_EPOCH));
+    assert!(ledger.find("0", usize::MAX).iter().all(|(_, it)| it.id != "0"));
+    assert!(ledger.calls(&["call 0;"]).is_empty() && ledger.calls(&["call 1;"]).len() == 1);
 }

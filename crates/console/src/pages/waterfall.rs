@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use account::ledger::{Made, Message};
+use account::ledger::{Forgotten, Ledger, Made, Message};
 use askama::Template;
 
 use super::{
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     app::App,
-    spans::{Span, Trace},
+    spans::{Span, Spans, Trace},
     times::millis,
 };
 
@@ -34,6 +34,8 @@ struct Page {
     began: String,
     took: String,
     has_logs: bool,
+    /// What may be missing, because it is not remembered any more; empty if nothing is.
+    forgotten: String,
     rows: Vec<Row>,
 }
 
@@ -70,12 +72,14 @@ pub fn main(app: &App, id: &str) -> anyhow::Result<Main> {
         // Who looks at the order later reads it too, and that is no part of its life.
         let lives_until = rows.iter().chain(&messages).map(|row| row.nanos[1]).max();
         let calls = ledger.calls(&texts);
-        let calls = calls.iter().map(Row::of_call);
+        let calls = calls.iter().map(|call| Row::of_call(call));
         rows.extend(calls.filter(|call| Some(call.nanos[0]) <= lives_until));
         rows.extend(messages);
     }
     let began = rows.iter().map(|row| row.nanos[0]).min().unwrap_or_default();
     let ended = rows.iter().map(|row| row.nanos[1]).max().unwrap_or_default();
+    let lacks_spans = trace.spans.is_empty() && spans.is_some_and(Spans::has_forgotten);
+    let forgotten = app.sources.ledger.as_ref().map(Ledger::forgotten).unwrap_or_default();
     rows.iter_mut().for_each(|row| row.draw(began, ended));
     let page = Page {
         id: id.to_owned(),
@@ -84,9 +88,25 @@ pub fn main(app: &App, id: &str) -> anyhow::Result<Main> {
         began: at(began),
         took: took(began, ended),
         has_logs: app.sources.logs.is_some(),
+        forgotten: kinds(lacks_spans, forgotten, began),
         rows,
     };
     made("Trace", &page)
+}
+
+/// What is not remembered completely of an order that began then.
+fn kinds(lacks_spans: bool, forgotten: Forgotten, began: u64) -> String {
+    let is_of_then = |last: Option<SystemTime>| last.is_some_and(|it| nanos(it) >= began);
+    let kinds = [
+        ("spans", lacks_spans),
+        ("messages", is_of_then(forgotten.messages)),
+        ("calls", is_of_then(forgotten.calls)),
+    ];
+    let kinds: Vec<_> = kinds.into_iter().filter(|(_, is)| *is).map(|(kind, _)| kind).collect();
+    match kinds[..] {
+        [spans, messages, calls] => format!("{spans}, {messages} and {calls}"),
+        _ => kinds.join(" and "),
+    }
 }
 
 /// The spans, each after its parent.
@@ -178,4 +198,21 @@ fn took(began: u64, ended: u64) -> String {
 fn nanos(at: SystemTime) -> u64 {
     let since = at.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_nanos()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_forgotten_of_an_order_is_what_was_forgotten_since_it_began() {
+        let at = |second| Some(SystemTime::UNIX_EPOCH + Duration::from_secs(second));
+        let forgotten = Forgotten { messages: at(10), calls: at(5) };
+        let began = |second| Duration::from_secs(second).as_nanos() as u64;
+        assert_eq!(kinds(true, forgotten, began(5)), "spans, messages and calls");
+        assert_eq!(kinds(false, forgotten, began(5)), "messages and calls");
+        assert_eq!(kinds(false, forgotten, began(6)), "messages");
+        assert_eq!(kinds(false, forgotten, began(11)), "");
+        assert_eq!(kinds(false, Forgotten::default(), 0), "");
+    }
 }
