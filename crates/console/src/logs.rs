@@ -39,8 +39,10 @@ pub struct Entry {
     pub at: Timestamp,
     /// Such as `INFO`.
     pub level: String,
-    /// What happened.
+    /// What happened: the first line of it.
     pub message: String,
+    /// Its other lines, as those of a banner or of a panic.
+    pub rest: String,
     /// The facts, as `name=value`.
     pub fields: String,
     /// The trace that it belongs to.
@@ -110,6 +112,7 @@ impl Filter {
             && (self.level.is_empty() || rank(&line.level) <= rank(&self.level))
             && (lower_text.is_empty()
                 || line.message.to_lowercase().contains(lower_text)
+                || line.rest.to_lowercase().contains(lower_text)
                 || line.fields.to_lowercase().contains(lower_text))
     }
 }
@@ -135,10 +138,12 @@ fn read(service: &str, text: &str) -> (Entry, Option<(String, String)>) {
     let at = take("timestamp").and_then(|at| at.parse().ok()).unwrap_or_else(Timestamp::now);
     let level = take("level").unwrap_or_else(|| "INFO".to_owned());
     let (message, trace) = (take("message").unwrap_or_default(), take("trace_id"));
+    let (message, rest) = message.split_once('\n').unwrap_or((&message, ""));
+    let (message, rest) = (message.to_owned(), rest.trim_end().to_owned());
     let fields = fields.into_iter().map(|(name, value)| format!("{name}={}", plain(value)));
     let fields = fields.collect::<Vec<_>>().join(" ");
     let service = service.to_owned();
-    (Entry { number: 0, service, at, level, message, fields, trace }, failed)
+    (Entry { number: 0, service, at, level, message, rest, fields, trace }, failed)
 }
 
 #[cfg(test)]
@@ -166,6 +171,15 @@ mod tests {
             logs.push("c", "x");
         }
         assert_eq!(found(Filter { service: "a".into(), ..all }), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_text_of_several_lines_has_a_first_one_and_a_rest_that_is_found_too() {
+        let logs = Logs::default();
+        logs.push("a", r#"{"message":"the order of\n  /\\ \n /_/\n"}"#);
+        let filter = Filter { text: "/_/".into(), ..Filter::default() };
+        let line = logs.last(&filter, 1)[0].clone();
+        assert_eq!((&*line.message, &*line.rest), ("the order of", "  /\\ \n /_/"));
     }
 
     #[test]

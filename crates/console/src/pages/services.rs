@@ -7,7 +7,7 @@ use askama::Template;
 use super::part::{Main, made};
 use crate::{
     app::App,
-    logs::Filter,
+    logs::{Entry, Filter},
     processes::{MAX_TASKS, State, Task},
     times::clock,
     usage::memory_mb,
@@ -37,11 +37,13 @@ impl Shown {
         let filter = Filter { service: task.name.clone(), ..Filter::default() };
         let logs = app.sources.logs.as_ref();
         let lines = logs.map(|logs| logs.last(&filter, LINES)).unwrap_or_default();
-        let lines = lines.iter().map(|it| format!("{} {}", clock(it.at), it.message)).collect();
+        let more = |it: &Entry| if it.rest.is_empty() { "" } else { " …" };
+        let lines = lines.iter();
+        let lines = lines.map(|it| format!("{} {}{}", clock(it.at), it.message, more(it)));
         Self {
             memory: task.pid.and_then(memory_mb).map(|it| format!("{it:.1} MB")),
             cpu: task.pid.and_then(|pid| app.usage.cpu_percent(pid)).map(|it| format!("{it:.0} %")),
-            lines,
+            lines: lines.collect(),
             task,
         }
     }

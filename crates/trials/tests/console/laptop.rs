@@ -41,10 +41,10 @@ impl Laptop {
         let mut command = Command::new(binaries.join("local"));
         command.args(["--port", "0", "--aws-port", "0", "--console-port", "0", "--json"]);
         command.arg("--from").arg(build::copilot_directory());
-        for name in ["CARGO", "AWS_ENDPOINT_URL", "PORT", "OTEL_EXPORTER_OTLP_ENDPOINT"] {
+        for name in ["CARGO", "AWS_ENDPOINT_URL", "PORT", "OTEL_EXPORTER_OTLP_ENDPOINT", "BANNER"] {
             command.env_remove(name);
         }
-        command.envs([("AWS_REGION", REGION), ("PACE_MS", "200"), ("BANNER", "off")]);
+        command.envs([("AWS_REGION", REGION), ("PACE_MS", "200")]);
         let mut child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
         let mut lines = BufReader::new(child.stdout.take().context("no output")?).lines();
         let ready = timeout(TIMEOUT, async {

@@ -10,6 +10,8 @@ use crate::{
 
 const LINES: &str = "return [...document.querySelectorAll('#lines li')].map(it => it.innerText)";
 
+const BANNER: &str = "#lines li:has(details)";
+
 async fn lines(browser: &Browser) -> anyhow::Result<Vec<String>> {
     browser.see("#lines li").await?;
     Ok(serde_json::from_value(browser.evaluate(LINES).await?)?)
@@ -33,6 +35,10 @@ pub async fn lines_appear_by_themselves_and_are_filtered_by_service_level_text_a
     }
     browser.see_part("#lines", &id).await?;
     ensure!(browser.evaluate("return window.neverLeft").await? == true, "the page was reloaded");
+
+    // The banner is one line until somebody wants to see it.
+    browser.click(&format!("{BANNER} summary")).await?;
+    browser.see_part(&format!("{BANNER} pre"), "\n").await?;
 
     browser.choose("#service", "promotion").await?;
     show(browser, "service=promotion").await?;
