@@ -101,6 +101,8 @@ document.addEventListener("submit", async (event) => {
     const answer = await fetch(to, { method: "POST", headers: { accept: "text/plain" }, body });
     said.textContent = await answer.text();
     said.classList.toggle("wrong", !answer.ok);
+    // What asked first asks again next time.
+    if (answer.ok) form.querySelector("details[open]")?.removeAttribute("open");
   } catch {
     said.textContent = "The console does not answer.";
     said.classList.add("wrong");

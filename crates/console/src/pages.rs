@@ -6,6 +6,8 @@ use crate::app::{App, Choices};
 
 mod part;
 
+mod sentence;
+
 mod services;
 
 mod logs;
@@ -16,7 +18,7 @@ mod queue;
 
 mod traffic;
 
-mod weather;
+pub mod weather;
 
 mod traces;
 
@@ -27,17 +29,16 @@ mod tables;
 mod flow;
 
 pub use part::Main;
+pub use sentence::{outcome, problem};
 
-use part::made;
-
-/// The page at `path`; none if there is no such page.
+/// The page at `path`. If there is no such page, it is one that says so.
 ///
 /// # Errors
 ///
 /// If what it shows cannot be read.
-pub async fn main(app: &App, path: &str, choices: &Choices) -> anyhow::Result<Option<Main>> {
+pub async fn main(app: &App, path: &str, choices: &Choices) -> anyhow::Result<Main> {
     let parts: Vec<_> = path.split('/').collect();
-    Ok(Some(match parts[..] {
+    Ok(match parts[..] {
         ["services"] => services::main(app)?,
         ["logs"] => logs::main(app, choices)?,
         ["messages"] => messages::main(app).await?,
@@ -48,29 +49,8 @@ pub async fn main(app: &App, path: &str, choices: &Choices) -> anyhow::Result<Op
         ["traces", id] => waterfall::main(app, id)?,
         ["tables"] => tables::main(app, choices).await?,
         ["flow"] => flow::main(app).await?,
-        _ => return Ok(None),
-    }))
-}
-
-#[derive(Template)]
-#[template(path = "sentence.html")]
-struct Sentence<'a> {
-    title: &'a str,
-    text: &'a str,
-    /// The page that it came from.
-    from: Option<&'a str>,
-}
-
-/// A page that says what is wrong.
-pub fn problem(text: &str) -> Main {
-    let title = "That does not work";
-    let page = Sentence { title, text, from: None };
-    made(title, &page).unwrap_or(Main { title: title.to_owned(), html: String::new() })
-}
-
-/// A page that says what became of an action on the page `from`.
-pub fn outcome(text: &str, from: &str) -> anyhow::Result<Main> {
-    made("Done", &Sentence { title: "Done", text, from: Some(from) })
+        _ => sentence::missing("There is no such page."),
+    })
 }
 
 #[derive(Template)]

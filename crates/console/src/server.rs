@@ -28,7 +28,7 @@ use crate::{
     acts,
     app::{App, Choices, Sources},
     here::{HERE, of_this_machine},
-    pages,
+    pages::{self, Main},
 };
 
 /// How often a page is made again while somebody looks at it.
@@ -116,16 +116,19 @@ async fn show(
     if accept.is_some_and(|it| it.contains("text/event-stream")) {
         return Ok(changes(app, path, choices).into_response());
     }
-    let main = pages::main(&app, &path, &choices).await;
-    let (status, main) = match main {
-        Ok(Some(main)) => (StatusCode::OK, main),
-        Ok(None) => (StatusCode::NOT_FOUND, pages::problem("There is no such page.")),
-        Err(error) => (StatusCode::SERVICE_UNAVAILABLE, pages::problem(&format!("{error:#}"))),
-    };
+    let main = main_of(&app, &path, &choices).await;
     let section = path.split('/').next().unwrap_or_default();
     let html = pages::whole(&app, section, &main);
     let html = html.map_err(|error| Problem::internal(error).into_response())?;
-    Ok((status, [(header::CACHE_CONTROL, "no-store")], Html(html)).into_response())
+    Ok((main.status, [(header::CACHE_CONTROL, "no-store")], Html(html)).into_response())
+}
+
+/// The main part of a page, or of one that says why there is none.
+async fn main_of(app: &App, path: &str, choices: &Choices) -> Main {
+    let main = pages::main(app, path, choices).await;
+    main.unwrap_or_else(|error| {
+        pages::problem(StatusCode::SERVICE_UNAVAILABLE, &format!("{error:#}"))
+    })
 }
 
 /// The main part of a page whenever it has changed.
@@ -135,10 +138,7 @@ fn changes(app: App, path: String, choices: Choices) -> Response {
         let mut html = before.clone();
         while html == before {
             sleep(EVERY).await;
-            html = match pages::main(&app, &path, &choices).await {
-                Ok(main) => main?.html,
-                Err(error) => pages::problem(&format!("{error:#}")).html,
-            };
+            html = main_of(&app, &path, &choices).await.html;
         }
         Some((html.clone(), (app, path, choices, html)))
     });

@@ -98,7 +98,8 @@ impl Counts {
             Ok(_) => self.accepted.fetch_add(1, Ordering::Relaxed),
             Err(error) => {
                 let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
-                *failure = format!("{error:#}");
+                // It is the end of a sentence.
+                *failure = format!("{error:#}").trim_end_matches('.').to_owned();
                 self.failed.fetch_add(1, Ordering::Relaxed)
             }
         };
@@ -117,5 +118,17 @@ async fn send_at(rate: u32, http: Http, page: String, counts: Arc<Counts>) {
             counts.add(sample::send(&http, &page, &sample::total()).await);
             drop(place);
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_ends_without_a_full_stop_because_the_page_has_one() {
+        let counts = Counts::default();
+        counts.add(Err(anyhow::anyhow!("503: sending again would be safe.")));
+        assert_eq!(*counts.failure.lock().unwrap(), "503: sending again would be safe");
     }
 }

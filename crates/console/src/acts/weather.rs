@@ -9,12 +9,14 @@ use account::{
 };
 use anyhow::Context as _;
 
-use crate::{app::App, sky::Sky};
+use crate::{app::App, pages::weather::ways, sky::Sky};
 
 /// Begins to let a part fail.
 pub async fn fail(app: &App, of: &str, how: &str, seconds: &str) -> anyhow::Result<String> {
     let there = resources::names(&app.dynamodb, &app.sns, &app.sqs).await?;
     let of = part::named(of, &there).map_err(anyhow::Error::msg)?;
+    let ways: Vec<_> = ways().into_iter().map(|(name, _)| name).collect();
+    anyhow::ensure!(ways.iter().any(|it| it == how), "{how:?} is none of {}", ways.join(", "));
     let how = How::Fails(how.parse().map_err(anyhow::Error::msg)?);
     begin(app, Weather { of, how, seconds: number(seconds)? }).await
 }
@@ -27,6 +29,8 @@ pub async fn twice(app: &App, percent: &str, seconds: &str) -> anyhow::Result<St
 
 /// Ends it for one part.
 pub async fn end(app: &App, of: &str) -> anyhow::Result<String> {
+    let is_there = sky(app)?.now().await?.iter().any(|it| it.of == of);
+    anyhow::ensure!(is_there, "there is no weather of {of:?} to end");
     sky(app)?.end(&[of.to_owned()]).await?;
     Ok(format!("AWS: fair weather again for {of}."))
 }

@@ -43,7 +43,7 @@ pub struct Queue {
 }
 
 pub async fn main(app: &App) -> anyhow::Result<Main> {
-    let (topics, queues) = tokio::try_join!(topics(app), queues(app))?;
+    let (topics, queues) = tokio::try_join!(topics(app), queues(app, None))?;
     let page = Page { topics, queues, has_ledger: app.sources.ledger.is_some() };
     made("Messages", &page)
 }
@@ -74,11 +74,12 @@ async fn topics(app: &App) -> anyhow::Result<BTreeMap<String, Vec<Subscription>>
     Ok(try_join_all(topics).await?.into_iter().collect())
 }
 
-/// All queues, those with dead letters after those that they belong to.
-pub async fn queues(app: &App) -> anyhow::Result<Vec<Queue>> {
+/// All queues, those with dead letters after those that they belong to; or one of them alone.
+pub async fn queues(app: &App, only: Option<&str>) -> anyhow::Result<Vec<Queue>> {
     let listed = app.sqs.list_queues().send().await.context("listing the queues")?;
     let known = app.sources.ledger.as_ref().map(|it| it.queues()).unwrap_or_default();
-    let urls = listed.queue_urls.unwrap_or_default();
+    let mut urls = listed.queue_urls.unwrap_or_default();
+    urls.retain(|url| only.is_none_or(|name| last(url) == name));
     let now = SystemTime::now();
     let queues = urls.iter().map(async |url| {
         let get = app.sqs.get_queue_attributes().queue_url(url).attribute_names(Name::All);

@@ -2,14 +2,14 @@
 
 use std::time::SystemTime;
 
-use account::ledger::{Message, Moment};
-use anyhow::Context as _;
+use account::ledger::{Ledger, Message, Moment};
 use askama::Template;
 use serde_json::Value;
 
 use super::{
     messages::{self, Queue, left},
     part::{Main, chosen, made},
+    sentence::missing,
 };
 use crate::{
     app::{App, Choices},
@@ -37,7 +37,8 @@ struct Shown {
     id: String,
     state: String,
     age: String,
-    receives: u32,
+    /// How often it was received.
+    receives: String,
     topic: String,
     kind: String,
     text: String,
@@ -47,9 +48,9 @@ struct Shown {
 }
 
 pub async fn main(app: &App, name: &str, choices: &Choices) -> anyhow::Result<Main> {
-    let all = messages::queues(app).await?;
-    let queue = all.into_iter().find(|it| it.name == name);
-    let queue = queue.with_context(|| format!("there is no queue {name}"))?;
+    let Some(queue) = messages::queues(app, Some(name)).await?.pop() else {
+        return Ok(missing(&format!("There is no queue {name}.")));
+    };
     let find = chosen(choices, "find");
     let ledger = app.sources.ledger.as_ref();
     let found = match ledger {
@@ -60,13 +61,16 @@ pub async fn main(app: &App, name: &str, choices: &Choices) -> anyhow::Result<Ma
         Some(ledger) => ledger.find(&find, SHOWN),
         None => Vec::new(),
     };
-    let messages = found.iter().map(|(of, it)| Shown::of(app, name, of, it)).collect();
+    let queues = ledger.map(Ledger::queues).unwrap_or_default();
+    let letters = |of: &str| queues.values().any(|it| it.dead_letters.as_deref() == Some(of));
+    let shown = |(of, it): &(String, Message)| Shown::of(app, name, of, letters(of), it);
+    let messages = found.iter().map(shown).collect();
     let has_ledger = ledger.is_some();
     made(name, &Page { token: &app.token, queue, find, messages, has_ledger })
 }
 
 impl Shown {
-    fn of(app: &App, page: &str, queue: &str, message: &Message) -> Self {
+    fn of(app: &App, page: &str, queue: &str, is_letter: bool, message: &Message) -> Self {
         let now = SystemTime::now();
         let state = match message.moments.last() {
             Some((_, Moment::Deleted)) => "handled".to_owned(),
@@ -87,7 +91,7 @@ impl Shown {
             id: message.id.clone(),
             state,
             age: times::age(message.sent()),
-            receives: message.receives,
+            receives: received(message.receives, is_letter),
             topic,
             kind,
             text,
@@ -108,6 +112,17 @@ fn opened(body: &str) -> (String, String, String) {
     (topic, kind.to_owned(), text.to_owned())
 }
 
+/// How often a message was received from a queue. One that was given up is in another queue.
+fn received(times: u32, is_letter: bool) -> String {
+    let since = if is_letter { " since it was given up" } else { "" };
+    match times {
+        0 if is_letter => format!("not received{since}"),
+        0 => "not received yet".to_owned(),
+        1 => format!("received once{since}"),
+        _ => format!("received {times} times{since}"),
+    }
+}
+
 /// What happened, as a person says it.
 pub fn words(moment: &Moment) -> String {
     match moment {
@@ -119,5 +134,19 @@ pub fn words(moment: &Moment) -> String {
         Moment::Deleted => "deleted: it was handled".to_owned(),
         Moment::GivenUp => "moved to the dead letters".to_owned(),
         Moment::Purged => "purged".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::received;
+
+    #[test]
+    fn how_often_a_message_was_received_is_said_in_words() {
+        assert_eq!(received(0, false), "not received yet");
+        assert_eq!(received(1, false), "received once");
+        assert_eq!(received(2, false), "received 2 times");
+        assert_eq!(received(0, true), "not received since it was given up");
+        assert_eq!(received(1, true), "received once since it was given up");
     }
 }

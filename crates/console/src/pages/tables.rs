@@ -6,7 +6,10 @@ use anyhow::Context as _;
 use askama::Template;
 use aws_sdk_dynamodb::types::{AttributeValue, TableDescription};
 
-use super::part::{Main, chosen, made};
+use super::{
+    part::{Main, chosen, made},
+    sentence::missing,
+};
 use crate::app::{App, Choices};
 
 /// How many items are shown.
@@ -33,7 +36,10 @@ pub async fn main(app: &App, choices: &Choices) -> anyhow::Result<Main> {
     let tables = tables.table_names.unwrap_or_default();
     let is_orders = |name: &&String| name.to_lowercase().contains("orders");
     let first = tables.iter().find(is_orders).or(tables.first()).cloned().unwrap_or_default();
-    let table = Some(chosen(choices, "table")).filter(|it| tables.contains(it)).unwrap_or(first);
+    let table = Some(chosen(choices, "table")).filter(|it| !it.is_empty()).unwrap_or(first);
+    if !table.is_empty() && !tables.contains(&table) {
+        return Ok(missing(&format!("There is no table {table}.")));
+    }
     let description = app.dynamodb.describe_table().table_name(&table).send().await;
     let description = description
         .context("describing the table")?
@@ -42,7 +48,10 @@ pub async fn main(app: &App, choices: &Choices) -> anyhow::Result<Main> {
     let keys: Vec<_> = description.key_schema().iter().map(|it| it.attribute_name()).collect();
     let indexes = description.global_secondary_indexes().iter();
     let indexes: Vec<_> = indexes.filter_map(|it| it.index_name().map(str::to_owned)).collect();
-    let index = Some(chosen(choices, "index")).filter(|it| indexes.contains(it));
+    let index = Some(chosen(choices, "index")).filter(|it| !it.is_empty());
+    if let Some(index) = index.as_ref().filter(|it| !indexes.contains(it)) {
+        return Ok(missing(&format!("{table} has no index {index}.")));
+    }
     let key = chosen(choices, "key");
     let key_name = keys.first().copied().unwrap_or_default();
     let items = if key.is_empty() {

@@ -52,8 +52,8 @@ pub async fn main(app: &App) -> anyhow::Result<Main> {
     made("Weather", &page)
 }
 
-/// The ways, each with what it means.
-fn ways() -> Vec<(String, &'static str)> {
+/// The ways in which calls fail, each with what it means.
+pub fn ways() -> Vec<(String, &'static str)> {
     let all = Way::ALL.into_iter().filter(|(way, _)| *way != NOT_FOR_CALLS);
     let meaning = |way| match way {
         Way::ServerError => "answers 500",

@@ -77,8 +77,12 @@ fn unknown(host: &str, token: &str) -> axum::http::request::Builder {
 }
 
 fn form(request: axum::http::request::Builder, token: &str) -> Request<Body> {
+    typed(request, format!("token={token}"))
+}
+
+fn typed(request: axum::http::request::Builder, fields: String) -> Request<Body> {
     let request = request.header("content-type", "application/x-www-form-urlencoded");
-    request.header("accept", "text/plain").body(format!("token={token}").into()).unwrap()
+    request.header("accept", "text/plain").body(fields.into()).unwrap()
 }
 
 #[tokio::test]
@@ -122,6 +126,35 @@ async fn each_page_works_without_services_and_has_a_strict_policy() {
         assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
     }
     assert_eq!(ask(&console, get("/nothing")).await.0, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_queue_table_or_index_that_nobody_has_is_not_found() {
+    let (console, _token, _aws) = console().await;
+    let orders = "pubsub-test-publisher-ordersTable";
+    for (path, sentence) in [
+        ("/messages/nope".to_owned(), "There is no queue nope.".to_owned()),
+        ("/tables?table=nope".to_owned(), "There is no table nope.".to_owned()),
+        (format!("/tables?table={orders}&index=nope"), format!("{orders} has no index nope.")),
+    ] {
+        let (status, html) = ask(&console, get(&path)).await;
+        assert!(status == StatusCode::NOT_FOUND && html.contains(&sentence), "{status}: {html}");
+    }
+    for path in ["/messages/pubsub-test-promotion-EventsQueue", &format!("/tables?table={orders}")]
+    {
+        assert_eq!(ask(&console, get(path)).await.0, StatusCode::OK, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_way_to_fail_that_the_page_does_not_have_is_not_offered_either() {
+    let (console, token, _aws) = console().await;
+    let fields = format!("token={token}&of=SNS&how=refused&seconds=1");
+    let act = Request::post("/act/weather").header("host", HERE);
+    let (status, text) = ask(&console, typed(act, fields)).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "{text}");
+    assert!(text.starts_with("\"refused\" is none of 5xx, throttled, "), "{text}");
+    assert!(!text.ends_with("refused") && !text.contains("refused,"), "{text}");
 }
 
 #[tokio::test]

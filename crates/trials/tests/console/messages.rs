@@ -29,7 +29,7 @@ pub async fn messages_are_seen_and_followed_without_touching_them(
     browser.see_text(&format!("[data-queue={QUEUE}] [data-waiting]"), "1").await?;
     browser.click(&format!("a[href='/messages/{QUEUE}']")).await?;
     browser.see_part(".messages", &id).await?;
-    browser.see_part(".messages", "received 0 times").await?;
+    browser.see_part(".messages", "not received yet").await?;
     browser.see_part(".messages", "order.placed from pubsub-test-publisher-ordersTopic").await?;
     ensure!(laptop.depth(QUEUE).await? == (1, 0), "looking has touched the message");
     looks::keep_for_workshop(browser, "console-queue", 520).await?;
@@ -59,6 +59,7 @@ pub async fn a_poison_message_is_a_dead_letter_with_its_reason_and_is_redriven_a
     ensure!(laptop.depth(LETTERS).await? == (1, 0));
     browser.click(&format!("a[href='/messages/{LETTERS}']")).await?;
     browser.see_part(".reason", "amount: should be a string").await?;
+    browser.see_part(".messages", "not received since it was given up").await?;
     looks::keep_for_workshop(browser, "console-dead-letters", 560).await?;
 
     browser.click("form[action='/act/redrive'] button").await?;
@@ -66,10 +67,15 @@ pub async fn a_poison_message_is_a_dead_letter_with_its_reason_and_is_redriven_a
     until("it fails again", async || Ok(laptop.depth(LETTERS).await? == (1, 0))).await?;
     browser.see_text("[data-waiting]", "1").await?;
 
+    // One click deletes nothing: it asks.
+    browser.click("form[action='/act/purge'] summary").await?;
+    browser.see_part("form[action='/act/purge']", "nothing brings them back").await?;
+    ensure!(laptop.depth(LETTERS).await? == (1, 0), "it was purged without a question");
     browser.click("form[action='/act/purge'] button").await?;
     browser.see_text("#said", &format!("{LETTERS} is empty.")).await?;
     browser.see_text("[data-waiting]", "0").await?;
     browser.see_many(".messages > li", 0).await?;
+    browser.see_many("details[open]", 0).await?;
     ensure!(laptop.depth(LETTERS).await? == (0, 0));
     Ok(())
 }

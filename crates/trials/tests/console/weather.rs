@@ -72,6 +72,8 @@ pub async fn several_parts_fail_at_once_and_each_is_ended_by_its_own_button(
     browser.see("#now[data-fair=true]").await?;
     let granted = async || Ok(laptop.see(&id).await?["stations"].to_string().contains("granted"));
     until("the coupon is granted", granted).await?;
+    let (status, said) = laptop.act("end", &[("of", "sns")]).await?;
+    ensure!(status == 422 && said == "there is no weather of \"sns\" to end", "{said}");
     let unknown = [("of", "couponTable"), ("how", "slow"), ("seconds", "60")];
     let (status, said) = laptop.act("weather", &unknown).await?;
     ensure!(status == 422 && said.contains("nothing is called \"couponTable\""), "{said}");
