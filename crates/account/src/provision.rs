@@ -48,6 +48,9 @@ pub struct Account {
     pub application: String,
     /// The services; those without subscriptions come first.
     pub services: Vec<Service>,
+    /// The ARNs of the queues for what a subscribed queue refuses, by the ARNs of the topic and
+    /// that queue.
+    pub undelivered: BTreeMap<(String, String), String>,
 }
 
 /// A service, and the resources that were created for it.
@@ -223,15 +226,21 @@ pub async fn provision_deployment(
 ) -> anyhow::Result<Account> {
     let clients = Clients::new(&target.config().await);
     let mut known = Known::nothing(&deployment.stacks);
-    let mut policies = BTreeMap::new();
+    let (mut policies, mut refused) = (BTreeMap::new(), BTreeMap::new());
     let mut pending = resolve::pending(&deployment.stacks);
     // Each round creates all resources whose references are known, at once: a queue one round
     // after its dead-letter queue, a subscription after its topic and queue.
     while !pending.is_empty() {
         let (ready, waiting) = resolve::ready(&known, pending)?;
         for Ready { id, request } in &ready {
-            if let Request::Policy(document) = request {
-                policies.insert(id.clone(), document.clone());
+            match request {
+                Request::Policy(document) => {
+                    policies.insert(id.clone(), document.clone());
+                }
+                Request::Subscription { topic, queue, undelivered: Some(undelivered), .. } => {
+                    refused.insert((topic.clone(), queue.clone()), undelivered.clone());
+                }
+                _ => {}
             }
         }
         for (index, made) in send_all(&clients, &ready).await? {
@@ -245,7 +254,8 @@ pub async fn provision_deployment(
     let services = (deployment.services.iter())
         .map(|service| provisioned(&deployment.application, service, &known, target))
         .collect::<anyhow::Result<_>>()?;
-    Ok(Account { application: deployment.application.clone(), services })
+    let application = deployment.application.clone();
+    Ok(Account { application, services, undelivered: refused })
 }
 
 /// The role of a service. Its name is the access key of the service too.

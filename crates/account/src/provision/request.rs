@@ -66,7 +66,8 @@ impl Clients {
             Request::Topic(name, attributes) => {
                 Box::pin(make_topic(self.sns.clone(), name, attributes))
             }
-            Request::Subscription { topic, queue, filter } => {
+            // SNS here takes no redrive policy: what cannot be delivered is an error of its own.
+            Request::Subscription { topic, queue, filter, .. } => {
                 Box::pin(subscription::make(self.sns.clone(), topic, queue, filter))
             }
             Request::Role(name, arn) => Box::pin(async move { Ok(Made::role(&name, arn)) }),

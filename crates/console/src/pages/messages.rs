@@ -57,16 +57,15 @@ async fn topics(app: &App) -> anyhow::Result<BTreeMap<String, Vec<Subscription>>
         let each = list.into_iter().map(async |it| {
             let get = app.sns.get_subscription_attributes();
             let get = get.set_subscription_arn(it.subscription_arn).send().await;
-            let mut attributes = get.context("reading a subscription")?.attributes;
-            let mut take = |name: &str| attributes.as_mut().and_then(|it| it.remove(name));
-            let filter = take("FilterPolicy").filter(|it| it != "{}");
-            let redrive = take("RedrivePolicy").and_then(|it| serde_json::from_str(&it).ok());
-            let redrive: serde_json::Value = redrive.unwrap_or_default();
-            let undelivered = redrive["deadLetterTargetArn"].as_str().map(last);
+            let attributes = get.context("reading a subscription")?.attributes;
+            let filter = attributes.and_then(|mut it| it.remove("FilterPolicy"));
+            let filter = filter.filter(|it| it != "{}");
+            let queue = it.endpoint.unwrap_or_default();
+            let undelivered = app.sources.account.undelivered.get(&(arn.clone(), queue.clone()));
             anyhow::Ok(Subscription {
-                queue: last(it.endpoint.unwrap_or_default()),
+                queue: last(queue),
                 filter: filter.unwrap_or_else(|| "every message".to_owned()),
-                undelivered: undelivered.unwrap_or_default(),
+                undelivered: undelivered.map(last).unwrap_or_default(),
             })
         });
         anyhow::Ok((last(&arn), try_join_all(each).await?))

@@ -147,6 +147,22 @@ async fn a_queue_table_or_index_that_nobody_has_is_not_found() {
 }
 
 #[tokio::test]
+async fn a_subscription_leads_to_the_queue_for_what_is_refused() {
+    let (console, _token, _aws) = console().await;
+    let (_, html) = ask(&console, get("/messages")).await;
+    let of = |name: &str| format!("<a href=\"/messages/pubsub-test-{name}\">");
+    let topics = html.split("<h2>Topics</h2>").nth(1).unwrap();
+    for (queue, undelivered) in [
+        ("promotion-EventsQueue", "promotion-UndeliveredQueue"),
+        ("publisher-statusQueue", "publisher-statusDeadLetters"),
+    ] {
+        let subscription = topics.split("<li>to ").find(|it| it.starts_with(&of(queue))).unwrap();
+        let refused = format!("; what the queue refuses goes to {}", of(undelivered));
+        assert!(subscription.contains(&refused), "{subscription}");
+    }
+}
+
+#[tokio::test]
 async fn a_way_to_fail_that_the_page_does_not_have_is_not_offered_either() {
     let (console, token, _aws) = console().await;
     let fields = format!("token={token}&of=SNS&how=refused&seconds=1");

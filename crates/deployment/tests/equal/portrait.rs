@@ -133,11 +133,8 @@ impl Painter<'_> {
                 it["encrypted"] = topic.kms_master_key_id.is_some().into();
                 Some((self.names.get(name)?.to_owned(), it))
             }
-            (Resource::Subscription(it), Request::Subscription { topic, queue, filter }) => {
-                let refused = it.redrive_policy.as_ref().map(|redrive| {
-                    let target = &redrive.dead_letter_target_arn.expression;
-                    self.names.common(&self.known.evaluate(&stack.name, target).unwrap())
-                });
+            (_, Request::Subscription { topic, queue, filter, undelivered }) => {
+                let refused = undelivered.as_ref().map(|it| self.names.common(it));
                 let filter = filter.as_ref().map(|it| serde_json::from_str::<Json>(it).unwrap());
                 let name = format!("subscription of {queue} to {topic}");
                 Some((self.names.common(&name), json!({"filter": filter, "refused": refused})))

@@ -48,6 +48,8 @@ pub enum Request<'a> {
         queue: String,
         /// The filter policy as JSON.
         filter: Option<String>,
+        /// The ARN of the queue for what `queue` refuses.
+        undelivered: Option<String>,
     },
     /// What a role may do, as JSON.
     Policy(Json),
@@ -128,6 +130,9 @@ impl Reader<'_> {
                 topic: self.text(&it.topic_arn)?,
                 queue: self.text(&it.endpoint)?,
                 filter: it.filter_policy.as_ref().map(FilterPolicy::to_json),
+                undelivered: (it.redrive_policy.as_ref())
+                    .map(|redrive| self.text(&redrive.dead_letter_target_arn))
+                    .transpose()?,
             },
             Resource::Policy(document) => Request::Policy(self.policy(document)?),
             Resource::Role { name, .. } => {

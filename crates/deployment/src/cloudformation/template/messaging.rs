@@ -113,7 +113,7 @@ pub struct Subscription {
     /// What kind of endpoint it is.
     pub protocol: Protocol,
     /// Where messages go that the queue refuses. The local account delivers each message or says
-    /// why not, so it has no use for it.
+    /// why not, so nothing goes there.
     pub redrive_policy: Option<Undelivered>,
 }
 
