@@ -8,6 +8,7 @@ use std::{
 };
 
 use account::provision::ENVIRONMENT;
+use anyhow::Context as _;
 use local::{
     build,
     log::Log,
@@ -36,7 +37,9 @@ fn the_services_end_when_local_is_killed_or_its_terminal_closes() -> Outcome {
         let mut local = Running::start(&[], &[])?;
         assert!(is_open(&local.page));
         local.signal(signal)?;
-        local.wait()?; // all of them have closed their end of the output
+        // All of them have closed their end of the output then.
+        let hint = "a test that nohup has started ignores SIGHUP, and so does what it starts";
+        local.wait().context(hint)?;
         eventually("its port is free again", || !is_open(&local.page))?;
     }
     Ok(())

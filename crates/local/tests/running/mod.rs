@@ -7,7 +7,7 @@ use std::{
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::mpsc::{Receiver, channel},
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
     thread,
     time::{Duration, Instant},
 };
@@ -135,10 +135,23 @@ impl Running {
     }
 
     /// Waits until it has exited and its last line was read.
+    ///
+    /// # Errors
+    ///
+    /// If that takes too long: it or a service that it has left behind still runs.
     pub fn wait(&mut self) -> anyhow::Result<ExitStatus> {
-        let status = self.child.wait()?;
-        self.printed.extend(self.lines.iter());
-        Ok(status)
+        eventually("local exits", || !matches!(self.child.try_wait(), Ok(None)))?;
+        let deadline = Instant::now() + TIMEOUT;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.lines.recv_timeout(left) {
+                Ok(line) => self.printed.push(line),
+                Err(RecvTimeoutError::Disconnected) => return Ok(self.child.wait()?),
+                Err(RecvTimeoutError::Timeout) => {
+                    anyhow::bail!("local has exited, and a service still has its output open")
+                }
+            }
+        }
     }
 
     /// Presses Ctrl-C, and waits for the end.
