@@ -51,6 +51,8 @@ fn plot(curves: &[Curve]) -> anyhow::Result<Plot> {
     let points = || curves.iter().flat_map(|curve| &curve.points);
     let width = points().map(|point| point.0).fold(1.0, f64::max);
     let height = points().map(|point| point.1).fold(1.0, f64::max);
+    // The legend is above all points.
+    let legend = if curves.len() > 1 { 0.1 * (curves.len() + 1) as f64 } else { 0.0 };
     {
         let area = SVGBackend::with_string(&mut svg, PLOT_SIZE).into_drawing_area();
         // The page around it may be dark.
@@ -60,7 +62,7 @@ fn plot(curves: &[Curve]) -> anyhow::Result<Plot> {
             .margin(10)
             .x_label_area_size(40)
             .y_label_area_size(70)
-            .build_cartesian_2d(0.0..width * 1.05, 0.0..height * 1.1)?;
+            .build_cartesian_2d(0.0..width * 1.05, 0.0..height * (1.1 + legend))?;
         let whole = |value: &f64| format!("{value:.0}");
         chart
             .configure_mesh()
@@ -79,7 +81,7 @@ fn plot(curves: &[Curve]) -> anyhow::Result<Plot> {
             }
         }
         if curves.len() > 1 {
-            let labels = SeriesLabelPosition::LowerRight;
+            let labels = SeriesLabelPosition::UpperRight;
             chart.configure_series_labels().position(labels).background_style(WHITE).draw()?;
         }
         area.present()?;
