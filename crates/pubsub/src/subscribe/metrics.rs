@@ -34,6 +34,7 @@ impl Ended {
 /// The instruments of a worker. The conventions for messaging name the first two.
 pub struct Metrics {
     queue: [KeyValue; 2],
+    receive: [KeyValue; 3],
     received: Counter<u64>,
     duration: Histogram<f64>,
     messages: Counter<u64>,
@@ -45,7 +46,9 @@ pub struct Metrics {
 impl Metrics {
     /// The instruments for the queue called `name`.
     pub fn new(name: &str) -> Self {
+        let [system, queue] = attributes(name);
         Self {
+            receive: [system, queue, KeyValue::new("messaging.operation.name", "receive")],
             queue: attributes(name),
             received: counter(
                 "messaging.client.consumed.messages",
@@ -62,7 +65,7 @@ impl Metrics {
     /// A poll returned as many messages.
     pub fn received(&self, messages: usize) {
         if messages > 0 {
-            self.received.add(messages as u64, &self.queue);
+            self.received.add(messages as u64, &self.receive);
         }
     }
 
