@@ -88,8 +88,8 @@ async fn a_full_queue_gets_a_poller_for_every_ten_messages_in_flight() {
     assert!(ten >= seconds(29), "{ten:?}");
 }
 
-/// How many receives 1,000 messages take that come so many milliseconds apart, and how many 20 ms
-/// take. Each is handled 20 ms after it came at the latest.
+/// The number of receives for 1,000 messages that come `millis` apart, and the number of 20 ms in
+/// that time. Each message is handled 20 ms after it came at the latest.
 async fn receives_of_messages_apart(millis: u64) -> (usize, usize) {
     let sqs = ScriptedSqs::default();
     let subscription = start(&sqs, settings(), async |_| Ok(())).await;
