@@ -94,11 +94,13 @@ async fn start(
     matches: &ArgMatches,
     serve: impl AsyncFnOnce(&ArgMatches, CancellationToken) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
+    // First: whoever sees a line of the log may send a signal, and it has to end well.
+    let shutdown = shutdown::on_signal()?;
     let name = command.get_name();
     let telemetry = telemetry::start(name, matches)?;
     let version = command.get_version();
     tracing::info!(version, "{name} starts");
-    let served = serve(matches, shutdown::on_signal()?).await;
+    let served = serve(matches, shutdown).await;
     telemetry.stop().await;
     served?;
     tracing::info!("{name} exited cleanly");
