@@ -133,6 +133,13 @@ pub struct Key {
     pub due_at: Timestamp,
 }
 
+impl Key {
+    /// Of an item that is stored without asking [`Outbox::keep_pace`], with the usual lease.
+    pub fn new(id: impl Into<String>, shard: u32, stored_at: Timestamp) -> Self {
+        Self { id: id.into(), shard, stored_at, due_at: stored_at + FIRST_LEASE }
+    }
+}
+
 /// Where an outbox is, and what it waits for.
 #[derive(Clone, Debug)]
 pub struct Settings {

@@ -16,9 +16,7 @@ use pubsub::unavailable::Unavailable;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    Announce, FIRST_LEASE, Item, Items, Key, Outbox, Settings, items::number, table::parsed,
-};
+use crate::{Announce, Item, Items, Key, Outbox, Settings, items::number, table::parsed};
 
 mod again;
 
@@ -84,7 +82,7 @@ struct Entry {
 impl Entry {
     fn key(&self) -> Key {
         let Self { id, stored_at } = self.clone();
-        Key { id, shard: SHARD, stored_at, due_at: stored_at + FIRST_LEASE }
+        Key::new(id, SHARD, stored_at)
     }
 }
 

@@ -87,9 +87,7 @@ impl Webhook {
 
     /// Where it is in the outbox, and since when.
     pub fn place(&self) -> outbox::Key {
-        let stored_at = self.received_at;
-        let due_at = stored_at + outbox::FIRST_LEASE;
-        outbox::Key { id: self.key(), shard: SHARD, stored_at, due_at }
+        outbox::Key::new(self.key(), SHARD, self.received_at)
     }
 
     fn attributes(&self) -> impl Iterator<Item = (&'static str, AttributeValue)> {

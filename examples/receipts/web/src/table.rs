@@ -7,7 +7,7 @@ use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use futures_util::future::try_join_all;
 use jiff::{SignedDuration, Timestamp};
 use outbox::{
-    FIRST_LEASE, Item, Items, Key,
+    Item, Items, Key,
     items::{changed, number, text},
 };
 use pubsub::{trace, unavailable::call_failed};
@@ -26,7 +26,7 @@ const LATEST: i32 = 20;
 /// Where a receipt is in the outbox.
 pub fn key(id: Uuid, stored_at: Timestamp) -> Key {
     let shard = u32::from(id.as_bytes()[15]) % SHARDS;
-    Key { id: id.to_string(), shard, stored_at, due_at: stored_at + FIRST_LEASE }
+    Key::new(id, shard, stored_at)
 }
 
 /// The table of receipts. A clone is cheap.
