@@ -45,14 +45,29 @@ pub async fn binaries() -> anyhow::Result<PathBuf> {
 ///
 /// If they do not build.
 pub async fn binaries_of(which: &Which) -> anyhow::Result<PathBuf> {
+    let directory = own_directory()?;
+    build(&directory, which).await?;
+    Ok(directory)
+}
+
+/// The directory of the order system's debug builds, beside that of this executable, as
+/// [`binaries`].
+///
+/// # Errors
+///
+/// If they do not build.
+pub async fn debug_binaries() -> anyhow::Result<PathBuf> {
+    let directory = own_directory()?.with_file_name("debug");
+    build(&directory, &Which::Orders).await?;
+    Ok(directory)
+}
+
+fn own_directory() -> anyhow::Result<PathBuf> {
     let executable = env::current_exe().context("finding this executable")?;
-    let mut directory = executable.parent().context("the executable has no directory")?;
+    let directory = executable.parent().context("the executable has no directory")?;
     // Test executables are one directory deeper.
-    if directory.ends_with("deps") {
-        directory = directory.parent().context("no target directory")?;
-    }
-    build(directory, which).await?;
-    Ok(directory.to_owned())
+    let directory = if directory.ends_with("deps") { directory.parent() } else { Some(directory) };
+    directory.map(Path::to_owned).context("no target directory")
 }
 
 /// What the binary of a service may be called: a build may have those of several applications, of

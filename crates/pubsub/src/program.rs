@@ -17,6 +17,12 @@ use crate::{
 #[cfg(test)]
 mod tests;
 
+// A quarter of what an order costs is allocating. A debug build keeps the C library's allocator, so
+// that tools see what is allocated.
+#[cfg(all(feature = "mimalloc", not(debug_assertions)))]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// A wrong argument or setting (`EX_USAGE` in `sysexits.h`): a restart would not help.
 const EXIT_USAGE: u8 = 64;
 const EXIT_FAILURE: u8 = 1;

@@ -106,7 +106,7 @@ impl Part {
             Self::Sustained => sustained::measure(binaries, scale, report).await,
             Self::PerOrder => {
                 per_order::measure(binaries, scale, report).await?;
-                allocations::measure(binaries, scale, report).await
+                allocations::measure(scale, report).await
             }
             Self::Requests => requests::measure(binaries, scale, report).await,
             Self::Growth => growth::measure(binaries, scale, report).await,

@@ -1,6 +1,9 @@
-//! How often the services allocate memory for an order, counted by the C library's `memusage`.
+//! How often the services allocate memory for an order, counted by the C library's `memusage`. The
+//! debug builds are counted, because the others allocate by mimalloc.
 
 use std::{collections::HashMap, path::Path, time::Duration};
+
+use local::build;
 
 use super::{
     report::Report,
@@ -14,16 +17,21 @@ const SECTION: &str = "An order at an easy rate";
 const LIBRARIES: [&str; 2] =
     ["/usr/lib/x86_64-linux-gnu/libmemusage.so", "/usr/lib/aarch64-linux-gnu/libmemusage.so"];
 /// Orders a second: each call takes longer while it is counted.
-const RATE: f64 = 100.0;
+const RATE: f64 = 50.0;
 
 /// Counts with few orders and with more, so that starting and exiting do not count.
-pub async fn measure(binaries: &Path, scale: Scale, report: &mut Report) -> anyhow::Result<()> {
+pub async fn measure(scale: Scale, report: &mut Report) -> anyhow::Result<()> {
     let Some(library) = LIBRARIES.iter().find(|library| Path::new(library).is_file()) else {
         report.skip("allocations: this system has no libmemusage.so of the GNU C library");
         return Ok(());
     };
-    let (few, fewer) = counted(binaries, library, 1, report).await?;
-    let (many, more) = counted(binaries, library, 1 + scale.step_seconds, report).await?;
+    let binaries = build::debug_binaries().await?;
+    if build::binary(&binaries, "publisher").is_err() {
+        report.skip("allocations: there are no debug builds of the services; run this with cargo");
+        return Ok(());
+    }
+    let (few, fewer) = counted(&binaries, library, 1, report).await?;
+    let (many, more) = counted(&binaries, library, 1 + scale.step_seconds, report).await?;
     for (service, calls) in &many {
         let calls = calls.saturating_sub(few.get(service).copied().unwrap_or_default());
         let name = format!("allocations per order: {service}");
