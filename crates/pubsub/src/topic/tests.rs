@@ -17,13 +17,21 @@ use tokio::{
 };
 
 use super::{Message, Topic};
-use crate::testing::config;
+use crate::{testing::config, unavailable::Unavailable};
 
 /// The most bytes that SNS accepts in one request.
 const SNS_MAX_BYTES: usize = 262_144;
 
-/// An SNS that responds after other tasks have run, rejects messages with the body `rejected`, and
-/// never answers a request with the body `silent`.
+/// How SNS fails messages of a batch, by their body: with which code, and whether it says that the
+/// sender is at fault.
+const FAILURES: [(&str, &str, bool); 3] = [
+    ("rejected", "InvalidParameter", true),
+    ("throttled", "ThrottledException", true),
+    ("unlucky", "InternalError", false),
+];
+
+/// An SNS that responds after other tasks have run, fails messages as in [`FAILURES`], and never
+/// answers a request with the body `silent`.
 #[derive(Clone, Debug, Default)]
 struct ScriptedSns {
     /// The size of each request's batch.
@@ -49,20 +57,22 @@ impl ScriptedSns {
             .map(|(_, message)| message)
             .collect();
         self.batches.lock().unwrap().push(messages.len());
-        let entries = |rejected: bool, entry: fn(usize) -> String| -> String {
-            let all = messages.iter().enumerate();
-            all.filter(|(_, message)| (**message == "rejected") == rejected)
-                .map(|(id, _)| entry(id))
-                .collect()
-        };
-        let successful =
-            entries(false, |id| format!("<member><Id>{id}</Id><MessageId>m</MessageId></member>"));
-        let failed = entries(true, |id| {
-            format!(
-                "<member><Id>{id}</Id><Code>InvalidParameter</Code>\
-                <SenderFault>true</SenderFault></member>"
-            )
-        });
+        let failure = |message: &str| FAILURES.into_iter().find(|it| it.0 == message);
+        let (mut successful, mut failed) = (String::new(), String::new());
+        for (id, message) in messages.into_iter().enumerate() {
+            match failure(message) {
+                None => {
+                    successful +=
+                        &format!("<member><Id>{id}</Id><MessageId>m</MessageId></member>");
+                }
+                Some((_, code, sender)) => {
+                    failed += &format!(
+                        "<member><Id>{id}</Id><Code>{code}</Code>\
+                         <SenderFault>{sender}</SenderFault></member>"
+                    );
+                }
+            }
+        }
         let body = format!(
             "<PublishBatchResponse><PublishBatchResult><Successful>{successful}</Successful>\
              <Failed>{failed}</Failed></PublishBatchResult></PublishBatchResponse>"
@@ -133,6 +143,15 @@ async fn a_rejected_message_does_not_fail_its_batch() {
 }
 
 #[tokio::test]
+async fn a_message_that_sns_cannot_take_now_is_not_at_fault() {
+    let topic = ScriptedSns::default().topic();
+    for (body, is_at_fault) in [("rejected", true), ("throttled", false), ("unlucky", false)] {
+        let error = topic.publish(message(body)).await.unwrap_err();
+        assert_eq!(!Unavailable::caused(&error), is_at_fault, "{body}: {error:#}");
+    }
+}
+
+#[tokio::test]
 async fn messages_too_large_for_one_request_are_split_into_two() {
     let sns = ScriptedSns::default();
     let third = "x".repeat(SNS_MAX_BYTES / 3);
@@ -158,6 +177,22 @@ async fn a_request_that_sns_does_not_answer_holds_up_no_other_message() {
     let since = Instant::now();
     topic.publish(message("order")).await.unwrap();
     assert!(since.elapsed() < Duration::from_millis(200), "{:?}", since.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_request_has_more_messages_than_sns_takes() {
+    let sns = ScriptedSns::default();
+    let topic = sns.topic();
+    let silent = topic.clone();
+    tokio::spawn(async move { silent.publish(message("silent")).await });
+    sleep(Duration::from_millis(10)).await;
+    // It waits for others, because the silent request is in progress.
+    let early = topic.clone();
+    let early = tokio::spawn(async move { early.publish(message("order")).await });
+    sleep(Duration::from_millis(10)).await;
+    assert_eq!(publish(&topic, vec!["order".to_owned(); 10]).await, [true; 10]);
+    early.await.unwrap().unwrap();
+    assert_eq!(sns.batches(), [1, 10, 1]);
 }
 
 #[tokio::test(start_paused = true)]
