@@ -86,15 +86,11 @@ impl Sending {
 
     /// A topic has taken as many messages.
     pub fn sent(&self, messages: usize) {
-        if messages > 0 {
-            self.messages.add(messages as u64, &self.requests.attributes);
-        }
+        self.messages.add(messages as u64, &self.requests.attributes);
     }
 
     /// As many failed, because of `error`.
     pub fn failed(&self, messages: usize, error: &'static str) {
-        if messages > 0 {
-            self.messages.add(messages as u64, &self.requests.with_error(error));
-        }
+        self.messages.add(messages as u64, &self.requests.with_error(error));
     }
 }
