@@ -10,9 +10,12 @@
 
 FROM --platform=$BUILDPLATFORM rust:1.95-slim-bookworm AS compiler
 WORKDIR /workspace
-# Writes the names and versions of all crates into the binary, for scanners.
-RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
-    cargo install --locked --quiet --root /usr/local cargo-auditable@0.7.7
+# Crates are downloaded once, into a cache. It has cargo's locks too, so builds run side by side.
+ENV CARGO_HOME=/cargo
+# Writes the names and versions of all crates into the binary, for scanners. A debug build of it is
+# built sooner, and does the same.
+RUN --mount=type=cache,target=/cargo \
+    cargo install --locked --quiet --debug --root /usr/local cargo-auditable@0.7.7
 COPY rust-toolchain.toml /
 ARG BUILDARCH TARGETARCH
 # The very version that rust-toolchain.toml names, without the tools for people. For another
@@ -32,9 +35,10 @@ RUN case $TARGETARCH in \
       && { [ -d "$(rustc --print sysroot)/lib/rustlib/$target-unknown-linux-gnu" ] \
            || rustup target add "$target-unknown-linux-gnu"; }; \
     fi \
+ && mkdir /.cargo \
  && printf '[build]\ntarget = "%s"\n[target.%s]\nlinker = "%s"\n' \
       "$target-unknown-linux-gnu" "$target-unknown-linux-gnu" "$target-linux-gnu-gcc" \
-      >"$CARGO_HOME/config.toml"
+      >/.cargo/config.toml
 
 FROM compiler AS manifests
 COPY . .
@@ -52,7 +56,7 @@ RUN find . -type f ! -name 'Cargo.*' ! -path '*/src/lib.rs' ! -path '*/main.rs' 
 FROM compiler AS aws-dependencies
 COPY --from=manifests /workspace .
 ENV CARGO_PROFILE_DEV_DEBUG=none CARGO_PROFILE_DEV_STRIP=symbols CARGO_INCREMENTAL=0
-RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+RUN --mount=type=cache,target=/cargo \
     cargo build --locked --package local
 
 FROM aws-dependencies AS aws-build
@@ -66,7 +70,7 @@ COPY crates/web crates/web
 COPY crates/console crates/console
 COPY crates/local crates/local
 # COPY keeps modification times. Without touch, cargo would use the build of the empty sources.
-RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+RUN --mount=type=cache,target=/cargo \
     touch crates/*/src/lib.rs crates/local/src/main.rs \
  && cargo build --locked --package local \
  && cp "$(echo target/*/debug/local)" /local
@@ -118,7 +122,7 @@ RUN case $SYSTEM in \
       receipts) ;; \
       *) echo "there is no system $SYSTEM, only orders and receipts" >&2; exit 64 ;; \
     esac >/others
-RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+RUN --mount=type=cache,target=/cargo \
     cargo auditable build --locked --release $SERVICES $(cat /others)
 
 FROM dependencies AS library
@@ -131,14 +135,14 @@ COPY crates/web crates/web
 COPY crates/flow crates/flow
 COPY examples/receipts/contract examples/receipts/contract
 # As above.
-RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+RUN --mount=type=cache,target=/cargo \
     touch crates/*/src/lib.rs examples/*/*/src/lib.rs \
  && cargo auditable build --locked --release $SERVICES $(cat /others)
 
 FROM library AS build
 ARG FOLDER
 COPY $FOLDER $FOLDER
-RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+RUN --mount=type=cache,target=/cargo \
     touch "$FOLDER/src/main.rs" \
  && name=$(sed -n 's/^name = "\(.*\)"/\1/p' "$FOLDER/Cargo.toml") \
  && cargo auditable build --locked --release $SERVICES $(cat /others) --bin "$name" \
