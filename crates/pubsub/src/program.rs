@@ -100,7 +100,7 @@ async fn start(
     matches: &ArgMatches,
     serve: impl AsyncFnOnce(&ArgMatches, CancellationToken) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
-    // First: whoever sees a line of the log may send a signal, and it has to end well.
+    // Before the first line of the log: who reads it may stop the service, and that ends well.
     let shutdown = shutdown::on_signal()?;
     let name = command.get_name();
     let telemetry = telemetry::start(name, matches)?;
