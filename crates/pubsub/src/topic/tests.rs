@@ -45,6 +45,15 @@ impl ScriptedSns {
         Topic::new(&aws, "arn:aws:sns:us-east-1:000000000000:topic".to_owned())
     }
 
+    /// A topic with a request in progress, which SNS never answers.
+    async fn busy_topic(&self) -> Topic {
+        let topic = self.topic();
+        let silent = topic.clone();
+        tokio::spawn(async move { silent.publish(message("silent")).await });
+        sleep(Duration::from_millis(10)).await;
+        topic
+    }
+
     fn batches(&self) -> Vec<usize> {
         self.batches.lock().unwrap().clone()
     }
@@ -57,10 +66,9 @@ impl ScriptedSns {
             .map(|(_, message)| message)
             .collect();
         self.batches.lock().unwrap().push(messages.len());
-        let failure = |message: &str| FAILURES.into_iter().find(|it| it.0 == message);
         let (mut successful, mut failed) = (String::new(), String::new());
         for (id, message) in messages.into_iter().enumerate() {
-            match failure(message) {
+            match FAILURES.into_iter().find(|(body, ..)| *body == message) {
                 None => {
                     successful +=
                         &format!("<member><Id>{id}</Id><MessageId>m</MessageId></member>");
@@ -170,10 +178,7 @@ async fn a_message_too_large_for_any_request_is_sent_for_sns_to_reject() {
 #[tokio::test(start_paused = true)]
 async fn a_request_that_sns_does_not_answer_holds_up_no_other_message() {
     let sns = ScriptedSns::default();
-    let topic = sns.topic();
-    let silent = topic.clone();
-    tokio::spawn(async move { silent.publish(message("silent")).await });
-    sleep(Duration::from_millis(10)).await;
+    let topic = sns.busy_topic().await;
     let since = Instant::now();
     topic.publish(message("order")).await.unwrap();
     assert!(since.elapsed() < Duration::from_millis(200), "{:?}", since.elapsed());
@@ -182,10 +187,7 @@ async fn a_request_that_sns_does_not_answer_holds_up_no_other_message() {
 #[tokio::test(start_paused = true)]
 async fn no_request_has_more_messages_than_sns_takes() {
     let sns = ScriptedSns::default();
-    let topic = sns.topic();
-    let silent = topic.clone();
-    tokio::spawn(async move { silent.publish(message("silent")).await });
-    sleep(Duration::from_millis(10)).await;
+    let topic = sns.busy_topic().await;
     // It waits for others, because the silent request is in progress.
     let early = topic.clone();
     let early = tokio::spawn(async move { early.publish(message("order")).await });
@@ -198,10 +200,7 @@ async fn no_request_has_more_messages_than_sns_takes() {
 #[tokio::test(start_paused = true)]
 async fn a_message_whose_caller_gave_up_is_not_published() {
     let sns = ScriptedSns::default();
-    let topic = sns.topic();
-    let silent = topic.clone();
-    tokio::spawn(async move { silent.publish(message("silent")).await });
-    sleep(Duration::from_millis(10)).await;
+    let topic = sns.busy_topic().await;
     // It waits for a batch, because the silent request is in progress.
     let cancelled = timeout(Duration::from_millis(10), topic.publish(message("cancelled"))).await;
     assert!(cancelled.is_err());
