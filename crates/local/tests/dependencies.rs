@@ -18,7 +18,7 @@ fn compiled(selection: &[&str]) -> anyhow::Result<BTreeSet<String>> {
     anyhow::ensure!(output.status.success(), "{complaint}");
     let workspace = workspace.canonicalize()?.display().to_string();
     let printed = String::from_utf8(output.stdout)?;
-    // What depends on a package that was printed before has a mark in place of its dependencies.
+    // A package that was printed before has a mark, and not its dependencies again.
     let lines = printed.lines().map(|line| line.trim_end_matches(" (*)"));
     Ok(lines.filter(|line| !line.contains(&workspace)).map(str::to_owned).collect())
 }

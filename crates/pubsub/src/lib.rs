@@ -71,8 +71,8 @@
 //! to a topic.
 //!
 //! With the feature `mimalloc`, a release build of a service allocates memory by mimalloc and not
-//! by the C library, which takes a tenth off the processor time of an order. Services enable it,
-//! and libraries do not: a program has one allocator.
+//! by the C library, which takes more than a tenth off the processor time of an order. Services
+//! enable it, and libraries do not: a program has one allocator.
 
 #[cfg(not(unix))]
 compile_error!("this needs Unix signals: on Windows, use WSL 2 or `docker compose up --build`");
