@@ -8,7 +8,13 @@
 # them, and a change to one service builds only that one. The compiler runs on the processor of the
 # machine that builds, whatever the image is for: an emulated one takes ten times as long.
 
-FROM --platform=$BUILDPLATFORM rust:1.95-slim-bookworm AS compiler
+# What the images start from, by digest: the next build starts from the same bytes, whoever moves the
+# tag. Renovate proposes newer ones, see CONTRIBUTING.md.
+ARG RUST=rust:1.95-slim-bookworm@sha256:d7482085ff5b415f84dba5647ae71606650bdef00db7aeb69f4b3d170c3e4082
+ARG DISTROLESS=gcr.io/distroless/cc-debian12:nonroot@sha256:9dac0a79194e45a7da0158a9c6da57b217585af0786db3845d1f0ec1a0dd182f
+ARG DEBIAN=debian:bookworm-slim@sha256:3783cc01769c7b2b1b83a5c5ad96c815348e28ed7da68e2e3687004faa906251
+
+FROM --platform=$BUILDPLATFORM $RUST AS compiler
 WORKDIR /workspace
 # Crates are downloaded once, into a cache. It has cargo's locks too, so builds run side by side.
 ENV CARGO_HOME=/cargo
@@ -75,7 +81,7 @@ RUN --mount=type=cache,target=/cargo \
  && cargo build --locked --package local \
  && cp "$(echo target/*/debug/local)" /local
 
-FROM gcr.io/distroless/cc-debian12:nonroot AS aws
+FROM $DISTROLESS AS aws
 WORKDIR /workspace
 COPY --from=aws-build /local /usr/local/bin/local
 COPY copilot copilot
@@ -94,7 +100,7 @@ LABEL org.opencontainers.image.title="local" \
 
 # The same for the second sample, with what reads its pictures: `--target aws-receipts`.
 
-FROM debian:bookworm-slim AS aws-receipts
+FROM $DEBIAN AS aws-receipts
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends tesseract-ocr poppler-utils \
  && rm -rf /var/lib/apt/lists/*
@@ -148,7 +154,7 @@ RUN --mount=type=cache,target=/cargo \
  && cargo auditable build --locked --release $SERVICES $(cat /others) --bin "$name" \
  && cp "$(echo target/*/release/"$name")" /service
 
-FROM gcr.io/distroless/cc-debian12:nonroot
+FROM $DISTROLESS
 COPY --from=build /service /usr/local/bin/service
 HEALTHCHECK --interval=15s --timeout=5s --start-period=10s --retries=3 \
     CMD ["/usr/local/bin/service", "healthcheck"]
