@@ -122,3 +122,27 @@ impl Drop for InHand<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_announced_item_is_forgotten_once_its_lease_is_long_over() {
+        let (held, now, lease) = (Held::default(), Timestamp::now(), Duration::from_secs(20));
+        held.take("announced", now, lease, true).announced(now);
+        let in_hand = held.take("in hand", now, lease, true);
+        let margin = Duration::from_millis(1);
+        advance(lease + MEMORY - margin).await;
+        held.forget_old();
+        assert_eq!(held.get("announced"), Some(Hold::Announced(now)));
+        advance(2 * margin).await;
+        held.forget_old();
+        assert_eq!(held.get("announced"), None);
+        assert_eq!(held.get("in hand"), Some(Hold::InHand));
+        drop(in_hand);
+        assert_eq!(held.get("in hand"), None);
+    }
+}

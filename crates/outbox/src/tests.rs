@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    io::{self, BufRead as _, BufReader, PipeReader},
     path::Path,
     sync::{Arc, Mutex},
     time::Duration,
@@ -15,6 +16,7 @@ use jiff::Timestamp;
 use pubsub::unavailable::Unavailable;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
+use tracing::subscriber::{DefaultGuard, set_default};
 
 use crate::{Announce, Item, Items, Key, Outbox, Settings, items::number, table::parsed};
 
@@ -176,6 +178,13 @@ impl TestAccount {
         }
     }
 
+    /// Changes when an item was stored.
+    async fn age(&self, id: &str, age: Duration) {
+        let update = self.update(id).update_expression("SET placed_at = :at");
+        let at = number((Timestamp::now() - age).as_millisecond());
+        update.expression_attribute_values(":at", at).send().await.unwrap();
+    }
+
     /// Stores the first report, as a service does.
     async fn report(&self, id: &str) {
         let remove = format!("REMOVE {}", crate::REMOVE);
@@ -205,6 +214,27 @@ impl TestAccount {
     async fn due_in(&self, id: &str) -> f64 {
         let due = self.attribute(id, "outbox_due").await.context("it left the outbox").unwrap();
         (due.parse::<f64>().unwrap() - Timestamp::now().as_millisecond() as f64) / 1_000.0
+    }
+}
+
+/// What this thread logs.
+struct Log {
+    lines: PipeReader,
+    guard: DefaultGuard,
+}
+
+impl Log {
+    fn start() -> Self {
+        let (lines, writer) = io::pipe().unwrap();
+        let subscriber = tracing_subscriber::fmt().with_ansi(false);
+        let subscriber = subscriber.with_writer(Mutex::new(writer)).finish();
+        Self { lines, guard: set_default(subscriber) }
+    }
+
+    /// The lines so far; no more are read.
+    fn lines(self) -> Vec<String> {
+        drop(self.guard);
+        BufReader::new(self.lines).lines().collect::<Result<_, _>>().unwrap()
     }
 }
 

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Announcements, SHARD, TestAccount, settled};
-use crate::table::Part;
+use super::{Announcements, Log, SHARD, TestAccount, settled};
+use crate::table::{PAGE, Part};
 
 /// Announces overdue items, which nobody reports.
 async fn announced(account: &TestAccount, ids: &[&str]) {
@@ -14,7 +14,7 @@ async fn announced(account: &TestAccount, ids: &[&str]) {
     for id in ids {
         account.store_overdue(id).await;
     }
-    outbox.sweep_waiting(SHARD).await.unwrap();
+    outbox.sweep_all(Part::Waiting).await;
     settled(&outbox).await;
     for (order, id) in ids.iter().enumerate() {
         assert!(account.attribute(id, "announced_at").await.is_some());
@@ -28,11 +28,16 @@ async fn lost_items_are_announced_again_once_later_ones_are_reported() {
     announced(&account, &["one", "two", "three"]).await;
     let outbox = account.outbox(&announcements);
     outbox.reported("later", Timestamp::now() + SignedDuration::from_secs(61));
+    let log = Log::start();
     outbox.sweep_announced(SHARD).await.unwrap();
     settled(&outbox).await;
     let mut again = announcements.announced();
     again.sort();
     assert_eq!(again, ["one", "three", "two"]);
+    let lines = log.lines();
+    let told =
+        |line: &&String| line.contains("announced again") && line.contains("announcements=2");
+    assert_eq!(lines.iter().filter(told).count(), 3, "{lines:#?}");
     assert_eq!(account.attribute("one", "announcements").await.as_deref(), Some("2"));
     let due = account.due_in("one").await;
     assert!((230.0..=310.0).contains(&due), "the next time in {due} s");
@@ -43,18 +48,31 @@ async fn lost_items_are_announced_again_once_later_ones_are_reported() {
 }
 
 #[tokio::test]
+async fn as_many_as_are_lost_are_announced_again() {
+    let (account, announcements) = (TestAccount::start().await, Announcements::default());
+    let ids: Vec<String> = (0..PAGE + 1).map(|id| format!("{id:03}")).collect();
+    announced(&account, &ids.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    let outbox = account.outbox(&announcements);
+    outbox.reported("later", Timestamp::now() + SignedDuration::from_secs(61));
+    outbox.sweep_all(Part::Announced).await;
+    settled(&outbox).await;
+    assert_eq!(announcements.announced().len(), ids.len());
+}
+
+#[tokio::test]
 async fn if_nothing_is_reported_one_item_is_announced_again_as_a_probe() {
     let (account, announcements) = (TestAccount::start().await, Announcements::default());
-    let ids: Vec<String> = (10..40).map(|id| id.to_string()).collect();
+    // A full page of the index, so that there may be more.
+    let ids: Vec<String> = (100..100 + PAGE).map(|id| id.to_string()).collect();
     announced(&account, &ids.iter().map(String::as_str).collect::<Vec<_>>()).await;
     let outbox = account.outbox(&announcements);
     // A report of something earlier says nothing about these.
     outbox.reported("earlier", Timestamp::now());
     for _ in 0..3 {
-        outbox.sweep_announced(SHARD).await.unwrap();
+        outbox.sweep_all(Part::Announced).await;
         settled(&outbox).await;
     }
-    assert_eq!(announcements.announced(), ["10", "11", "12"]);
+    assert_eq!(announcements.announced(), ["100", "101", "102"]);
 }
 
 #[tokio::test]
@@ -115,4 +133,21 @@ async fn the_age_of_what_nobody_reports_is_shown_until_the_next_look_at_it() {
     assert!(outbox.state.oldest_age() > Duration::ZERO);
     outbox.sweep_all(Part::Announced).await;
     assert_eq!(outbox.state.oldest_age(), Duration::ZERO, "it is not due");
+}
+
+#[tokio::test]
+async fn the_age_is_that_of_the_oldest_wherever_a_sweep_finds_it() {
+    let (account, announcements) = (TestAccount::start().await, Announcements::default());
+    announced(&account, &["young", "old"]).await;
+    account.age("old", Duration::from_secs(3_600)).await;
+    let outbox = account.outbox(&announcements);
+    // As if they were in two shards.
+    for id in ["young", "old"] {
+        account.make_due("young", i64::from(id != "young") * i64::MAX).await;
+        account.make_due("old", i64::from(id != "old") * i64::MAX).await;
+        outbox.sweep_announced(SHARD).await.unwrap();
+        settled(&outbox).await;
+    }
+    assert_eq!(announcements.announced(), ["young", "old"]);
+    assert!(outbox.state.oldest_age() >= Duration::from_secs(3_600));
 }

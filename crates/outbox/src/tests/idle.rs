@@ -2,6 +2,7 @@
 //! and so is the table.
 
 use std::{
+    collections::HashSet,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -40,8 +41,23 @@ struct Scripted {
     is_beyond: bool,
     /// How long a call takes.
     call: Duration,
-    /// The operations so far, and when they came.
-    calls: Arc<Mutex<Vec<(String, Instant)>>>,
+    /// The requests so far.
+    calls: Arc<Mutex<Vec<Call>>>,
+}
+
+#[derive(Debug)]
+struct Call {
+    operation: String,
+    body: String,
+    at: Instant,
+}
+
+impl Call {
+    /// The part of the index that a query reads.
+    fn part(&self) -> &str {
+        let value = self.body.split_once(r#"":part":{"S":""#).map(|(_, value)| value);
+        value.and_then(|value| value.split('"').next()).unwrap_or_default()
+    }
 }
 
 impl Scripted {
@@ -87,7 +103,8 @@ impl Scripted {
 
     fn count(&self, operation: &str, since: Instant) -> usize {
         let calls = self.calls.lock().unwrap();
-        calls.iter().filter(|(name, at)| name.contains(operation) && *at >= since).count()
+        let counts = |call: &&Call| call.operation.contains(operation) && call.at >= since;
+        calls.iter().filter(counts).count()
     }
 }
 
@@ -108,7 +125,7 @@ impl HttpConnector for Scripted {
             "Scan" | "Query" => EMPTY,
             _ => r#"{"Attributes":{"id":{"S":"one"},"placed_at":{"N":"1"}}}"#,
         };
-        self.calls.lock().unwrap().push((operation, Instant::now()));
+        self.calls.lock().unwrap().push(Call { operation, body, at: Instant::now() });
         let answer = HttpResponse::new(200.try_into().unwrap(), answer.into());
         let call = self.call;
         HttpConnectorFuture::new(async move {
@@ -178,11 +195,24 @@ async fn each_of_many_shards_is_swept_before_a_lease_in_it_is_over() {
     let (_fresh, _) = table.run_with(256, &announcements);
     sleep(Duration::from_secs(60)).await;
     let calls = table.calls.lock().unwrap();
-    let queries = calls.iter().filter(|(name, _)| name == "Query").map(|(_, at)| *at);
-    let queries: Vec<_> = queries.collect();
+    let queries: Vec<_> = calls.iter().filter(|call| call.operation == "Query").collect();
     assert!(queries.len() > 256 * 10, "{} queries", queries.len());
-    // A sweep takes all shards once. It begins three seconds after the last one at most, and half a
-    // second later there are items whose leases end.
-    let longest = queries.chunks_exact(256).map(|sweep| sweep[255] - sweep[0]).max().unwrap();
-    assert!(longest < Duration::from_millis(500), "a sweep takes {longest:?}");
+    for sweep in queries.chunks_exact(256) {
+        let parts: HashSet<_> = sweep.iter().map(|query| query.part()).collect();
+        assert_eq!(parts.len(), 256, "a sweep takes all shards once");
+        // It begins three seconds after the last one at most, and half a second later there are
+        // items whose leases end.
+        let took = sweep[255].at - sweep[0].at;
+        assert!(took < Duration::from_millis(500), "a sweep takes {took:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn announced_items_are_looked_at_each_ten_to_twenty_seconds() {
+    let table = Scripted::beyond(Instant::now() + Duration::from_secs(3_600));
+    let (_fresh, _) = table.run(&Announcements::default());
+    sleep(Duration::from_secs(600)).await;
+    let calls = table.calls.lock().unwrap();
+    let looks = calls.iter().filter(|call| call.part() == "0 announced").count();
+    assert!((25..=60).contains(&looks), "{looks} looks in ten minutes");
 }

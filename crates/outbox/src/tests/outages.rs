@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use aws_sdk_dynamodb::types::AttributeValue;
-use jiff::Timestamp;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, pause, sleep, timeout};
 
-use super::{Announcements, Outcome, PATIENCE, SHARD, TestAccount, settled};
+use super::{Announcements, Log, Outcome, PATIENCE, SHARD, TestAccount, settled};
 use crate::{MAX_ANNOUNCING, table::Part, waiting::waiting};
 
 #[tokio::test]
@@ -40,10 +38,7 @@ async fn in_an_outage_few_items_are_retried_and_the_others_wait_in_the_index() {
 async fn the_age_of_an_item_counts_from_when_it_was_stored_whoever_has_it() {
     let account = TestAccount::start().await;
     account.store_overdue("one").await;
-    let an_hour_ago = Timestamp::now().as_millisecond() - 3_600_000;
-    let update = account.update("one").update_expression("SET placed_at = :at");
-    let at = AttributeValue::N(an_hour_ago.to_string());
-    update.expression_attribute_values(":at", at).send().await.unwrap();
+    account.age("one", Duration::from_secs(3_600)).await;
     let outbox = account.outbox(&Announcements::scripted([Outcome::Silence]));
     // The first look claims it, and the second finds that this process has it.
     outbox.sweep_all(Part::Waiting).await;
@@ -55,24 +50,48 @@ async fn the_age_of_an_item_counts_from_when_it_was_stored_whoever_has_it() {
 #[tokio::test]
 async fn after_an_outage_nothing_waits_for_the_end_of_its_pause() {
     let account = TestAccount::start().await;
-    // Each item fails five times, so that the pauses are long.
+    // The items fail five times each, so that the pauses are long.
     let announcements = Announcements::scripted((0..50).map(|_| Outcome::Unavailable));
     let outbox = account.outbox(&announcements);
+    let mut entries = Vec::new();
     for id in 0..10 {
-        let entry = account.store(&id.to_string()).await;
+        entries.push(account.store(&id.to_string()).await);
+    }
+    // From here on nothing calls the account, and time may pass quickly.
+    pause();
+    for entry in entries {
         outbox.announce_fresh(entry).await;
     }
-    while !announcements.script.lock().unwrap().is_empty() {
+    while announcements.announced().is_empty() {
         // As the sweep does.
         (0..10).for_each(|id| outbox.state.held.renew(&id.to_string(), PATIENCE));
         sleep(Duration::from_millis(10)).await;
     }
     // The first that succeeds wakes the others, whose pauses have only begun.
-    while announcements.announced().is_empty() {
-        sleep(Duration::from_millis(10)).await;
-    }
-    timeout(Duration::from_secs(2), settled(&outbox)).await.expect("the others still pause");
+    let first = Instant::now();
+    settled(&outbox).await;
     assert_eq!(announcements.announced().len(), 10);
+    let paused = first.elapsed();
+    assert!(paused < Duration::from_millis(100), "the others pause for {paused:?}");
+}
+
+#[tokio::test]
+async fn the_log_says_once_that_an_outage_begins_and_once_that_it_is_over() {
+    let account = TestAccount::start().await;
+    let announcements = Announcements::scripted((0..3).map(|_| Outcome::Unavailable));
+    let outbox = account.outbox(&announcements);
+    let (entry, next) = (account.store("one").await, account.store("two").await);
+    let log = Log::start();
+    pause();
+    for entry in [entry, next] {
+        outbox.announce_fresh(entry).await;
+        settled(&outbox).await;
+    }
+    assert_eq!(announcements.announced(), ["one", "two"]);
+    let lines = log.lines();
+    let count = |text| lines.iter().filter(|line| line.contains(text)).count();
+    let told = ["topic is unavailable", "topic is available again"].map(count);
+    assert_eq!(told, [1, 1], "{lines:#?}");
 }
 
 #[tokio::test]
@@ -102,6 +121,8 @@ async fn an_item_that_the_topic_refuses_is_set_aside_and_announced_once_that_is_
     assert_eq!(announcements.announced(), ["one"]);
     let listed = waiting(&account.aws, &account.table, 10).await.unwrap();
     assert_eq!((listed[0].refused.as_deref(), listed[0].announcements), (None, 1));
+    account.store("two").await;
+    assert_eq!(waiting(&account.aws, &account.table, 1).await.unwrap().len(), 1);
 }
 
 #[tokio::test]
