@@ -10,6 +10,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    time::Duration,
 };
 
 use aws_config::SdkConfig;
@@ -157,6 +158,32 @@ async fn only_an_order_that_is_done_expires() {
         let expires_at = item["expires_at"].as_n().unwrap().parse::<i64>().unwrap();
         let days = (expires_at - Timestamp::now().as_second()) / (24 * 60 * 60);
         assert!((89..=90).contains(&days), "{done_when:?}: in {days} days");
+    }
+}
+
+#[tokio::test]
+async fn only_the_report_that_completes_an_order_says_how_long_it_took() {
+    let account = TestAccount::start().await;
+    let orders = account.orders_done_when(&account.aws, &["fulfilment", "invoice"]);
+    let order = order();
+    let Stored::New(placed) = orders.store(&order, FIRST_LEASE).await.unwrap() else {
+        panic!("it is new");
+    };
+    let took = Duration::from_secs(3);
+    let at = placed.placed_at + took;
+    for (service, attempt, state, expected) in [
+        ("fulfilment", 1, State::Done, None),
+        ("promotion", 1, State::Done, None),
+        ("invoice", 1, State::Working, None),
+        ("invoice", 2, State::Done, Some(took)),
+        ("promotion", 2, State::Done, None),
+        ("invoice", 3, State::Working, None),
+    ] {
+        let steps = vec![Step { name: "begun".to_owned(), at }];
+        let service = service.to_owned();
+        let report = Report { service, steps, attempt, ..report(&order, state, &[]) };
+        let placed = orders.project(&report).await.unwrap().unwrap();
+        assert_eq!(placed.completed_by(&report), expected, "{report:?}");
     }
 }
 

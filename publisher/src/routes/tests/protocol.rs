@@ -85,6 +85,22 @@ async fn the_accept_header_selects_a_page_or_json() {
 }
 
 #[tokio::test]
+async fn problems_of_what_only_programs_use_are_json_also_for_a_browser() {
+    let site = Site::start().await;
+    let (page, json) = ("text/html; charset=utf-8", "application/problem+json");
+    for (method, path, expected) in [
+        ("POST", "/orders", json),
+        ("POST", "/webhooks/nobody", json),
+        ("POST", "/nothing", page),
+        ("GET", "/orders/x", page),
+    ] {
+        let response = site.send(method, path, &[("accept", "text/html")]).await;
+        assert!(response.status().is_client_error(), "{method} {path}: {}", response.status());
+        assert_eq!(response.headers()[header::CONTENT_TYPE], expected, "{method} {path}");
+    }
+}
+
+#[tokio::test]
 async fn head_is_like_get_without_a_body() {
     let site = Site::start().await;
     for path in ["/", "/ping"] {
