@@ -152,7 +152,11 @@ mod tests {
 
     #[test]
     fn a_body_without_an_envelope_is_the_message() {
-        for body in [r#"{"customer":"Ada"}"#, "", "{", r#"{"Type":"Other"}"#] {
+        let other = r#"{
+            "Type": "UnsubscribeConfirmation", "MessageId": "sns-1", "Message": "You have chosen",
+            "TopicArn": "arn:aws:sns:eu-west-1:123456789012:ordersTopic"
+        }"#;
+        for body in [r#"{"customer":"Ada"}"#, "", "{", r#"{"Type":"Other"}"#, other] {
             let attributes = BTreeMap::from([("amount".to_owned(), "80".to_owned())]);
             let read = Notification::read(body.to_owned(), "sqs-1", attributes.clone(), 1);
             assert_eq!(

@@ -128,18 +128,35 @@ mod tests {
     use super::*;
     use crate::{subscribe::Failure, testing::config};
 
-    /// An SQS that answers with this status and error code, or resets connections.
+    /// How an SQS fails.
     #[derive(Clone, Copy, Debug)]
-    struct Sqs(Option<(u16, &'static str)>);
+    enum Sqs {
+        /// It answers with this status and error code.
+        Answers(u16, &'static str),
+        /// It resets connections.
+        Resets,
+        /// It takes no connection in time.
+        TakesLong,
+        /// It takes a request, and does not answer it.
+        Silent,
+        /// Its answer breaks off.
+        BreaksOff,
+    }
+
+    use Sqs::{Answers, BreaksOff, Resets, Silent, TakesLong};
 
     impl HttpConnector for Sqs {
         fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
-            HttpConnectorFuture::ready(match self.0 {
-                Some((status, code)) => {
+            let answer = |status: u16, body| HttpResponse::new(status.try_into().unwrap(), body);
+            HttpConnectorFuture::ready(match *self {
+                Answers(status, code) => {
                     let body = format!(r#"{{"__type": "com.amazonaws.sqs#{code}"}}"#);
-                    Ok(HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body)))
+                    Ok(answer(status, SdkBody::from(body)))
                 }
-                None => Err(ConnectorError::io(io::Error::other("reset").into())),
+                BreaksOff => Ok(answer(200, SdkBody::taken())),
+                Resets => Err(ConnectorError::io(io::Error::other("reset").into())),
+                TakesLong => Err(ConnectorError::timeout(io::Error::other("late").into())),
+                Silent => return HttpConnectorFuture::new(std::future::pending()),
             })
         }
     }
@@ -153,15 +170,19 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_failed_call_has_one_of_few_error_types() {
         for (answer, word) in [
-            (None, "connection"),
-            (Some((500, "InternalError")), "unavailable"),
-            (Some((503, "SomethingNew")), "unavailable"),
-            (Some((400, "ThrottlingException")), "throttled"),
-            (Some((403, "AccessDenied")), "misconfigured"),
-            (Some((400, "KMSDisabledException")), "misconfigured"),
-            (Some((400, "AnIdInACode-123")), "refused"),
+            (Resets, "connection"),
+            (BreaksOff, "connection"),
+            (TakesLong, "timeout"),
+            (Silent, "timeout"),
+            (Answers(500, "InternalError"), "unavailable"),
+            (Answers(503, "SomethingNew"), "unavailable"),
+            (Answers(400, "ThrottlingException"), "throttled"),
+            (Answers(400, "RequestTimeout"), "unavailable"),
+            (Answers(403, "AccessDenied"), "misconfigured"),
+            (Answers(400, "KMSDisabledException"), "misconfigured"),
+            (Answers(400, "AnIdInACode-123"), "refused"),
         ] {
-            let client = aws_sdk_sqs::Client::new(&config(Sqs(answer)));
+            let client = aws_sdk_sqs::Client::new(&config(answer));
             let error = client.list_queues().send().await.unwrap_err();
             assert_eq!(error_type(&error), word, "{answer:?}");
         }
@@ -170,21 +191,37 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn what_is_not_the_fault_of_a_message_makes_a_service_unavailable() {
         for answer in [
-            None,
-            Some((500, "InternalError")),
-            Some((503, "ServiceUnavailable")),
-            Some((400, "ThrottlingException")),
-            Some((400, "ProvisionedThroughputExceededException")),
-            Some((403, "AccessDenied")),
-            Some((403, "ExpiredTokenException")),
-            Some((400, "KMSDisabledException")),
+            Resets,
+            BreaksOff,
+            TakesLong,
+            Silent,
+            Answers(500, "InternalError"),
+            Answers(503, "ServiceUnavailable"),
+            Answers(400, "ThrottlingException"),
+            Answers(400, "ProvisionedThroughputExceededException"),
+            Answers(403, "AccessDenied"),
+            Answers(403, "ExpiredTokenException"),
+            Answers(400, "KMSDisabledException"),
         ] {
-            let failure = failure(Sqs(answer)).await;
+            let failure = failure(answer).await;
             assert!(matches!(failure, Failure::Unavailable(_)), "{answer:?}: {failure:?}");
         }
-        for answer in [Some((400, "ValidationException")), Some((413, "InvalidMessageContents"))] {
-            let failure = failure(Sqs(answer)).await;
+        for answer in [Answers(400, "ValidationException"), Answers(413, "InvalidMessageContents")]
+        {
+            let failure = failure(answer).await;
             assert!(matches!(failure, Failure::Retry(_)), "{answer:?}: {failure:?}");
+        }
+    }
+
+    #[test]
+    fn the_code_of_a_message_in_a_batch_has_the_same_types() {
+        for (code, word) in [
+            ("ThrottledException", "throttled"),
+            ("RequestTimeout", "unavailable"),
+            ("KMSAccessDenied", "misconfigured"),
+            ("InvalidParameter", "refused"),
+        ] {
+            assert_eq!(code_type(code), word, "{code}");
         }
     }
 }

@@ -156,3 +156,48 @@ impl Drop for Slot<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::timeout;
+
+    use super::*;
+
+    /// How many handlers may run; `None` while the breaker is open.
+    async fn limit(breaker: &Breaker) -> Option<usize> {
+        timeout(Duration::from_millis(1), breaker.closed()).await.ok()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failure_halves_the_limit_and_a_success_adds_one() {
+        let breaker = Breaker::new(10);
+        let mut limits = Vec::new();
+        for is_failure in [true, true, false, true, true, false, false] {
+            if is_failure {
+                breaker.failed()
+            } else {
+                breaker.succeeded()
+            }
+            limits.push(limit(&breaker).await);
+        }
+        let expected = [Some(5), Some(2), Some(3), None, None, Some(2), Some(3)];
+        assert_eq!(limits, expected);
+        for successes in 4..=10 {
+            assert!(breaker.is_limiting(), "before success {successes}");
+            breaker.succeeded();
+        }
+        assert!(!breaker.is_limiting());
+        assert_eq!(limit(&breaker).await, Some(10));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn handlers_that_began_before_it_opened_do_not_make_the_pause_longer() {
+        for _ in 0..10 {
+            let breaker = Breaker::new(64);
+            (0..64).for_each(|_| breaker.failed());
+            let opened = Instant::now();
+            breaker.slot().await;
+            assert!(opened.elapsed() <= 2 * PAUSE_BASE, "{:?}", opened.elapsed());
+        }
+    }
+}

@@ -30,3 +30,24 @@ impl Due {
         due.iter().any(|at| *at <= now + DUE_MARGIN)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failed_message_is_due_two_seconds_before_and_after_it_is_visible() {
+        let due = Due::default();
+        due.add(Duration::from_secs(10));
+        let mut millis = 0;
+        for (until, expected) in
+            [(0, false), (7_990, false), (8_010, true), (11_990, true), (12_010, false)]
+        {
+            advance(Duration::from_millis(until - millis)).await;
+            millis = until;
+            assert_eq!(due.is_now(), expected, "after {millis} ms");
+        }
+    }
+}

@@ -261,3 +261,40 @@ impl Held {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    /// A table with one message, whose lease was taken now.
+    fn with_message(visibility: Duration) -> (InFlight, Lease) {
+        let in_flight = InFlight::new(Duration::from_secs(30), Duration::from_secs(25));
+        in_flight.set_visibility(visibility);
+        let lease = Lease { id: "a".into(), receipt_handle: "1".to_owned(), attempt: 1 };
+        let admission = in_flight.admit(&lease, &CancellationToken::new());
+        assert!(matches!(admission, Admission::Handle(_)));
+        (in_flight, lease)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_message_whose_lease_was_lost_is_not_to_be_deleted_although_its_handler_succeeded() {
+        let (in_flight, lease) = with_message(Duration::from_secs(60));
+        in_flight.lost(&lease);
+        assert!(!in_flight.processed(&lease.id));
+        let (in_flight, lease) = with_message(Duration::from_secs(60));
+        assert!(in_flight.processed(&lease.id));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_lease_is_renewed_by_the_visibility_timeout_that_the_queue_has() {
+        for (visibility, due_after) in [(12, 8), (60, 50)] {
+            let (in_flight, _) = with_message(Duration::from_secs(visibility));
+            advance(Duration::from_secs(due_after) - Duration::from_millis(1)).await;
+            assert!(in_flight.due().is_empty(), "{visibility} s");
+            advance(Duration::from_millis(2)).await;
+            assert_eq!(in_flight.due().len(), 1, "{visibility} s");
+        }
+    }
+}

@@ -16,7 +16,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use super::{Message, Topic};
+use super::{Attribute, Message, Topic};
 use crate::{testing::config, unavailable::Unavailable};
 
 /// The most bytes that SNS accepts in one request.
@@ -166,6 +166,32 @@ async fn messages_too_large_for_one_request_are_split_into_two() {
     let published = publish(&sns.topic(), vec![third; 5]).await;
     assert_eq!(published, [true; 5]);
     assert_eq!(sns.batches(), [3, 2]);
+}
+
+/// A message of this many bytes, as SNS counts them, mostly in one attribute.
+fn message_of_bytes(bytes: usize, is_number: bool) -> Message {
+    let (body, name) = ("order", "amount");
+    let kind = if is_number { "Number" } else { "String" };
+    let value = "1".repeat(bytes - body.len() - name.len() - kind.len());
+    let value = if is_number { Attribute::Number(value) } else { Attribute::Text(value) };
+    Message { attributes: vec![(name, value)], ..message(body) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn attributes_count_for_the_size_of_a_request() {
+    for is_number in [false, true] {
+        for (bytes, batches) in
+            [(SNS_MAX_BYTES / 2, &[1, 2][..]), (SNS_MAX_BYTES / 2 + 1, &[1, 1, 1])]
+        {
+            let sns = ScriptedSns::default();
+            // They wait for each other, because another request is in progress.
+            let topic = sns.busy_topic().await;
+            let [one, other] = [(); 2].map(|()| topic.publish(message_of_bytes(bytes, is_number)));
+            let (one, other) = tokio::join!(one, other);
+            one.and(other).unwrap();
+            assert_eq!(sns.batches(), batches, "{bytes} bytes");
+        }
+    }
 }
 
 #[tokio::test]

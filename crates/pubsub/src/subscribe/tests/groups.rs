@@ -29,6 +29,8 @@ async fn messages_of_a_group_are_handled_in_order_and_groups_side_by_side() {
     }
     let since = Instant::now();
     let subscription = start(&sqs, fifo(), |_| work_for(seconds(20))).await;
+    sleep(seconds(1)).await;
+    assert!(sqs.calls(RECEIVE) <= 2, "one receive brings all ten, and the next one waits");
     subscription.until_empty().await;
     for group in ["a", "b"] {
         for number in 0..5 {

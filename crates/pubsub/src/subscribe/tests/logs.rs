@@ -94,3 +94,26 @@ async fn the_reason_tells_a_panic_from_a_deadline() {
     assert!(late.contains("reason=\"timed out after 25 s\""), "{late}");
     subscription.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_outage_is_logged_when_it_begins_and_when_it_is_over_and_once_for_each_message() {
+    let (lines, _guard) = Lines::captured();
+    let sqs = ScriptedSqs::default();
+    sqs.send("a");
+    sqs.send("b");
+    let until = Instant::now() + seconds(300);
+    let subscription = start(&sqs, settings(), move |_| async move {
+        if Instant::now() < until { Err(Failure::Unavailable(anyhow!("away"))) } else { Ok(()) }
+    })
+    .await;
+    subscription.until_empty().await;
+    for (fragment, times) in [
+        ("dependencies are unavailable; not receiving messages", 1),
+        ("a dependency is unavailable; the message is kept and retried", 2),
+        ("dependencies are available again", 1),
+    ] {
+        let logged = lines.with(fragment);
+        assert_eq!(logged.len(), times, "{logged:#?}");
+    }
+    subscription.end().await;
+}

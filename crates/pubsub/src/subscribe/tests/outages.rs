@@ -84,6 +84,23 @@ async fn an_outage_of_hours_uses_up_no_try_and_asks_seldom() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_that_comes_during_an_outage_stays_in_the_queue() {
+    let sqs = ScriptedSqs::default();
+    sqs.send("early");
+    let table = Dependency::away();
+    let subscription = start(&sqs, settings(), table.handler()).await;
+    sleep(seconds(60)).await;
+    assert!(subscription.worker.breaker.is_open());
+    send(&sqs, 5);
+    sleep(seconds(600)).await;
+    assert!((0..5).all(|number| sqs.receives(&number.to_string()) == 0));
+    table.switch(false);
+    subscription.until_empty().await;
+    assert_eq!(sqs.deleted().len(), 6);
+    subscription.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_dependency_that_recovers_is_not_knocked_over() {
     let sqs = ScriptedSqs::default();
     send(&sqs, 100);

@@ -88,6 +88,24 @@ async fn a_full_queue_gets_a_poller_for_every_ten_messages_in_flight() {
     assert!(ten >= seconds(29), "{ten:?}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn after_a_rush_one_poller_is_left() {
+    let sqs = ScriptedSqs::default();
+    for number in 0..300 {
+        sqs.send(&number.to_string());
+    }
+    sqs.inject_fault(RECEIVE, 60, Fault::Late(seconds(1)));
+    let subscription = start(&sqs, settings(), async |_| Ok(())).await;
+    subscription.until_empty().await;
+    sleep(seconds(30)).await;
+    let before = sqs.calls(RECEIVE);
+    sleep(seconds(600)).await;
+    // An empty queue answers after 20 s.
+    let calls = sqs.calls(RECEIVE) - before;
+    assert!(calls <= 31, "{calls} receives in ten minutes");
+    subscription.end().await;
+}
+
 /// The number of receives for 1,000 messages that come `millis` apart, and the number of 20 ms in
 /// that time. Each message is handled 20 ms after it came at the latest.
 async fn receives_of_messages_apart(millis: u64) -> (usize, usize) {
@@ -105,9 +123,9 @@ async fn receives_of_messages_apart(millis: u64) -> (usize, usize) {
         }
     }
     subscription.until_empty().await;
-    let receives = sqs.calls(RECEIVE) - before;
+    let (receives, took) = (sqs.calls(RECEIVE) - before, began.elapsed());
     subscription.end().await;
-    (receives, began.elapsed().as_millis() as usize / 20)
+    (receives, took.as_millis() as usize / 20)
 }
 
 #[tokio::test(start_paused = true)]
