@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use pubsub::unavailable::Unavailable;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
-use tracing::subscriber::{DefaultGuard, set_default};
+use tracing::subscriber::{DefaultGuard, set_default, set_global_default};
 
 use crate::{Announce, Item, Items, Key, Outbox, Settings, items::number, table::parsed};
 
@@ -225,6 +225,8 @@ struct Log {
 
 impl Log {
     fn start() -> Self {
+        // Without one for all threads, what another test logs first is switched off for this one too.
+        let _ = set_global_default(tracing_subscriber::registry());
         let (lines, writer) = io::pipe().unwrap();
         let subscriber = tracing_subscriber::fmt().with_ansi(false);
         let subscriber = subscriber.with_writer(Mutex::new(writer)).finish();

@@ -115,9 +115,10 @@ pub(crate) fn code_type(code: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
+    use std::{io, time::Duration};
 
     use anyhow::Context as _;
+    use aws_config::timeout::TimeoutConfig;
     use aws_smithy_runtime_api::client::{
         http::{HttpConnector, HttpConnectorFuture},
         orchestrator::HttpRequest,
@@ -161,8 +162,16 @@ mod tests {
         }
     }
 
+    /// A client that waits for an answer no longer than those of the services do.
+    fn client(sqs: Sqs) -> aws_sdk_sqs::Client {
+        let patience = Duration::from_secs(3);
+        let timeouts = TimeoutConfig::builder().operation_attempt_timeout(patience).build();
+        let aws = config(sqs).into_builder().timeout_config(timeouts).build();
+        aws_sdk_sqs::Client::new(&aws)
+    }
+
     async fn failure(sqs: Sqs) -> Failure {
-        let client = aws_sdk_sqs::Client::new(&config(sqs));
+        let client = client(sqs);
         let called = client.list_queues().send().await.map_err(call_failed);
         Failure::from(called.context("listing the queues").unwrap_err())
     }
@@ -182,8 +191,7 @@ mod tests {
             (Answers(400, "KMSDisabledException"), "misconfigured"),
             (Answers(400, "AnIdInACode-123"), "refused"),
         ] {
-            let client = aws_sdk_sqs::Client::new(&config(answer));
-            let error = client.list_queues().send().await.unwrap_err();
+            let error = client(answer).list_queues().send().await.unwrap_err();
             assert_eq!(error_type(&error), word, "{answer:?}");
         }
     }

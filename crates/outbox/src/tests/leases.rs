@@ -99,7 +99,9 @@ async fn an_item_that_is_being_announced_is_not_announced_by_another_process() {
     let other = Announcements::default();
     for seconds in [20, 2] {
         account.make_due("one", Timestamp::now().as_millisecond() + seconds * 1_000).await;
-        account.outbox(&other).sweep_waiting(SHARD).await.unwrap();
+        let sweeping = account.outbox(&other);
+        sweeping.sweep_waiting(SHARD).await.unwrap();
+        settled(&sweeping).await;
         assert_eq!(other.announced(), Vec::<String>::new());
     }
 }

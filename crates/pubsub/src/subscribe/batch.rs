@@ -50,3 +50,32 @@ async fn next<T>(items: &mut mpsc::Receiver<T>, linger: Duration) -> Option<Vec<
     }
     Some(batch)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tokio::time::sleep;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_batch_that_waits_for_more_has_ten_items_at_most() {
+        let (items, waiting) = mpsc::channel(100);
+        let batches = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&batches);
+        let batching = tokio::spawn(in_batches(waiting, Duration::from_millis(10), move |batch| {
+            seen.lock().unwrap().push(batch);
+            std::future::ready(())
+        }));
+        items.send(0).await.unwrap();
+        sleep(Duration::from_millis(1)).await;
+        for item in 1..16 {
+            items.send(item).await.unwrap();
+        }
+        drop(items);
+        batching.await.unwrap();
+        let expected = [Vec::from_iter(0..10), Vec::from_iter(10..16)];
+        assert_eq!(*batches.lock().unwrap(), expected);
+    }
+}

@@ -297,4 +297,17 @@ mod tests {
             assert_eq!(in_flight.due().len(), 1, "{visibility} s");
         }
     }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_renewed_lease_is_renewed_again_after_as_long_as_the_first_time() {
+        let (in_flight, lease) = with_message(Duration::from_secs(60));
+        let before_due = Duration::from_millis(49_990);
+        for renewal in 0..3 {
+            advance(before_due).await;
+            assert!(in_flight.due().is_empty(), "before renewal {renewal}");
+            advance(Duration::from_millis(10)).await;
+            assert_eq!(in_flight.due().len(), 1, "renewal {renewal}");
+            in_flight.renewed(&lease, Instant::now());
+        }
+    }
 }

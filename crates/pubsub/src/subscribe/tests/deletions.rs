@@ -70,3 +70,18 @@ async fn a_thousand_messages_take_at_most_250_requests() {
     assert_eq!(subscription.handled.0.lock().unwrap().len(), 1_000);
     subscription.end().await;
 }
+
+#[tokio::test(start_paused = true)]
+async fn deletes_that_take_long_do_not_wait_for_each_other() {
+    let sqs = ScriptedSqs::default();
+    for number in 0..200 {
+        sqs.send(&number.to_string());
+    }
+    sqs.inject_fault(DELETE, usize::MAX, Fault::Late(seconds(5)));
+    let since = Instant::now();
+    let subscription =
+        start(&sqs, Settings { max_in_flight: 200, ..settings() }, async |_| Ok(())).await;
+    subscription.until_empty().await;
+    assert!(since.elapsed() < seconds(10), "{:?}", since.elapsed());
+    subscription.end().await;
+}

@@ -31,6 +31,20 @@ async fn a_worker_whose_renewals_stand_still_is_unhealthy() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_worker_whose_poll_does_not_end_is_unhealthy() {
+    let liveness = Liveness::new();
+    liveness.poll_started();
+    sleep(seconds(49)).await;
+    liveness.renewal_ticked();
+    assert!(liveness.examine(seconds(20)).is_ok());
+    sleep(seconds(2)).await;
+    let why = liveness.examine(seconds(20)).unwrap_err();
+    assert_eq!(why, "a poll has not ended for 51 s");
+    liveness.poll_ended(None);
+    assert!(liveness.examine(seconds(20)).is_ok());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_busy_or_idle_worker_is_healthy() {
     let sqs = ScriptedSqs::default();
     let narrow = Settings { max_in_flight: 1, handler_deadline: seconds(300), ..settings() };

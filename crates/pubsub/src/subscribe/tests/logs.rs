@@ -2,10 +2,14 @@
 
 use std::io;
 
-use tracing::subscriber::{DefaultGuard, set_default};
+use tracing::subscriber::{DefaultGuard, set_default, set_global_default};
 use tracing_subscriber::fmt::MakeWriter;
 
 use super::*;
+use crate::subscribe::{
+    UnknownType,
+    handler::{FromMessage, Typed},
+};
 
 /// The lines that this thread logs.
 #[derive(Clone, Default)]
@@ -13,6 +17,8 @@ struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Lines {
     fn captured() -> (Self, DefaultGuard) {
+        // Without one for all threads, what another test logs first is switched off for this one too.
+        let _ = set_global_default(tracing_subscriber::registry());
         let lines = Self::default();
         let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(lines.clone());
         (lines.clone(), set_default(subscriber.finish()))
@@ -116,4 +122,43 @@ async fn an_outage_is_logged_when_it_begins_and_when_it_is_over_and_once_for_eac
         assert_eq!(logged.len(), times, "{logged:#?}");
     }
     subscription.end().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_lease_is_logged() {
+    let (lines, _guard) = Lines::captured();
+    let sqs = ScriptedSqs::default();
+    sqs.send("a");
+    let patient = Settings { handler_deadline: seconds(300), ..settings() };
+    let subscription = start(&sqs, patient, |_| work_for(seconds(100))).await;
+    sleep(seconds(1)).await;
+    sqs.steal("a");
+    sleep(seconds(60)).await;
+    let lost = lines.with("lease lost; handler cancelled");
+    assert!(matches!(&lost[..], [line] if line.contains("message.id=a")), "{lost:#?}");
+    subscription.end().await;
+}
+
+/// What no message is.
+struct Never;
+
+impl FromMessage for Never {
+    fn from_message(_: &Notification) -> anyhow::Result<Self> {
+        Err(UnknownType("order.painted".to_owned()).into())
+    }
+}
+
+#[tokio::test]
+async fn messages_of_unknown_types_are_logged_ever_more_seldom() {
+    let (lines, _guard) = Lines::captured();
+    let handler = Typed::new(|_: Never, _| async { Ok(()) });
+    for _ in 0..9 {
+        handler.call(Notification::default()).await.unwrap();
+    }
+    let ignored = lines.with("ignored: unknown type");
+    assert_eq!(ignored.len(), 4, "{ignored:#?}");
+    for (line, count) in ignored.iter().zip([1, 2, 4, 8]) {
+        let part = format!("type=\"order.painted\" count={count}");
+        assert!(line.ends_with(&part), "no {part} in {line}");
+    }
 }

@@ -215,6 +215,22 @@ async fn queue_settings_that_could_not_be_read_at_the_start_are_read_later() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn queue_settings_are_read_until_they_are_known_and_not_again() {
+    for (times, calls) in [(0, 1), (10, 11)] {
+        let sqs = ScriptedSqs::default();
+        sqs.inject_fault(ATTRIBUTES, times, Fault::Denied);
+        let shutdown = CancellationToken::new();
+        let (aws, end) = (sqs.config(), shutdown.clone());
+        let handler = |(), _| async { Ok(()) };
+        let running = tokio::spawn(async move { subscribe(&aws, settings(), end, handler).await });
+        sleep(seconds(3_600)).await;
+        assert_eq!(sqs.calls(ATTRIBUTES), calls);
+        shutdown.cancel();
+        running.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_worker_whose_last_message_is_given_up_in_an_outage_goes_on_to_receive() {
     let sqs = ScriptedSqs::default();
     sqs.send("poison");

@@ -89,6 +89,29 @@ async fn a_full_queue_gets_a_poller_for_every_ten_messages_in_flight() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_message_that_is_retried_does_not_make_receives_smaller() {
+    let sqs = ScriptedSqs::default();
+    sqs.send("bad");
+    let subscription =
+        start(
+            &sqs,
+            settings(),
+            async |notification| {
+                if notification.message == "bad" { Err(retry()) } else { Ok(()) }
+            },
+        )
+        .await;
+    sleep(seconds(1)).await;
+    for number in 0..50 {
+        sqs.send(&number.to_string());
+    }
+    subscription.until_empty().await;
+    let receives = sqs.calls(RECEIVE);
+    assert!(receives <= 20, "{receives} receives for 50 messages, and one three times");
+    subscription.end().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_a_rush_one_poller_is_left() {
     let sqs = ScriptedSqs::default();
     for number in 0..300 {
