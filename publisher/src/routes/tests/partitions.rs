@@ -54,6 +54,25 @@ async fn listed(site: &Site) -> BTreeSet<String> {
     }
 }
 
+#[tokio::test]
+async fn the_list_is_whole_although_dynamodb_leaves_some_orders_for_another_request() {
+    let account = TestAccount::with_partitions_of(1_000).await;
+    let site = Site::on(account, SdkConfig::clone).await;
+    for _ in 0..10 {
+        send(&site, OrderId::new()).await;
+    }
+    // The index has them a little later.
+    let whole = async {
+        while listed(&site).await.len() < 10 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, whole).await.unwrap();
+    for _ in 0..30 {
+        assert_eq!(listed(&site).await.len(), 10);
+    }
+}
+
 /// Sends as many orders as fast as it can, and returns how often one was refused. None is lost.
 async fn refused(shards: u32) -> u32 {
     let account = TestAccount::with_partitions_of(WRITES_PER_SECOND).await;
