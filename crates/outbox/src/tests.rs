@@ -225,7 +225,7 @@ struct Log {
 
 impl Log {
     fn start() -> Self {
-        // Without one for all threads, what another test logs first is switched off for this one too.
+        // Without one for all threads, what another test logs first is off for this one too.
         let _ = set_global_default(tracing_subscriber::registry());
         let (lines, writer) = io::pipe().unwrap();
         let subscriber = tracing_subscriber::fmt().with_ansi(false);

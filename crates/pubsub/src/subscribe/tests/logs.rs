@@ -17,7 +17,7 @@ struct Lines(Arc<Mutex<Vec<u8>>>);
 
 impl Lines {
     fn captured() -> (Self, DefaultGuard) {
-        // Without one for all threads, what another test logs first is switched off for this one too.
+        // Without one for all threads, what another test logs first is off for this one too.
         let _ = set_global_default(tracing_subscriber::registry());
         let lines = Self::default();
         let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(lines.clone());
